@@ -1,0 +1,51 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Build the compiled kernels; everything else is declared in pyproject.toml."""
+
+import os
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Every compiled module of the package: name of the module, its sources.
+EXTENSIONS = {}
+
+# SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
+DEBUG = os.environ.get("SKSOFT_DEBUG_CYTHON", "0") == "1"
+# SKSOFT_COVERAGE_CYTHON=1 builds kernels that report line coverage (slow).
+COVERAGE = os.environ.get("SKSOFT_COVERAGE_CYTHON", "0") == "1"
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "nonecheck": False,
+    "cdivision": True,
+    "freethreading_compatible": True,
+    "linetrace": COVERAGE,
+}
+MACROS = [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
+
+
+class BuildExt(build_ext):
+    """Optimise fully wherever the compiler understands -O3."""
+
+    def build_extensions(self):
+        if self.compiler.compiler_type != "msvc":
+            for extension in self.extensions:
+                extension.extra_compile_args.append("-O3")
+        super().build_extensions()
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(name, sources, define_macros=MACROS)
+            for name, sources in EXTENSIONS.items()
+        ],
+        compiler_directives=DIRECTIVES,
+    ),
+    cmdclass={"build_ext": BuildExt},
+)
