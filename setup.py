@@ -9,7 +9,10 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # Every compiled module of the package: name of the module, its sources.
-EXTENSIONS = {}
+EXTENSIONS = {
+    "sksoft._blocks": ["sksoft/_blocks.pyx"],
+    "sksoft._pav": ["sksoft/_pav.pyx"],
+}
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
 DEBUG = os.environ.get("SKSOFT_DEBUG_CYTHON", "0") == "1"

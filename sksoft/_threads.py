@@ -1,0 +1,115 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""One thread pool for all operators; results never depend on its size."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
+
+import joblib
+
+# Rows are worked through in pieces of about this many entries, so that the temporary
+# arrays of a piece stay in a processor's cache.
+CHUNK_SIZE = 1 << 16
+# A batch is shared between threads from this many entries on.
+THREADING_SIZE = 1 << 15
+
+_state = {"n_threads": None, "pool": None}
+
+
+def _default_num_threads():
+    limits = [joblib.cpu_count()]
+    for name in ("SKSOFT_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0].strip()
+        if value.isdigit() and int(value) > 0:
+            limits.append(int(value))
+    return min(limits)
+
+
+def get_num_threads():
+    """Return the number of threads that the operators use for large batches.
+
+    Returns
+    -------
+    n_threads : int
+        What :func:`set_num_threads` asked for, else the number of processors at hand,
+        limited by the environment variables ``SKSOFT_NUM_THREADS`` and
+        ``OMP_NUM_THREADS``.
+
+    Examples
+    --------
+    >>> import sksoft
+    >>> sksoft.get_num_threads() >= 1
+    True
+    """
+    if _state["n_threads"] is None:
+        _state["n_threads"] = _default_num_threads()
+    return _state["n_threads"]
+
+
+def set_num_threads(n_threads):
+    """Set the number of threads that the operators use for large batches.
+
+    Results are bitwise independent of it: threads share out rows, and no sum crosses
+    rows.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        At least 1. None goes back to the default, see :func:`get_num_threads`.
+
+    Raises
+    ------
+    ValueError
+        If `n_threads` is neither None nor a positive integer.
+
+    Examples
+    --------
+    >>> import sksoft
+    >>> sksoft.set_num_threads(1)
+    >>> sksoft.get_num_threads()
+    1
+    >>> sksoft.set_num_threads(None)
+    """
+    if n_threads is not None and (
+        not isinstance(n_threads, Integral)
+        or isinstance(n_threads, bool)
+        or n_threads < 1
+    ):
+        raise ValueError(
+            f"n_threads must be a positive integer or None, got {n_threads!r}."
+        )
+    pool, _state["pool"] = _state["pool"], None
+    _state["n_threads"] = n_threads
+    if pool is not None:
+        pool.shutdown()
+
+
+def _forget_pool():
+    # A child process inherits the pool but not its threads.
+    _state["pool"] = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def row_chunks(n_rows, row_size):
+    """Return slices that cut rows into pieces, one piece for a small batch."""
+    size = n_rows * row_size
+    n_chunks = -(-size // CHUNK_SIZE)
+    if size >= THREADING_SIZE and n_rows > 1:
+        n_threads = get_num_threads()
+        n_chunks = -(-n_chunks // n_threads) * n_threads
+    n_chunks = max(1, min(n_chunks, n_rows))
+    bounds = [n_rows * i // n_chunks for i in range(n_chunks + 1)]
+    return [slice(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def map_chunks(function, *sequences):
+    """Apply a function to each chunk, on the thread pool where there are several."""
+    if len(sequences[0]) == 1 or get_num_threads() == 1:
+        return list(map(function, *sequences))
+    if _state["pool"] is None:
+        _state["pool"] = ThreadPoolExecutor(get_num_threads(), "sksoft")
+    return list(_state["pool"].map(function, *sequences))

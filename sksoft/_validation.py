@@ -1,0 +1,73 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks of arguments: each error names the parameter, the value and what is allowed."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+# Above this, differences and weighted sums of float64 numbers could overflow.
+LARGEST = 1e300
+
+
+def real_array(values, name):
+    """Return a float32 or float64 array of finite numbers; other real types convert."""
+    if np.ma.isMaskedArray(values):
+        raise TypeError(f"{name} must be a plain array, got a masked array.")
+    array = np.asarray(values)
+    if array.dtype != np.float64 and array.dtype != np.float32:
+        if array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{name} must hold real numbers, got an array of dtype {array.dtype}."
+            )
+        array = array.astype(np.float64)
+    if array.size and not -LARGEST <= array.min() <= array.max() <= LARGEST:
+        raise _range_error(array, name)
+    return array
+
+
+def _range_error(array, name):
+    where = np.unravel_index(np.argmin(np.abs(array) <= LARGEST), array.shape)
+    where = tuple(int(i) for i in where)
+    return ValueError(
+        f"{name} must hold finite numbers of magnitude at most {LARGEST:g}, "
+        f"got {array[where]} at index {where}."
+    )
+
+
+def normalized_axis(axis, ndim):
+    """Return axis as a non-negative integer."""
+    if not isinstance(axis, Integral) or isinstance(axis, bool):
+        raise TypeError(f"axis must be an integer, got {axis!r}.")
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(
+            f"axis must be in [{-ndim}, {ndim - 1}] for an array of {ndim} "
+            f"dimensions, got {axis}."
+        )
+    return int(axis) % ndim
+
+
+def check_option(value, name, options):
+    """Raise unless value is one of the options."""
+    if not isinstance(value, str) or value not in options:
+        allowed = ", ".join(repr(option) for option in options)
+        raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+
+
+def check_flag(value, name):
+    """Raise unless value is a boolean."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def nonnegative(value, name):
+    """Return a finite number >= 0, or a float64 array of such numbers."""
+    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+        value = float(value)
+        if 0.0 <= value < np.inf:
+            return value
+        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+    array = real_array(value, name).astype(np.float64, copy=False)
+    if array.size and array.min() < 0.0:
+        raise ValueError(f"{name} must be >= 0 everywhere, got {array.min()}.")
+    return array

@@ -1,0 +1,373 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all operators share: axes, batches, dtypes, threads and differentiation.
+
+An operator is a forward map of rows and its two linear maps (:class:`Operator`). A
+public function validates its own arguments and binds an operator to them
+(:func:`bind`); the decorator :func:`differentiable` turns such a function into one that
+returns values, and :func:`vjp`, :func:`jvp` and :func:`strength_bounds` ask the same
+:class:`Call` for more.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from sksoft._threads import map_chunks, row_chunks
+from sksoft._validation import normalized_axis, real_array
+from sksoft.operators._dask import apply_lazily, is_lazy
+
+
+class Operator:
+    """A differentiable map of the rows of a matrix, each row by itself.
+
+    Subclasses write into preallocated outputs of the dtype of `rows` and compute in
+    double precision. Parameters arrive by name, scalars as float64 arrays of shape
+    (n_rows,), vectors as float64 arrays of shape (n_rows, n); each that can be
+    differentiated has a method ``pull_<name>(state, cotangent)``.
+    """
+
+    # Whether forward needs each row's ascending order: "always", "derivative" (only when
+    # the state is kept), "never".
+    sorts = "never"
+    # The map is written for -x: the other direction of a ranking or of a selection.
+    negates = False
+    # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
+    homogeneous = False
+
+    def output_shape(self, n):
+        """Shape of the output for a row of n entries."""
+        return (n,)
+
+    def forward(self, rows, order, out, *, keep, **parameters):
+        """Write the values and return the state for the linear maps (None unless keep)."""
+        raise NotImplementedError
+
+    def pullback(self, state, cotangent, out):
+        """Write J^T cotangent, row by row."""
+        raise NotImplementedError
+
+    def pushforward(self, state, tangent, out):
+        """Write J tangent, row by row."""
+        raise NotImplementedError
+
+    def bounds(self, rows, order, **parameters):
+        """Return strengths, per row, below which the map is hard, above which pooled."""
+        raise NotImplementedError
+
+
+class Call:
+    """An operator bound to validated arguments."""
+
+    def __init__(self, operator, x, axis, scalars, vectors):
+        self.operator = operator
+        x = real_array(x, "x")
+        if x.ndim == 0:
+            raise ValueError(f"x must have at least one dimension, got the scalar {x}.")
+        self.axis = normalized_axis(axis, x.ndim) - x.ndim
+        moved = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
+        self.x_shape = moved.shape
+        self.n = n = moved.shape[-1]
+        self.dtype = x.dtype
+        vectors = {
+            name: self._aligned(vector, name) for name, vector in vectors.items()
+        }
+        batch = self.batch = self._batch(scalars, vectors)
+        self.shapes = {name: np.shape(value) for name, value in scalars.items()}
+        self.shapes |= {name: vector.shape for name, vector in vectors.items()}
+        self.n_rows = n_rows = math.prod(batch)
+        self.parameters = {
+            name: np.full(n_rows, value)
+            if isinstance(value, float)
+            else np.broadcast_to(value, batch).reshape(n_rows)
+            for name, value in scalars.items()
+        }
+        for name, vector in vectors.items():
+            full = np.broadcast_to(vector, (*batch, n)).reshape(n_rows, n)
+            self.parameters[name] = np.ascontiguousarray(full, dtype=np.float64)
+        self.rows = np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), n)
+        if operator.negates:
+            self.rows = -self.rows
+        self.order = None
+        if batch != moved.shape[:-1]:
+            self._repeat_rows(moved.shape[:-1])
+
+    def _aligned(self, vector, name):
+        vector = real_array(vector, name).astype(np.float64, copy=False)
+        if vector.ndim > 1 and self.axis != -1:
+            if vector.ndim < -self.axis:
+                raise ValueError(
+                    f"{name} must have shape ({self.n},) or the shape of x, got "
+                    f"{vector.shape}."
+                )
+            vector = np.moveaxis(vector, self.axis, -1)
+        if vector.ndim == 0 or vector.shape[-1] != self.n:
+            raise ValueError(
+                f"{name} must have as many entries along the axis as x, {self.n}, "
+                f"got shape {vector.shape}."
+            )
+        return vector
+
+    def _batch(self, scalars, vectors):
+        batch = self.x_shape[:-1]
+        for name, value in scalars.items():
+            if not isinstance(value, float):
+                batch = self._broadcast(batch, value.shape, name)
+        for name, vector in vectors.items():
+            batch = self._broadcast(batch, vector.shape[:-1], name)
+        return batch
+
+    def _broadcast(self, batch, shape, name):
+        try:
+            return np.broadcast_shapes(batch, shape)
+        except ValueError:
+            raise ValueError(
+                f"{name} must broadcast against the batch shape {batch}, got shape "
+                f"{shape}."
+            ) from None
+
+    def _repeat_rows(self, batch):
+        # Rows that several parameters share are sorted once.
+        if self.operator.sorts != "never":
+            chunks = row_chunks(len(self.rows), self.n)
+            orders = map_chunks(
+                lambda part: np.argsort(self.rows[part], axis=1), chunks
+            )
+            self.order = self._repeated(np.concatenate(orders), batch)
+        self.rows = self._repeated(self.rows, batch)
+
+    def _repeated(self, rows, batch):
+        full = np.broadcast_to(rows.reshape(*batch, self.n), (*self.batch, self.n))
+        return np.ascontiguousarray(full).reshape(self.n_rows, self.n)
+
+    def _order(self, part, derivative):
+        sorts = self.operator.sorts
+        if sorts == "never" or (sorts == "derivative" and not derivative):
+            return None if self.order is None else self.order[part]
+        if self.order is not None:
+            return self.order[part]
+        return np.argsort(self.rows[part], axis=1)
+
+    def _parameters(self, part):
+        return {name: values[part] for name, values in self.parameters.items()}
+
+    def run(self, keep):
+        """Return the value and, where they are kept, the chunks and their states."""
+        out = np.empty((self.n_rows, *self.operator.output_shape(self.n)), self.dtype)
+        chunks = row_chunks(self.n_rows, self.n)
+
+        def forward(part):
+            return self.operator.forward(
+                self.rows[part],
+                self._order(part, keep),
+                out[part],
+                keep=keep,
+                **self._parameters(part),
+            )
+
+        states = map_chunks(forward, chunks)
+        return self._restored(out), chunks, states
+
+    def _restored(self, out):
+        """Give rows of the output their batch shape and put the axis back."""
+        out = out.reshape(*self.batch, *out.shape[1:])
+        if self.axis != -1 and out.ndim == len(self.batch) + 1:
+            out = np.moveaxis(out, -1, self.axis)
+        return out[()]
+
+    def _as_rows(self, array, shape, name):
+        """The inverse of _restored, for a cotangent or a tangent."""
+        array = real_array_like(array, shape, self.dtype, name)
+        if self.axis != -1 and array.ndim == len(self.batch) + 1:
+            array = np.moveaxis(array, self.axis, -1)
+        core = array.shape[len(self.batch) :]
+        return np.ascontiguousarray(array).reshape(self.n_rows, *core)
+
+    def linearize(self):
+        """Return the value, a function of wrt giving gradients, and the pushforward."""
+        value, chunks, states = self.run(keep=True)
+        shape = value.shape
+
+        def pullback(cotangent, wrt):
+            rows = self._as_rows(cotangent, shape, "cotangent")
+            return tuple(self._gradient(name, rows, chunks, states) for name in wrt)
+
+        def pushforward(tangent):
+            tangent = real_array_like(tangent, None, self.dtype, "tangent")
+            tangent = np.moveaxis(tangent, self.axis, -1)
+            tangent = self._repeated(tangent, self.x_shape[:-1])
+            if self.operator.negates:
+                tangent = -tangent
+            out = np.empty(
+                (self.n_rows, *self.operator.output_shape(self.n)), self.dtype
+            )
+            map_chunks(
+                lambda part, state: self.operator.pushforward(
+                    state, tangent[part], out[part]
+                ),
+                chunks,
+                states,
+            )
+            return self._restored(out)
+
+        return value, pullback, pushforward
+
+    def check_wrt(self, wrt):
+        """Raise unless gradients with respect to these names exist."""
+        known = ["x"] + [name for name in self.parameters if self._puller(name)]
+        for name in wrt:
+            if name not in known:
+                raise ValueError(
+                    f"wrt must name differentiable arguments out of {known}, got {name!r}."
+                )
+
+    def _puller(self, name):
+        if hasattr(self.operator, f"pull_{name}"):
+            return getattr(self.operator, f"pull_{name}")
+        if name == "regularization_strength" and self.operator.homogeneous:
+            return self._pull_homogeneous
+        return None
+
+    def _gradient(self, name, cotangent, chunks, states):
+        if name == "x":
+            out = np.empty((self.n_rows, self.n), self.dtype)
+            map_chunks(
+                lambda part, state: self.operator.pullback(
+                    state, cotangent[part], out[part]
+                ),
+                chunks,
+                states,
+            )
+            if self.operator.negates:
+                np.negative(out, out=out)
+            gradient = _summed(out.reshape(*self.batch, self.n), self.x_shape)
+            return gradient if self.axis == -1 else np.moveaxis(gradient, -1, self.axis)
+        pull = self._puller(name)
+        if pull == self._pull_homogeneous:
+            parts = map_chunks(
+                lambda part, state: pull(part, state, cotangent[part]), chunks, states
+            )
+        else:
+            parts = map_chunks(
+                lambda part, state: pull(state, cotangent[part]), chunks, states
+            )
+        gradient = np.concatenate(parts)
+        gradient = gradient.reshape(*self.batch, *gradient.shape[1:])
+        gradient = _summed(gradient, self.shapes[name])
+        if gradient.ndim > 1 and len(self.shapes[name]) > len(self.batch):
+            gradient = np.moveaxis(gradient, -1, self.axis)
+        return gradient[()]
+
+    def _pull_homogeneous(self, part, state, cotangent):
+        # Euler's identity for degree 0: strength * df/dstrength = -J x.
+        strength = self.parameters["regularization_strength"][part]
+        moved = np.empty(cotangent.shape)
+        self.operator.pushforward(state, self.rows[part].astype(np.float64), moved)
+        product = (moved * cotangent).reshape(len(strength), -1).sum(axis=1)
+        safe = np.where(strength > 0.0, strength, 1.0)
+        return np.where(strength > 0.0, -product / safe, 0.0)
+
+    def bounds(self):
+        """Return the two bounds of the strength, in the batch shape."""
+        parts = map_chunks(
+            lambda part: self.operator.bounds(
+                self.rows[part],
+                self._order(part, True),
+                **{
+                    name: value
+                    for name, value in self._parameters(part).items()
+                    if name != "regularization_strength"
+                },
+            ),
+            row_chunks(self.n_rows, self.n),
+        )
+        return tuple(
+            np.concatenate(bound).reshape(self.batch)[()]
+            for bound in zip(*parts, strict=True)
+        )
+
+
+def real_array_like(array, shape, dtype, name):
+    """Return an array of the given shape and dtype, not checked for finiteness."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold real numbers, got an array of dtype {array.dtype}."
+        )
+    if shape is not None and array.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape of the value, {shape}, got {array.shape}."
+        )
+    return array.astype(dtype, copy=False)
+
+
+def _summed(array, shape):
+    """Sum an array over the axes along which an array of this shape was broadcast."""
+    extra = array.ndim - len(shape)
+    if extra:
+        array = array.sum(axis=tuple(range(extra)))
+    stretched = tuple(
+        i for i, size in enumerate(shape) if size == 1 and array.shape[i] != 1
+    )
+    return array.sum(axis=stretched, keepdims=True) if stretched else array
+
+
+def bind(operator, x, axis, scalars, vectors=None):
+    """Bind an operator to an array and its parameters.
+
+    Parameters
+    ----------
+    operator : Operator
+        The map of rows.
+    x : array-like
+        Its rows lie along `axis`.
+    axis : int
+        The axis of the rows.
+    scalars : dict of str to float or ndarray
+        Parameters with one value for each row, which broadcast against the batch shape
+        (the shape of `x` without `axis`).
+    vectors : dict of str to array-like, default=None
+        Parameters with one value for each entry of a row.
+
+    Returns
+    -------
+    call : Call
+        To be run or linearised.
+    """
+    return Call(operator, x, axis, scalars, vectors or {})
+
+
+def differentiable(signature="(n)->(n)"):
+    """Make a public operator of a function that binds one.
+
+    Parameters
+    ----------
+    signature : str
+        The shapes of an input and of an output row, for lazy arrays.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def operator(x, *args, **params):
+            if is_lazy(x):
+                return apply_lazily(operator, signature, x, args, params)
+            return function(x, *args, **params).run(keep=False)[0]
+
+        operator.bind = function
+        return operator
+
+    return decorate
+
+
+def bound_call(operator, x, args, params):
+    """Return the call behind a public operator, for its derivatives."""
+    if not hasattr(operator, "bind"):
+        raise TypeError(
+            f"operator must be a soft operator such as sksoft.soft_rank, got {operator!r}."
+        )
+    if is_lazy(x):
+        raise TypeError(
+            "x must be an array in memory: derivatives of Dask arrays are not offered."
+        )
+    return operator.bind(x, *args, **params)

@@ -1,0 +1,168 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Exact linear maps of every soft operator, and the useful range of its strength."""
+
+from sksoft.operators._operator import bound_call
+
+__all__ = ["jvp", "strength_bounds", "vjp"]
+
+
+def vjp(operator, x, *args, wrt="x", **params):
+    """Evaluate a soft operator and return its exact pullback (vector-Jacobian product).
+
+    Nothing is unrolled or approximated: the pullback costs about as much as one pass
+    over the data. It may be called any number of times. Second derivatives are not
+    offered.
+
+    Parameters
+    ----------
+    operator : callable
+        A soft operator of this package, for instance :func:`sksoft.soft_rank`.
+    x : array-like of shape (..., n, ...)
+        The input, as for `operator`.
+    *args, **params
+        Further arguments of `operator`.
+    wrt : str or tuple of str, default="x"
+        The arguments to differentiate: "x", "regularization_strength", and where the
+        operator has them "k" or "targets".
+
+    Returns
+    -------
+    value : ndarray
+        What ``operator(x, *args, **params)`` returns.
+    pullback : callable
+        Maps a cotangent of the shape of `value` to the gradient with respect to `wrt`,
+        an array of that argument's shape; to a tuple of such arrays where `wrt` is a
+        tuple.
+
+    Raises
+    ------
+    TypeError
+        If `operator` is not a soft operator, or `x` is a Dask array.
+    ValueError
+        If `wrt` names an argument that has no derivative; else as `operator`.
+
+    See Also
+    --------
+    jvp : The other direction, for one tangent.
+
+    References
+    ----------
+    .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
+       Ranking", ICML 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoft import soft_rank, vjp
+    >>> value, pullback = vjp(soft_rank, [0.3, 0.1, 0.2], regularization_strength=0.1)
+    >>> pullback(value - np.array([1.0, 3.0, 2.0])).round(6)
+    array([ 20., -20.,   0.])
+    """
+    call = bound_call(operator, x, args, params)
+    names = wrt if isinstance(wrt, tuple) else (wrt,)
+    call.check_wrt(names)
+    value, gradients, _ = call.linearize()
+
+    def pullback(cotangent):
+        result = gradients(cotangent, names)
+        return result if isinstance(wrt, tuple) else result[0]
+
+    return value, pullback
+
+
+def jvp(operator, x, tangent, *args, **params):
+    """Evaluate a soft operator and its exact derivative along a tangent of x.
+
+    Parameters
+    ----------
+    operator : callable
+        A soft operator of this package, for instance :func:`sksoft.soft_sort`.
+    x : array-like of shape (..., n, ...)
+        The input, as for `operator`.
+    tangent : array-like of the shape of `x`
+        The direction.
+    *args, **params
+        Further arguments of `operator`.
+
+    Returns
+    -------
+    value : ndarray
+        What ``operator(x, *args, **params)`` returns.
+    tangent_out : ndarray of the shape of `value`
+        The Jacobian times `tangent`.
+
+    Raises
+    ------
+    TypeError
+        If `operator` is not a soft operator, or `x` is a Dask array.
+    ValueError
+        If `tangent` has another shape than `x`; else as `operator`.
+
+    See Also
+    --------
+    vjp : The gradient of a function of the value.
+
+    References
+    ----------
+    .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
+       Ranking", ICML 2020.
+
+    Examples
+    --------
+    >>> from sksoft import jvp, soft_sort
+    >>> value, tangent_out = jvp(soft_sort, [2.0, 1.0], [1.0, 0.0])
+    >>> value
+    array([1., 2.])
+    >>> tangent_out
+    array([0.5, 0.5])
+    """
+    call = bound_call(operator, x, args, params)
+    value, _, pushforward = call.linearize()
+    return value, pushforward(tangent)
+
+
+def strength_bounds(operator, x, *args, **params):
+    """Return the strengths between which a soft operator is neither hard nor pooled.
+
+    The default strength of the literature, 1.0, pools most real inputs completely: L2
+    soft ranks are then an affine function of `x`. Choose a strength between the two
+    bounds, for instance their geometric mean.
+
+    Parameters
+    ----------
+    operator : callable
+        A soft operator that has an exactly hard and an exactly pooled regime, for
+        instance :func:`sksoft.soft_rank` with ``method="permutahedron"``.
+    x : array-like of shape (..., n, ...)
+        The input, as for `operator`.
+    *args, **params
+        Further arguments of `operator`; the strength itself does not matter.
+
+    Returns
+    -------
+    hard_below : float or ndarray of the batch shape
+        Up to this strength the output is exactly the hard one (with ties, 0 for ranks).
+    pooled_above : float or ndarray of the batch shape
+        From this strength on each row is one block.
+
+    Raises
+    ------
+    TypeError
+        If `operator` is not a soft operator, or `x` is a Dask array.
+    ValueError
+        If the operator has no such regimes with these arguments; else as `operator`.
+
+    References
+    ----------
+    .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
+       Ranking", ICML 2020.
+
+    Examples
+    --------
+    >>> from sksoft import soft_rank, strength_bounds
+    >>> hard, pooled = strength_bounds(soft_rank, [0.0, 1.0, 3.0])
+    >>> float(hard), float(pooled)
+    (1.0, 1.6666666666666667)
+    """
+    return bound_call(operator, x, args, params).bounds()

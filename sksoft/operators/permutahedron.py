@@ -1,0 +1,357 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Soft sort and soft rank as projections onto the permutahedron."""
+
+import numpy as np
+
+from sksoft._blocks import block_softmax, pool_blocks, put_rows, take_rows
+from sksoft._pav import project_exponential, project_l2, rank_weighted_l2
+from sksoft.operators._operator import Operator
+
+# The weight of an entry of weight zero, relative to the largest of its row: the other
+# entries do not feel it, and its own rank is the limit of a vanishing weight.
+VANISHING = 1e-100
+
+
+class Blocks:
+    """Where the blocks of a chunk of rows start, as the kernels write it."""
+
+    def __init__(self, shape):
+        self.starts = np.empty(shape, np.intp)
+        self.n_blocks = np.empty(shape[0], np.intp)
+
+    def pool(self, values, share=None, transpose=False, strength=None):
+        """Pool sorted rows in place; see the kernel of this name."""
+        pool_blocks(values, share, self.starts, self.n_blocks, transpose, strength)
+        return values
+
+    def softmax(self, values, weight=None):
+        """Return weight * exp(values) on each block, up to a factor for each block."""
+        out = np.empty_like(values)
+        block_softmax(values, weight, self.starts, self.n_blocks, out)
+        return out
+
+
+def _taken(rows, order):
+    out = np.empty(rows.shape)
+    take_rows(rows, order, out)
+    return out
+
+
+def _hard_bound(gap, rise):
+    """Smallest ratio of gaps over the last axis, infinite where there is none."""
+    ratio = np.full(gap.shape, np.inf)
+    np.divide(gap, rise, out=ratio, where=rise > 0.0)
+    return ratio.min(axis=1, initial=np.inf)
+
+
+def _prefix_excess(values, weight):
+    """Mean of each row minus the mean of each proper prefix."""
+    values = values - values[:, :1]
+    total = np.cumsum(values * weight, axis=1)
+    mass = np.cumsum(weight, axis=1)
+    return total[:, -1:] / mass[:, -1:] - total[:, :-1] / mass[:, :-1]
+
+
+def _pooled_bound(excess, rise):
+    """Largest ratio of excesses, which is where a row becomes a single block."""
+    ratio = np.zeros(excess.shape)
+    positive = excess > 0.0
+    np.divide(excess, rise, out=ratio, where=positive & (rise > 0.0))
+    ratio[positive & (rise <= 0.0)] = np.inf
+    return ratio.max(axis=1, initial=0.0)
+
+
+def _bisect_pooled(start, is_pooled):
+    """Find, row by row, the strength at which a row becomes a single block."""
+    low = high = np.where((start > 0.0) & np.isfinite(start), start, 1.0)
+    for _ in range(500):
+        open_above = ~is_pooled(high)
+        if not open_above.any():
+            break
+        high = np.where(open_above, 4.0 * high, high)
+    for _ in range(500):
+        open_below = is_pooled(low)
+        if not open_below.any():
+            break
+        low = np.where(open_below, 0.25 * low, low)
+    while np.any(high > low * (1.0 + 1e-14)):
+        middle = np.sqrt(low) * np.sqrt(high)
+        if np.all((middle <= low) | (middle >= high)):
+            break
+        pooled = is_pooled(middle)
+        low, high = np.where(pooled, low, middle), np.where(pooled, middle, high)
+    return high
+
+
+class PermutahedronSort(Operator):
+    """P(1..n / strength, x) with L2 or entropic regularisation."""
+
+    sorts = "derivative"
+
+    def __init__(self, regularization, descending):
+        self.entropic = regularization != "l2"
+        self.descending = descending
+
+    def forward(self, rows, order, out, *, keep, regularization_strength):
+        if order is None:
+            values = np.sort(rows, axis=1).astype(np.float64, copy=False)
+        else:
+            values = _taken(rows, order)
+        blocks = Blocks(rows.shape)
+        ascending = values.copy() if keep and self.entropic else None
+        self._project(values, regularization_strength, blocks)
+        out[...] = values[:, ::-1] if self.descending else values
+        if not keep:
+            return None
+        return order, blocks, ascending, regularization_strength
+
+    def _project(self, values, strength, blocks):
+        n = values.shape[1]
+        if self.entropic:
+            work = np.empty((2, n))
+            project_exponential(
+                values,
+                None,
+                None,
+                strength,
+                True,
+                False,
+                blocks.starts,
+                blocks.n_blocks,
+                work,
+            )
+        else:
+            project_l2(
+                values, strength, True, blocks.starts, blocks.n_blocks, np.empty(n)
+            )
+
+    def _share(self, blocks, ascending):
+        return blocks.softmax(ascending) if self.entropic else None
+
+    def _directed(self, rows):
+        rows = rows[:, ::-1] if self.descending else rows
+        return rows.astype(np.float64, order="C")
+
+    def pullback(self, state, cotangent, out):
+        order, blocks, ascending, _ = state
+        values = self._directed(cotangent)
+        blocks.pool(values, self._share(blocks, ascending), transpose=True)
+        put_rows(values, order, out)
+
+    def pushforward(self, state, tangent, out):
+        order, blocks, ascending, _ = state
+        values = _taken(tangent, order)
+        blocks.pool(values, self._share(blocks, ascending))
+        out[...] = values[:, ::-1] if self.descending else values
+
+    def pull_regularization_strength(self, state, cotangent):
+        """<cotangent, -(i - pooled i) / strength^2>, the derivative in the strength."""
+        order, blocks, _, strength = state
+        positions = np.tile(np.arange(1.0, order.shape[1] + 1.0), (len(order), 1))
+        safe = np.where(strength > 0.0, strength, 1.0)
+        share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
+        blocks.pool(positions, share, strength=strength)
+        return -(positions * self._directed(cotangent)).sum(axis=1) / safe
+
+    def bounds(self, rows, order):
+        ascending = _taken(rows, order)
+        n = ascending.shape[1]
+        gap = np.diff(ascending, axis=1)
+        hard = _hard_bound(np.ones_like(gap), gap)
+        rise = 0.5 * np.arange(n - 1, 0, -1.0) * np.ones((len(rows), 1))
+        pooled = _pooled_bound(rise, _prefix_excess(ascending, np.ones_like(ascending)))
+        if self.entropic:
+            blocks = Blocks(rows.shape)
+
+            def is_pooled(strength):
+                self._project(ascending.copy(), strength, blocks)
+                return blocks.n_blocks == 1
+
+            constant = np.isinf(pooled)
+            pooled = np.where(constant, np.inf, _bisect_pooled(pooled, is_pooled))
+        return hard, pooled
+
+
+class PermutahedronRank(Operator):
+    """P(x / strength, targets) with L2, entropic or KL regularisation."""
+
+    sorts = "always"
+    homogeneous = True
+
+    def __init__(self, regularization, descending):
+        self.regularization = regularization
+        self.negates = descending
+
+    def forward(
+        self,
+        rows,
+        order,
+        out,
+        *,
+        keep,
+        regularization_strength,
+        weights=None,
+        targets=None,
+    ):
+        values = _taken(rows, order)
+        problem = _RankProblem(self.regularization, order, weights, targets)
+        blocks = Blocks(rows.shape)
+        problem.project(values, regularization_strength, blocks)
+        put_rows(values, order, out)
+        if not keep:
+            return None
+        if self.regularization == "l2":
+            values = None
+        return problem, blocks, values, regularization_strength
+
+    def _share(self, problem, blocks, values):
+        if self.regularization == "l2":
+            return problem.weight
+        if self.regularization == "kl":
+            return values if problem.weight is None else values * problem.weight
+        return blocks.softmax(values, problem.weight)
+
+    def pullback(self, state, cotangent, out):
+        problem, blocks, values, strength = state
+        gradient = _taken(cotangent, problem.order)
+        if self.regularization == "kl":
+            gradient *= values
+        share = self._share(problem, blocks, values)
+        blocks.pool(gradient, share, transpose=True, strength=strength)
+        put_rows(gradient, problem.order, out)
+
+    def pushforward(self, state, tangent, out):
+        problem, blocks, values, strength = state
+        moved = _taken(tangent, problem.order)
+        share = self._share(problem, blocks, values)
+        blocks.pool(moved, share, strength=strength)
+        if self.regularization == "kl":
+            moved *= values
+        put_rows(moved, problem.order, out)
+
+    def pull_targets(self, state, cotangent):
+        """Return the gradient in the targets, each where it stood."""
+        problem, blocks, values, strength = state
+        gradient = _taken(cotangent, problem.order)
+        if self.regularization == "l2":
+            blocks.pool(gradient)
+        elif self.regularization == "kl":
+            blocks.pool(gradient, values)
+        else:
+            # A hard rank averages the targets of ties.
+            level = np.where(strength[:, None] > 0.0, problem.target, 0.0)
+            blocks.pool(gradient, blocks.softmax(level), transpose=True)
+        out = np.empty_like(gradient)
+        put_rows(gradient, problem.target_order, out)
+        return out
+
+    def bounds(self, rows, order, weights=None, targets=None):
+        ascending = _taken(rows, order)
+        problem = _RankProblem(self.regularization, order, weights, targets)
+        level = problem.level(ascending.shape)
+        gap = np.diff(ascending, axis=1)
+        hard = _hard_bound(gap, np.diff(level, axis=1))
+        mean, weight = problem.mean_target(ascending.shape)
+        pooled = _pooled_bound(
+            _prefix_excess(ascending, weight), _prefix_excess(mean, weight)
+        )
+        if self.regularization != "l2":
+            blocks = Blocks(rows.shape)
+
+            def is_pooled(strength):
+                problem.project(ascending.copy(), strength, blocks)
+                return blocks.n_blocks == 1
+
+            constant = pooled == 0.0
+            pooled = np.where(constant, 0.0, _bisect_pooled(pooled, is_pooled))
+        return hard, pooled
+
+
+class _RankProblem:
+    """The targets and weights of a chunk of rows, in sorted order."""
+
+    def __init__(self, regularization, order, weights, targets):
+        self.regularization = regularization
+        self.order = order
+        self.weight = self.target = None
+        if weights is not None:
+            weight = _taken(weights, order)
+            floor = VANISHING * weight.max(axis=1, keepdims=True, initial=0.0)
+            self.weight = np.maximum(weight, floor)
+            self.before = np.cumsum(weight, axis=1) - weight
+            # An entry of weight w takes the targets before + 1, ..., before + w.
+            span = self.weight if regularization == "entropic" else 0.5 * weight + 0.5
+            self.target = self.before + span
+        if targets is not None:
+            self.target_order = np.argsort(targets, axis=1)
+            self.target = _taken(targets, self.target_order)
+
+    def project(self, values, strength, blocks):
+        """Replace sorted rows by their soft ranks and note the blocks."""
+        n = values.shape[1]
+        if self.regularization == "l2":
+            self._project_l2(values, strength, blocks)
+            return
+        kl = self.regularization == "kl"
+        hard = None if kl or strength.all() else strength == 0.0
+        ascending = None if hard is None else values.copy()
+        project_exponential(
+            values,
+            self.target,
+            self.weight,
+            strength,
+            False,
+            kl,
+            blocks.starts,
+            blocks.n_blocks,
+            np.empty((2, n)),
+        )
+        if hard is not None:
+            self._project_hard(values, ascending, hard, blocks)
+
+    def _project_l2(self, values, strength, blocks):
+        n = values.shape[1]
+        starts, n_blocks = blocks.starts, blocks.n_blocks
+        if self.target is None:
+            project_l2(values, strength, False, starts, n_blocks, np.empty(n))
+            return
+        weight = np.ones_like(values) if self.weight is None else self.weight
+        rank_weighted_l2(
+            values, self.target, weight, strength, starts, n_blocks, np.empty((3, n))
+        )
+
+    def _project_hard(self, values, ascending, hard, blocks):
+        """Ranks of strength zero: ties take their average, as in the L2 limit."""
+        rows = np.ascontiguousarray(ascending[hard])
+        target, weight = self.mean_target(values.shape)
+        part = Blocks(rows.shape)
+        rank_weighted_l2(
+            rows,
+            np.ascontiguousarray(target[hard]),
+            np.ascontiguousarray(weight[hard]),
+            np.zeros(len(rows)),
+            part.starts,
+            part.n_blocks,
+            np.empty((3, values.shape[1])),
+        )
+        values[hard] = rows
+        blocks.starts[hard] = part.starts
+        blocks.n_blocks[hard] = part.n_blocks
+
+    def mean_target(self, shape):
+        """Return the mean target of each sorted entry, and the weights."""
+        if self.weight is not None:
+            return self.before + 0.5 * self.weight + 0.5, self.weight
+        if self.target is not None:
+            return self.target, np.ones(shape)
+        return np.tile(np.arange(1.0, shape[1] + 1.0), (shape[0], 1)), np.ones(shape)
+
+    def level(self, shape):
+        """Return what the ranks of single entries are compared by: the dual targets."""
+        target, weight = self.mean_target(shape)
+        if self.regularization == "kl":
+            return np.log(target)
+        if self.regularization == "entropic" and self.weight is not None:
+            return self.target + np.log(-np.expm1(-weight) / (-np.expm1(-1.0) * weight))
+        return target
