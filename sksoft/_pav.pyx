@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pool adjacent violators over sorted rows.
 
-Every kernel works in double precision on C-contiguous rows, in place.
+Every kernel computes in double precision on C-contiguous rows.
 P(z, w) denotes the projection of z on the permutahedron of w, both ascending
 (Blondel, Teboul, Berthet and Djolonga 2020): soft ranks are P(x / strength, 1..n), soft
 sorts P(1..n / strength, x). A block keeps the statistics of its z and of its w apart:
@@ -10,6 +10,7 @@ two neighbours pool when the gap of z between them is at most the gap of w (the 
 form of the violation in Busing 2022), and no difference of z and w is ever formed.
 """
 
+from cython cimport floating
 from libc.math cimport exp, expm1, log
 
 
@@ -19,24 +20,44 @@ cdef inline bint pools(double data, double position, double strength, bint sort)
 
 
 def project_l2(
-    double[:, ::1] s,
+    const floating[:, ::1] x,
+    const Py_ssize_t[:, ::1] order,
     const double[::1] strength,
     bint sort,
+    floating[:, ::1] out,
     Py_ssize_t[:, ::1] starts,
     Py_ssize_t[::1] n_blocks,
-    double[::1] offset,
+    double[:, ::1] work,
 ):
-    """Replace sorted rows by their soft sort, or by their soft ranks against 1..n."""
-    cdef Py_ssize_t r, n = s.shape[1]
+    """Soft ranks of rows against 1..n, where they stand; or their soft sort, in order.
+
+    Without an order the rows are sorted already.
+    """
+    cdef Py_ssize_t r, i, n = x.shape[1]
+    cdef double* s
+    cdef const floating* row
+    cdef const Py_ssize_t* place = NULL
+    cdef floating* result
     with nogil:
-        for r in range(s.shape[0]):
-            if n > 0:
-                n_blocks[r] = partition_l2(
-                    &s[r, 0], n, strength[r], sort, &starts[r, 0], &offset[0]
-                )
-                evaluate_l2(
-                    &s[r, 0], n, strength[r], sort, &starts[r, 0], n_blocks[r], &offset[0]
-                )
+        for r in range(x.shape[0] if n > 0 else 0):
+            s = &work[0, 0]
+            row = &x[r, 0]
+            result = &out[r, 0]
+            if order is None:
+                for i in range(n):
+                    s[i] = row[i]
+            else:
+                place = &order[r, 0]
+                for i in range(n):
+                    s[i] = row[place[i]]
+            n_blocks[r] = partition_l2(s, n, strength[r], sort, &starts[r, 0], &work[1, 0])
+            evaluate_l2(s, n, strength[r], sort, &starts[r, 0], n_blocks[r], &work[1, 0])
+            if sort:
+                for i in range(n):
+                    result[i] = <floating> s[i]
+            else:
+                for i in range(n):
+                    result[place[i]] = <floating> s[i]
 
 
 cdef Py_ssize_t partition_l2(
@@ -48,6 +69,13 @@ cdef Py_ssize_t partition_l2(
     cdef Py_ssize_t b = 0, i = 1, start = 0, p
     cdef double total = 0.0, count = 1.0, before, gap
     while True:
+        while i < n and count == 1.0 and not pools(s[i] - s[start], 1.0, strength, sort):
+            # Blocks of one, which is what most rows are made of at a small strength.
+            starts[b] = start
+            offset[b] = 0.0
+            b += 1
+            start = i
+            i += 1
         while i < n and pools(
             count * (s[i] - s[start]) - total, 0.5 * count * (count + 1.0), strength, sort
         ):
@@ -68,7 +96,7 @@ cdef Py_ssize_t partition_l2(
                 b -= 1
                 continue
         starts[b] = start
-        offset[b] = total / count
+        offset[b] = total / count if count > 1.0 else 0.0
         b += 1
         if i == n:
             return b
@@ -87,13 +115,16 @@ cdef void evaluate_l2(
     for b in range(n_blocks):
         start = starts[b]
         stop = starts[b + 1] if b + 1 < n_blocks else n
+        if stop - start == 1:
+            if not sort:
+                s[start] = stop
+            continue
         first = s[start]
         middle = 0.5 * (start + stop + 1)
         if sort:
-            if stop - start > 1:
-                for i in range(start, stop):
-                    s[i] = first + (offset[b] + (i + 1 - middle) / strength)
-        elif stop - start == 1 or strength == 0.0:
+            for i in range(start, stop):
+                s[i] = first + (offset[b] + (i + 1 - middle) / strength)
+        elif strength == 0.0:
             for i in range(start, stop):
                 s[i] = middle
         else:
@@ -164,12 +195,24 @@ cdef inline double divided(double gap, double strength) noexcept nogil:
 
 cdef inline double vanishing_exp(double gap) noexcept nogil:
     # The library's exp is many times slower where it underflows.
+    if gap == 0.0:
+        return 1.0
     return exp(gap) if gap > -745.0 else 0.0
 
 
-cdef double POWERS[64]  # exp(-k): the decay between targets 1..n that are k apart
+cdef double POWERS[64]  # exp(-k): the decay between targets out of 1..n that are k apart
 for k in range(64):
     POWERS[k] = exp(-k)
+
+
+cdef inline double target_decay(
+    const double* v, Py_ssize_t i, Py_ssize_t j, bint kl
+) noexcept nogil:
+    if kl:
+        return 1.0
+    if v == NULL:
+        return POWERS[j - i] if j - i < 64 else vanishing_exp(i - j)
+    return vanishing_exp(v[i] - v[j])
 
 
 cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
@@ -224,40 +267,65 @@ cdef Py_ssize_t partition_exponential(
     bint kl, Py_ssize_t* starts, double* share, double* mass,
 ) noexcept nogil:
     # A block keeps share = sum of weight * exp((u - its last u) / strength) and mass: for
-    # KL the sum of weight * v, else the same sum of exponentials over v.
-    cdef Py_ssize_t b = -1, i, p
-    cdef double e, f, x, y
-    for i in range(n):
-        b += 1
-        starts[b] = i
-        share[b] = weight[i] if weight != NULL else 1.0
-        mass[b] = share[b] * item(v, i) if kl else level_mass(weight, i)
-        while b > 0:
-            p = starts[b] - 1
-            e = divided(item(u, p) - item(u, i), strength)
-            f = 0.0 if kl else item(v, p) - item(v, i)
-            x = vanishing_exp(e)
-            if kl:
-                y = 1.0
-            elif v == NULL and i - p < 64:
-                y = POWERS[i - p]
-            else:
-                y = vanishing_exp(f)
-            if x > 1e-250 or y > 1e-250:
-                if share[b] * mass[b - 1] * y > share[b - 1] * mass[b] * x:
-                    break
-            elif f + log(share[b] * mass[b - 1]) > e + log(share[b - 1] * mass[b]):
+    # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
+    # is (start, one, two); older ones lie on a stack.
+    cdef Py_ssize_t b = 0, i = 1, start = 0
+    cdef double one = 1.0 if weight == NULL else weight[0]
+    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0)
+    cdef double new_one = one, new_two = two, e, f, x, y
+    while True:
+        while i < n:
+            new_one = 1.0 if weight == NULL else weight[i]
+            new_two = new_one * item(v, i) if kl else level_mass(weight, i)
+            e = divided(item(u, i - 1) - item(u, i), strength)
+            y = target_decay(v, i - 1, i, kl)
+            # exp(e) is at most 1 / (1 - e), which often tells without it.
+            if y > 1e-250 and new_one * two * y * (1.0 - e) > one * new_two:
                 break
-            share[b - 1] = share[b] + share[b - 1] * x
-            mass[b - 1] = mass[b] + mass[b - 1] * y
-            b -= 1
-    return b + 1
+            x = vanishing_exp(e)
+            f = 0.0 if kl else item(v, i - 1) - item(v, i)
+            if not pooled(e, f, x, y, one, two, new_one, new_two):
+                break
+            one = new_one + one * x
+            two = new_two + two * y
+            i += 1
+        if b > 0 and i - start > 1:
+            e = divided(item(u, start - 1) - item(u, i - 1), strength)
+            f = 0.0 if kl else item(v, start - 1) - item(v, i - 1)
+            x = vanishing_exp(e)
+            y = target_decay(v, start - 1, i - 1, kl)
+            if pooled(e, f, x, y, share[b - 1], mass[b - 1], one, two):
+                b -= 1
+                start = starts[b]
+                one += share[b] * x
+                two += mass[b] * y
+                continue
+        starts[b] = start
+        share[b] = one
+        mass[b] = two
+        b += 1
+        if i == n:
+            return b
+        start = i
+        one = new_one
+        two = new_two
+        i += 1
+
+
+cdef inline bint pooled(
+    double e, double f, double x, double y, double share1, double mass1, double share2,
+    double mass2,
+) noexcept nogil:
+    # Blocks 1 < 2: is share2 mass1 exp(f) <= share1 mass2 exp(e)? By logarithms only
+    # where both exponentials, x and y, vanish.
+    if x > 1e-250 or y > 1e-250:
+        return share2 * mass1 * y <= share1 * mass2 * x
+    return f + log(share2 * mass1) <= e + log(share1 * mass2)
 
 
 cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil:
     # Sum of exp(t - t_last) over the targets t of an entry that is repeated weight times.
-    cdef double one = 0.63212055882855767840  # 1 - exp(-1)
-    return 1.0 if weight == NULL else -expm1(-weight[i]) / one
+    return 1.0 if weight == NULL else expm1(-weight[i]) / expm1(-1.0)
 
 
 cdef void evaluate_exponential(
@@ -275,7 +343,7 @@ cdef void evaluate_exponential(
         elif kl:
             scale = mass[b] / share[b]
             for i in range(start, stop):
-                out[i] = scale * exp(divided(item(u, i) - last, strength))
+                out[i] = scale * vanishing_exp(divided(item(u, i) - last, strength))
         else:
             base = item(v, stop - 1) + log(mass[b] / share[b])
             for i in range(start, stop):

@@ -40,10 +40,11 @@ def soft_sort(
         How the sort is relaxed.
     regularization : {"l2", "entropic", "kl"}, default="l2"
         "l2" preserves the sum of `x`; "entropic" works in the log domain and preserves
-        the sum of ``exp(x)``. "kl" is another word for "entropic", as in other packages.
+        the sum of ``exp(x)``. "kl" is another word for "entropic" here, as in other
+        packages.
     regularization_strength : float or array-like, default=1.0
-        At least 0; one value, or values that broadcast against the batch shape, which is
-        the shape of `x` without `axis`. 0 sorts exactly. Data that grow are sorted more
+        At least 0; one value, or values that broadcast against the batch shape, the
+        shape of `x` without `axis`. 0 sorts exactly. Data that grow are sorted more
         softly, the other way round from :func:`soft_rank`: the sort is exact up to the
         reciprocal of the largest gap between neighbouring values, and the default pools
         values whose gaps are above 1. See :func:`strength_bounds`.
@@ -119,13 +120,13 @@ def soft_rank(
         How the ranking is relaxed.
     regularization : {"l2", "entropic", "kl"}, default="l2"
         "l2" is the Euclidean projection; "kl" projects ``exp(x / strength)`` in the
-        Kullback-Leibler sense. Both keep the sum of the ranks and give tied values their
-        average rank. "entropic" is the Kullback-Leibler projection on the permutahedron
-        of ``exp(1), ..., exp(n)``, mapped back by the logarithm: the form of the paper,
-        a different geometry from "kl".
+        Kullback-Leibler sense. Both keep the sum of the ranks and give tied values
+        their average rank. "entropic" is the Kullback-Leibler projection onto the
+        permutahedron of ``exp(1), ..., exp(n)``, mapped back by the logarithm: the form
+        of the paper, a different geometry from "kl".
     regularization_strength : float or array-like, default=1.0
-        At least 0; one value, or values that broadcast against the batch shape, which is
-        the shape of `x` without `axis`. 0 ranks exactly (average ranks for ties, zero
+        At least 0; one value, or values that broadcast against the batch shape, the
+        shape of `x` without `axis`. 0 ranks exactly (average ranks for ties, zero
         gradient). Ranks are exact up to the smallest gap between values. The default
         pools most real inputs into one block, on which L2 ranks are an affine function
         of `x`: see :func:`strength_bounds`.
