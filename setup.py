@@ -13,6 +13,7 @@ EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
+    "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.

@@ -5,7 +5,8 @@
 import numpy as np
 
 from sksoft._blocks import pool_blocks, put_rows, shift_blocks, take_rows
-from sksoft._pav import project_exponential, project_l2, rank_weighted_l2
+from sksoft._pav import project_l2, rank_weighted_l2
+from sksoft._pav_exponential import project_exponential
 from sksoft._sorting import ascending_order
 from sksoft.operators._operator import Operator
 
