@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
+    "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
