@@ -94,7 +94,7 @@ cdef bint find_root(
             if e[i] <= split:
                 excess += 1.0 if w == NULL else w[i]
         excess = max(excess - k, 0.0)
-    for i in range(100):
+    for _ in range(100):
         add_up(e, w, n, exp(c), split, &sums)
         sums.low += excess
         if sums.low == 0.0 and sums.high == 0.0:

@@ -92,7 +92,7 @@ def soft_topk(
     --------
     >>> from sksoft import soft_topk
     >>> soft_topk([3.0, 1.0, 2.0, 0.0], 2, regularization_strength=0.25).round(3)
-    array([0.998, 0.12 , 0.88 , 0.002])
+    array([0.998, 0.119, 0.881, 0.002])
     >>> soft_topk([3.0, 1.0, 2.0, 0.0], 2, regularization_strength=0.0)
     array([1., 0., 1., 0.])
     >>> soft_topk([3.0, 1.0, 2.0, 0.0], 1, largest=False, regularization_strength=0.0)

@@ -76,7 +76,7 @@ class EntropicSelection(Operator):
         return -p * self._multiplier(state, cotangent)[:, None]
 
     def pull_regularization_strength(self, state, cotangent):
-        """Return the gradient in the strength, for each row: -<cotangent, J x / strength>."""
+        """Return the gradient in the strength, -<cotangent, J x / strength>, by row."""
         rows, slope, pivot, _, strength, weights = state
         with np.errstate(invalid="ignore", over="ignore"):
             distance = np.where(slope > 0.0, pivot[:, None] - rows, 0.0)
@@ -112,7 +112,6 @@ def _boundary(rows, k):
 
 def _weighted_boundary(rows, order, k, weights):
     """Return the entry at which the weight of the largest reaches k, and the next."""
-    n = rows.shape[1]
     mass = np.cumsum(np.take_along_axis(weights, order[:, ::-1], axis=1), axis=1)
     total = mass.max(axis=1, initial=0.0)
     full = k >= total * (1.0 - ROUNDING)
@@ -132,7 +131,7 @@ def _weighted_boundary(rows, order, k, weights):
 
 
 def _solved(rows, weights, k, pivot, strength, balanced, offset):
-    """Return exponentials at a given shift of the offset from the root, and the shift."""
+    """Return exponentials at a shift of the offset from the root, and the shift."""
     e = np.empty(rows.shape)
     shift = np.empty(len(rows))
     settled = np.empty(len(rows), np.uint8)
