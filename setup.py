@@ -11,7 +11,12 @@ from setuptools.command.build_ext import build_ext
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
+    "sksoft._hypersimplex": ["sksoft/_hypersimplex.pyx"],
+    "sksoft._lapsum": ["sksoft/_lapsum.pyx"],
+    "sksoft._pairwise": ["sksoft/_pairwise.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
+    "sksoft._rank_law": ["sksoft/_rank_law.pyx"],
+    "sksoft._relaxed_sort": ["sksoft/_relaxed_sort.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
