@@ -17,6 +17,7 @@ EXTENSIONS = {
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._rank_law": ["sksoft/_rank_law.pyx"],
     "sksoft._relaxed_sort": ["sksoft/_relaxed_sort.pyx"],
+    "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
