@@ -64,8 +64,8 @@ class Operator:
     def bounds(self, rows, order, **parameters):
         """Return strengths, per row, below which the map is hard, above which pooled."""
         raise ValueError(
-            "operator must have an exactly hard and an exactly pooled regime with these "
-            f"arguments, got {type(self).__name__}."
+            "operator must have an exactly hard and an exactly pooled regime with "
+            f"these arguments, got {type(self).__name__}."
         )
 
 
@@ -186,7 +186,7 @@ class Call:
 
     def _restored(self, out):
         """Give rows of the output their batch shape and put the axis back."""
-        out = out.reshape(*self.batch, *out.shape[1:])
+        out = out.reshape((*self.batch, *out.shape[1:]))
         if self.operator.reduces:
             core = range(out.ndim - len(self.batch))
             out = np.moveaxis(out, [i - len(core) for i in core], core)

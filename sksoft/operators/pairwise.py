@@ -36,7 +36,7 @@ def directed(rows, descending):
 
 
 class PairwiseRank(Operator):
-    """Sums over pairs of the distribution function of a law: pairwise is the logistic."""
+    """Sums over pairs of a distribution function; "pairwise" is the logistic."""
 
     sorts = "always"
     homogeneous = True
@@ -48,9 +48,7 @@ class PairwiseRank(Operator):
     def work(self, n):
         return n if self.law == "laplace" else n * n
 
-    def forward(
-        self, rows, order, out, *, keep, regularization_strength, weights=None
-    ):
+    def forward(self, rows, order, out, *, keep, regularization_strength, weights=None):
         values = taken(rows, order)
         weight = None if weights is None else taken(weights, order)
         ranks = np.empty(rows.shape)
@@ -300,9 +298,7 @@ class RankLaw(Operator):
         x, sigma = state
         n = x.shape[1]
         tangent = tangent.astype(np.float64)
-        push_rank_law(
-            x, tangent, sigma, *self._noise(n), np.empty((3, n + 1)), out
-        )
+        push_rank_law(x, tangent, sigma, *self._noise(n), np.empty((3, n + 1)), out)
 
     def pull_sigma(self, state, cotangent):
         """The law only depends on x / sigma."""
@@ -371,7 +367,7 @@ def rank_distribution(x, sigma, *, axis=-1, descending=False, exact=True):
     >>> rank_distribution([0.0, 1.0, 5.0], sigma=1.0).round(3)
     array([[0.76 , 0.24 , 0.   ],
            [0.24 , 0.758, 0.002],
-           [0.   , 0.002, 0.998]])
+           [0.   , 0.002, 0.997]])
     """
     check_flag(descending, "descending")
     check_flag(exact, "exact")
