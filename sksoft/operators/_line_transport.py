@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Entropic transport of points on the line, solved by Newton's method.
 
-The semi-dual problem is minimised over the thresholds between neighbouring targets, not
-over potentials. Started from the quantiles of the points, which are the solution without
-entropy, it takes a few Newton steps at any strength, where Sinkhorn's iteration needs
-about strength^-1 steps. The Hessian, sum_i mass_i below[i, min] above[i, max], is a sum of
-positive terms: nothing cancels, and scaled to a unit diagonal it is well conditioned.
+The semi-dual problem is minimised over the thresholds between neighbouring targets,
+not over potentials. Started from the quantiles of the points, which are the solution
+without entropy, it takes a few Newton steps at any strength, where Sinkhorn's iteration
+needs a number that grows as the strength vanishes. The Hessian, with the entries
+sum_i mass_i below[i, min(j, l)] above[i, max(j, l)], is a sum of positive terms:
+nothing cancels, and scaled to a unit diagonal it is well conditioned.
 """
 
 import warnings
@@ -81,7 +82,7 @@ class LineTransport:
         return -0.5 * np.minimum(gap, SATURATED)
 
     def _evaluate(self, offset):
-        """Set the plan and return by how much the boundaries' marginals are exceeded."""
+        """Set the plan; return the mass that too much of it has above each boundary."""
         self.offset = offset
         logits = self.plan
         plan_logits(self.x, self.pivot, self.rise, offset, self.strength, logits)
@@ -165,25 +166,40 @@ class LineTransport:
         tail = np.cumsum(weighted[:, ::-1], axis=1)[:, -2::-1]
         return np.where(np.arange(tail.shape[1]) < mode, -head, tail)
 
-    def _potential(self, steps):
-        """Return what steps between neighbouring targets add up to at each."""
-        return np.concatenate([[0.0], np.cumsum(steps)])
-
     def pullback(self, cotangent):
-        """Return the gradient in x, times the strength, given that in the plan's rows."""
+        """Return the gradient in the logits of the plan, given that in the plan.
+
+        It includes what the fixed masses do. It is -2 strength times the gradient in
+        the cost, and its rows and columns sum to zero.
+        """
         multiplier = self.solve_hessian(
             self._tails(self.centred(cotangent)).sum(axis=0)
         )
-        adjusted = cotangent - self.mass[:, None] * self._potential(multiplier)
-        spread = self.centred(np.broadcast_to(self.targets, self.plan.shape))
-        return (self.plan * spread * self.centred(adjusted)).sum(axis=1)
+        adjusted = cotangent - self.mass[:, None] * _potential(multiplier)
+        return self.plan * self.centred(adjusted)
+
+    def pull_x(self, pulled):
+        """Return strength times the gradient in x, given that in the logits."""
+        return (pulled * self._centred_targets()).sum(axis=1)
+
+    def pull_strength(self, pulled):
+        """Return strength^2 times the gradient in the strength."""
+        # Differences from the pivots: exactly zero where a tie is all that is soft.
+        steps = (self.x[:, None] - self.pivot) * self.rise
+        return -(pulled * self.centred(_potential(steps))).sum()
 
     def pushforward(self, tangent):
-        """Return the derivative of the rows of the plan along x, times the strength."""
-        spread = self.centred(np.broadcast_to(self.targets, self.plan.shape))
-        spread *= tangent[:, None]
-        moved = self.solve_hessian(self.mass @ self._tails(spread))
-        return self.plan * (spread - self.centred(self._broadcast(moved)))
+        """Return strength times the derivative of the plan along a tangent of x."""
+        moved = self._centred_targets() * tangent[:, None]
+        steps = self.solve_hessian(self.mass @ self._tails(moved))
+        level = np.broadcast_to(_potential(steps), self.plan.shape)
+        return self.plan * (moved - self.centred(level))
 
-    def _broadcast(self, steps):
-        return np.broadcast_to(self._potential(steps), self.plan.shape)
+    def _centred_targets(self):
+        return self.centred(np.broadcast_to(self.targets, self.plan.shape))
+
+
+def _potential(steps):
+    """Return what steps between neighbouring targets add up to at each target."""
+    start = np.zeros((*steps.shape[:-1], 1))
+    return np.concatenate([start, np.cumsum(steps, axis=-1)], axis=-1)
