@@ -3,11 +3,10 @@
 """Rows in and out of sorted order, and the linear maps over blocks of sorted rows.
 
 A block runs from its start to the next one. Most Jacobians of this package act on each
-block as the identity, as pooling 1 q^T, or as their difference.
+block as pooling 1 q^T, or as the identity less pooling, scaled.
 """
 
 from cython cimport floating
-from libc.math cimport exp
 
 
 def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:, ::1] out):
@@ -28,75 +27,124 @@ def put_rows(const double[:, ::1] values, const Py_ssize_t[:, ::1] order, floati
                 out[r, order[r, i]] = <floating> values[r, i]
 
 
-def block_softmax(
-    const double[:, ::1] values,
-    const double[:, ::1] weight,
-    const Py_ssize_t[:, ::1] starts,
-    const Py_ssize_t[::1] n_blocks,
-    double[:, ::1] out,
-):
-    """out = weight * exp(values - last value of the block), not normalised."""
+def shift_blocks(double[:, ::1] values, const Py_ssize_t[:, ::1] starts,
+                 const Py_ssize_t[::1] n_blocks):
+    """Subtract from each value the last one of its block, in place."""
     cdef Py_ssize_t r, b, i, stop, n = values.shape[1]
+    cdef double last
     with nogil:
         for r in range(values.shape[0]):
             for b in range(n_blocks[r]):
                 stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
+                last = values[r, stop - 1]
                 for i in range(starts[r, b], stop):
-                    out[r, i] = exp(values[r, i] - values[r, stop - 1])
-                    if weight is not None:
-                        out[r, i] *= weight[r, i]
+                    values[r, i] -= last
 
 
 def pool_blocks(
-    double[:, ::1] values,
+    const floating[:, ::1] values,
+    const Py_ssize_t[:, ::1] take,
+    const Py_ssize_t[:, ::1] put,
     const double[:, ::1] share,
+    const double[:, ::1] factor,
+    const double[::1] strength,
+    bint transpose,
     const Py_ssize_t[:, ::1] starts,
     const Py_ssize_t[::1] n_blocks,
-    bint transpose,
-    const double[::1] strength,
+    floating[:, ::1] out,
+    double[::1] work,
 ):
-    """Pool the values of each block, or keep what pooling leaves over the strength.
+    """Apply a Jacobian, or its transpose, that acts on blocks of sorted rows.
 
-    Pooling is the matrix 1 q^T on each block, q being the block's share scaled to sum to
-    one (uniform where there is no share); transpose applies q 1^T instead. With a strength
-    the result is (values - pooled) / strength, and zero for a strength of zero.
+    On a block it is the pooling 1 q^T, q being the block's share scaled to sum to one
+    (uniform where there is no share). With a strength it is
+    diag(factor) (I - 1 q^T) / strength instead, and zero for a strength of zero. Values
+    are taken in the order of `take` and results put back in that of `put`, where given.
     """
-    cdef Py_ssize_t r, b, start, stop, n = values.shape[1]
-    cdef const double* q
-    cdef double scale
+    cdef Py_ssize_t r, i, n = values.shape[1]
+    cdef const floating* value
+    cdef floating* result
+    cdef const double* part
+    cdef const Py_ssize_t* place
+    cdef bint residual = strength is not None
+    # Rows of a single uniform block need no order.
+    cdef bint anywhere = take is not None and put is not None and share is None
+    anywhere = anywhere and factor is None
     with nogil:
-        for r in range(values.shape[0]):
-            scale = 1.0 if strength is None else strength[r]
-            for b in range(n_blocks[r]):
-                start = starts[r, b]
-                stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
-                q = NULL
-                if share is not None:
-                    q = &share[r, start]
-                if strength is not None and (stop - start == 1 or scale == 0.0):
-                    for start in range(start, stop):
-                        values[r, start] = 0.0
-                elif stop - start > 1:
-                    pool(
-                        &values[r, start], q, stop - start, transpose,
-                        strength is not None, scale,
-                    )
+        for r in range(values.shape[0] if n > 0 else 0):
+            value = &values[r, 0]
+            result = &out[r, 0]
+            if residual and (n_blocks[r] == n or strength[r] == 0.0):
+                for i in range(n):
+                    result[i] = 0.0
+                continue
+            if take is None or (anywhere and n_blocks[r] == 1):
+                for i in range(n):
+                    work[i] = value[i]
+            else:
+                place = &take[r, 0]
+                for i in range(n):
+                    work[i] = value[place[i]]
+            if factor is not None and transpose:
+                part = &factor[r, 0]
+                for i in range(n):
+                    work[i] *= part[i]
+            part = NULL
+            if share is not None:
+                part = &share[r, 0]
+            pool_row(
+                &work[0], part, n, transpose, residual, strength[r] if residual else 1.0,
+                &starts[r, 0], n_blocks[r],
+            )
+            if factor is not None and not transpose:
+                part = &factor[r, 0]
+                for i in range(n):
+                    work[i] *= part[i]
+            if put is None or (anywhere and n_blocks[r] == 1):
+                for i in range(n):
+                    result[i] = <floating> work[i]
+            else:
+                place = &put[r, 0]
+                for i in range(n):
+                    result[place[i]] = <floating> work[i]
 
 
-cdef void pool(
+cdef void pool_row(
     double* values, const double* share, Py_ssize_t n, bint transpose, bint residual,
-    double scale,
+    double strength, const Py_ssize_t* starts, Py_ssize_t n_blocks,
 ) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double total = 0.0, norm = 0.0, pooled
-    for i in range(n):
-        total += values[i] if transpose or share == NULL else share[i] * values[i]
-    if share == NULL:
-        norm = n
-    else:
-        for i in range(n):
-            norm += share[i]
-    total /= norm
-    for i in range(n):
-        pooled = total * share[i] if transpose and share != NULL else total
-        values[i] = (values[i] - pooled) / scale if residual else pooled
+    cdef Py_ssize_t b, i, start, stop
+    cdef double total, norm, pooled
+    for b in range(n_blocks):
+        start = starts[b]
+        stop = starts[b + 1] if b + 1 < n_blocks else n
+        if stop - start == 1:
+            if residual:
+                values[start] = 0.0
+            continue
+        norm = stop - start
+        if share == NULL:
+            total = sum_of(values + start, stop - start)
+        else:
+            norm = sum_of(share + start, stop - start)
+            total = 0.0
+            for i in range(start, stop):
+                total += values[i] if transpose else share[i] * values[i]
+        total /= norm
+        for i in range(start, stop):
+            pooled = total * share[i] if transpose and share != NULL else total
+            values[i] = (values[i] - pooled) / strength if residual else pooled
+
+
+cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
+    # Four running sums, so that an addition need not wait for the one before.
+    cdef Py_ssize_t i, quads = n - n % 4
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
+    for i in range(0, quads, 4):
+        a += values[i]
+        b += values[i + 1]
+        c += values[i + 2]
+        d += values[i + 3]
+    for i in range(quads, n):
+        a += values[i]
+    return (a + b) + (c + d)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pool adjacent violators over sorted rows.
 
-Every kernel works in double precision on C-contiguous rows, in place.
+Every kernel computes in double precision on C-contiguous rows.
 P(z, w) denotes the projection of z on the permutahedron of w, both ascending
 (Blondel, Teboul, Berthet and Djolonga 2020): soft ranks are P(x / strength, 1..n), soft
 sorts P(1..n / strength, x). A block keeps the statistics of its z and of its w apart:
@@ -10,7 +10,7 @@ two neighbours pool when the gap of z between them is at most the gap of w (the 
 form of the violation in Busing 2022), and no difference of z and w is ever formed.
 """
 
-from libc.math cimport exp, expm1, log
+from cython cimport floating
 
 
 cdef inline bint pools(double data, double position, double strength, bint sort) noexcept nogil:
@@ -19,24 +19,44 @@ cdef inline bint pools(double data, double position, double strength, bint sort)
 
 
 def project_l2(
-    double[:, ::1] s,
+    const floating[:, ::1] x,
+    const Py_ssize_t[:, ::1] order,
     const double[::1] strength,
     bint sort,
+    floating[:, ::1] out,
     Py_ssize_t[:, ::1] starts,
     Py_ssize_t[::1] n_blocks,
-    double[::1] offset,
+    double[:, ::1] work,
 ):
-    """Replace sorted rows by their soft sort, or by their soft ranks against 1..n."""
-    cdef Py_ssize_t r, n = s.shape[1]
+    """Soft ranks of rows against 1..n, where they stand; or their soft sort, in order.
+
+    Without an order the rows are sorted already.
+    """
+    cdef Py_ssize_t r, i, n = x.shape[1]
+    cdef double* s
+    cdef const floating* row
+    cdef const Py_ssize_t* place = NULL
+    cdef floating* result
     with nogil:
-        for r in range(s.shape[0]):
-            if n > 0:
-                n_blocks[r] = partition_l2(
-                    &s[r, 0], n, strength[r], sort, &starts[r, 0], &offset[0]
-                )
-                evaluate_l2(
-                    &s[r, 0], n, strength[r], sort, &starts[r, 0], n_blocks[r], &offset[0]
-                )
+        for r in range(x.shape[0] if n > 0 else 0):
+            s = &work[0, 0]
+            row = &x[r, 0]
+            result = &out[r, 0]
+            if order is None:
+                for i in range(n):
+                    s[i] = row[i]
+            else:
+                place = &order[r, 0]
+                for i in range(n):
+                    s[i] = row[place[i]]
+            n_blocks[r] = partition_l2(s, n, strength[r], sort, &starts[r, 0], &work[1, 0])
+            evaluate_l2(s, n, strength[r], sort, &starts[r, 0], n_blocks[r], &work[1, 0])
+            if sort:
+                for i in range(n):
+                    result[i] = <floating> s[i]
+            else:
+                for i in range(n):
+                    result[place[i]] = <floating> s[i]
 
 
 cdef Py_ssize_t partition_l2(
@@ -48,6 +68,13 @@ cdef Py_ssize_t partition_l2(
     cdef Py_ssize_t b = 0, i = 1, start = 0, p
     cdef double total = 0.0, count = 1.0, before, gap
     while True:
+        while i < n and count == 1.0 and not pools(s[i] - s[start], 1.0, strength, sort):
+            # Blocks of one, which is what most rows are made of at a small strength.
+            starts[b] = start
+            offset[b] = 0.0
+            b += 1
+            start = i
+            i += 1
         while i < n and pools(
             count * (s[i] - s[start]) - total, 0.5 * count * (count + 1.0), strength, sort
         ):
@@ -68,7 +95,7 @@ cdef Py_ssize_t partition_l2(
                 b -= 1
                 continue
         starts[b] = start
-        offset[b] = total / count
+        offset[b] = total / count if count > 1.0 else 0.0
         b += 1
         if i == n:
             return b
@@ -87,13 +114,16 @@ cdef void evaluate_l2(
     for b in range(n_blocks):
         start = starts[b]
         stop = starts[b + 1] if b + 1 < n_blocks else n
+        if stop - start == 1:
+            if not sort:
+                s[start] = stop
+            continue
         first = s[start]
         middle = 0.5 * (start + stop + 1)
         if sort:
-            if stop - start > 1:
-                for i in range(start, stop):
-                    s[i] = first + (offset[b] + (i + 1 - middle) / strength)
-        elif stop - start == 1 or strength == 0.0:
+            for i in range(start, stop):
+                s[i] = first + (offset[b] + (i + 1 - middle) / strength)
+        elif strength == 0.0:
             for i in range(start, stop):
                 s[i] = middle
         else:
@@ -156,127 +186,3 @@ cdef Py_ssize_t rank_weighted_l2_row(
             gap = (s[k] - first) - data[b]
             s[k] = target[p] + level[b] + (gap / strength if strength > 0.0 else 0.0)
     return n_blocks
-
-
-cdef inline double divided(double gap, double strength) noexcept nogil:
-    return 0.0 if gap == 0.0 else gap / strength
-
-
-cdef inline double vanishing_exp(double gap) noexcept nogil:
-    # The library's exp is many times slower where it underflows.
-    return exp(gap) if gap > -745.0 else 0.0
-
-
-cdef double POWERS[64]  # exp(-k): the decay between targets 1..n that are k apart
-for k in range(64):
-    POWERS[k] = exp(-k)
-
-
-cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
-    # A row that is not there stands for 1..n.
-    return row[i] if row != NULL else i + 1.0
-
-
-def project_exponential(
-    double[:, ::1] s,
-    const double[:, ::1] target,
-    const double[:, ::1] weight,
-    const double[::1] strength,
-    bint sort,
-    bint kl,
-    Py_ssize_t[:, ::1] starts,
-    Py_ssize_t[::1] n_blocks,
-    double[:, ::1] work,
-):
-    """Replace sorted rows by their entropic soft sort, or entropic or KL soft ranks.
-
-    No target means 1..n, no weight means 1. A sort is P(1..n / strength, s), a rank
-    P(s / strength, target), both in the log domain; the KL rank projects
-    exp(s / strength) on the permutahedron of the target itself.
-    """
-    cdef Py_ssize_t r, n = s.shape[1]
-    cdef const double* u
-    cdef const double* v
-    cdef const double* w
-    with nogil:
-        for r in range(s.shape[0]):
-            if n > 0:
-                u = v = w = NULL
-                if sort:
-                    v = &s[r, 0]
-                else:
-                    u = &s[r, 0]
-                    if target is not None:
-                        v = &target[r, 0]
-                if weight is not None:
-                    w = &weight[r, 0]
-                n_blocks[r] = partition_exponential(
-                    u, v, w, n, strength[r], kl, &starts[r, 0], &work[0, 0], &work[1, 0]
-                )
-                evaluate_exponential(
-                    &s[r, 0], u, v, n, strength[r], kl, &starts[r, 0], n_blocks[r],
-                    &work[0, 0], &work[1, 0],
-                )
-
-
-cdef Py_ssize_t partition_exponential(
-    const double* u, const double* v, const double* weight, Py_ssize_t n, double strength,
-    bint kl, Py_ssize_t* starts, double* share, double* mass,
-) noexcept nogil:
-    # A block keeps share = sum of weight * exp((u - its last u) / strength) and mass: for
-    # KL the sum of weight * v, else the same sum of exponentials over v.
-    cdef Py_ssize_t b = -1, i, p
-    cdef double e, f, x, y
-    for i in range(n):
-        b += 1
-        starts[b] = i
-        share[b] = weight[i] if weight != NULL else 1.0
-        mass[b] = share[b] * item(v, i) if kl else level_mass(weight, i)
-        while b > 0:
-            p = starts[b] - 1
-            e = divided(item(u, p) - item(u, i), strength)
-            f = 0.0 if kl else item(v, p) - item(v, i)
-            x = vanishing_exp(e)
-            if kl:
-                y = 1.0
-            elif v == NULL and i - p < 64:
-                y = POWERS[i - p]
-            else:
-                y = vanishing_exp(f)
-            if x > 1e-250 or y > 1e-250:
-                if share[b] * mass[b - 1] * y > share[b - 1] * mass[b] * x:
-                    break
-            elif f + log(share[b] * mass[b - 1]) > e + log(share[b - 1] * mass[b]):
-                break
-            share[b - 1] = share[b] + share[b - 1] * x
-            mass[b - 1] = mass[b] + mass[b - 1] * y
-            b -= 1
-    return b + 1
-
-
-cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil:
-    # Sum of exp(t - t_last) over the targets t of an entry that is repeated weight times.
-    cdef double one = 0.63212055882855767840  # 1 - exp(-1)
-    return 1.0 if weight == NULL else -expm1(-weight[i]) / one
-
-
-cdef void evaluate_exponential(
-    double* out, const double* u, const double* v, Py_ssize_t n, double strength, bint kl,
-    const Py_ssize_t* starts, Py_ssize_t n_blocks, const double* share, const double* mass,
-) noexcept nogil:
-    cdef Py_ssize_t b, i, start, stop
-    cdef double last, base, scale
-    for b in range(n_blocks):
-        start = starts[b]
-        stop = starts[b + 1] if b + 1 < n_blocks else n
-        last = item(u, stop - 1)
-        if stop - start == 1 and (kl or share[b] == mass[b]):
-            out[start] = item(v, start)
-        elif kl:
-            scale = mass[b] / share[b]
-            for i in range(start, stop):
-                out[i] = scale * exp(divided(item(u, i) - last, strength))
-        else:
-            base = item(v, stop - 1) + log(mass[b] / share[b])
-            for i in range(start, stop):
-                out[i] = base + divided(item(u, i) - last, strength)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One thread pool for all operators; results never depend on its size."""
 
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
@@ -13,6 +14,9 @@ import joblib
 CHUNK_SIZE = 1 << 16
 # A batch is shared between threads from this many entries on.
 THREADING_SIZE = 1 << 15
+
+# The one chunk of a small batch.
+EVERYTHING = slice(None)
 
 _state = {"n_threads": None, "pool": None}
 
@@ -97,13 +101,13 @@ if hasattr(os, "register_at_fork"):
 def row_chunks(n_rows, row_size):
     """Return slices that cut rows into pieces, one piece for a small batch."""
     size = n_rows * row_size
-    n_chunks = -(-size // CHUNK_SIZE)
-    if size >= THREADING_SIZE and n_rows > 1:
-        n_threads = get_num_threads()
-        n_chunks = -(-n_chunks // n_threads) * n_threads
-    n_chunks = max(1, min(n_chunks, n_rows))
+    if size < THREADING_SIZE or n_rows < 2:
+        return [EVERYTHING]
+    n_threads = get_num_threads()
+    n_chunks = -(-size // (CHUNK_SIZE * n_threads)) * n_threads
+    n_chunks = min(n_chunks, n_rows)
     bounds = [n_rows * i // n_chunks for i in range(n_chunks + 1)]
-    return [slice(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]
 
 
 def map_chunks(function, *sequences):

@@ -1,6 +1,6 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks of arguments: each error names the parameter, the value and what is allowed."""
+"""Checks of arguments: errors name the parameter, the value and what is allowed."""
 
 from numbers import Integral, Real
 
@@ -9,21 +9,30 @@ import numpy as np
 # Above this, differences and weighted sums of float64 numbers could overflow.
 LARGEST = 1e300
 
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
 
 def real_array(values, name):
     """Return a float32 or float64 array of finite numbers; other real types convert."""
-    if np.ma.isMaskedArray(values):
+    if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked array.")
     array = np.asarray(values)
-    if array.dtype != np.float64 and array.dtype != np.float32:
+    if array.dtype not in FLOATS:
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"{name} must hold real numbers, got an array of dtype {array.dtype}."
             )
         array = array.astype(np.float64)
-    if array.size and not -LARGEST <= array.min() <= array.max() <= LARGEST:
+    if array.size and not _peak(array) <= LARGEST:
         raise _range_error(array, name)
     return array
+
+
+def _peak(array):
+    """Return the largest magnitude, NaN where there is one."""
+    if array.size < 4096:
+        return np.maximum.reduce(np.abs(array), axis=None)
+    return max(array.max(), -array.min())
 
 
 def _range_error(array, name):

@@ -15,7 +15,8 @@ import math
 import numpy as np
 
 from sksoft._blocks import take_rows
-from sksoft._threads import map_chunks, row_chunks
+from sksoft._sorting import ascending_order
+from sksoft._threads import EVERYTHING, map_chunks, row_chunks
 from sksoft._validation import normalized_axis, real_array
 from sksoft.operators._dask import apply_lazily, is_lazy
 
@@ -29,8 +30,8 @@ class Operator:
     differentiated has a method ``pull_<name>(state, cotangent)``.
     """
 
-    # Whether forward needs each row's ascending order: "always", "derivative" (only when
-    # the state is kept), "never".
+    # When forward needs the ascending order of each row: "always", "derivative" (only
+    # where the state is kept) or "never".
     sorts = "never"
     # The map is written for -x: the other direction of a ranking or of a selection.
     negates = False
@@ -50,7 +51,7 @@ class Operator:
         return n
 
     def forward(self, rows, order, out, *, keep, **parameters):
-        """Write the values and return the state for the linear maps (None unless keep)."""
+        """Write the values; return the state for the linear maps if it is to keep."""
         raise NotImplementedError
 
     def pullback(self, state, cotangent, out):
@@ -62,7 +63,7 @@ class Operator:
         raise NotImplementedError
 
     def bounds(self, rows, order, **parameters):
-        """Return strengths, per row, below which the map is hard, above which pooled."""
+        """Return the strengths up to which each row is hard and from which pooled."""
         raise ValueError(
             "operator must have an exactly hard and an exactly pooled regime with "
             f"these arguments, got {type(self).__name__}."
@@ -79,33 +80,34 @@ class Call:
             raise ValueError(f"x must have at least one dimension, got the scalar {x}.")
         self.axis = normalized_axis(axis, x.ndim) - x.ndim
         moved = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
-        self.x_shape = moved.shape
-        self.n = n = moved.shape[-1]
+        self.shape, self.x_shape = x.shape, moved.shape
+        self.n = moved.shape[-1]
         self.dtype = x.dtype
-        vectors = {
-            name: self._aligned(vector, name) for name, vector in vectors.items()
-        }
-        batch = self.batch = self._batch(scalars, vectors)
-        self.shapes = {name: np.shape(value) for name, value in scalars.items()}
-        self.shapes |= {name: vector.shape for name, vector in vectors.items()}
-        self.shared = shared
-        self.shapes |= {name: values.shape for name, values in shared.items()}
-        self.n_rows = n_rows = math.prod(batch)
-        self.parameters = {
-            name: np.full(n_rows, value)
-            if isinstance(value, float)
-            else np.broadcast_to(value, batch).reshape(n_rows)
-            for name, value in scalars.items()
-        }
-        for name, vector in vectors.items():
-            full = np.broadcast_to(vector, (*batch, n)).reshape(n_rows, n)
-            self.parameters[name] = np.ascontiguousarray(full, dtype=np.float64)
-        self.rows = np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), n)
+        batch = moved.shape[:-1]
+        n_rows = math.prod(batch)
+        self.rows = np.ascontiguousarray(moved).reshape(n_rows, self.n)
         if operator.negates:
             self.rows = -self.rows
         self.order = None
-        if batch != moved.shape[:-1]:
-            self._repeat_rows(moved.shape[:-1])
+        vectors = {
+            name: self._aligned(vector, name) for name, vector in vectors.items()
+        }
+        self.batch = self._batch(batch, scalars, vectors)
+        if self.batch != batch:
+            n_rows = math.prod(self.batch)
+            self._repeat_rows(batch, n_rows)
+        self.n_rows = n_rows
+        self.shared = shared
+        self.shapes = {name: np.shape(values) for name, values in shared.items()}
+        self.parameters = {}
+        for name, value in scalars.items():
+            self.shapes[name] = np.shape(value)
+            self.parameters[name] = np.empty(n_rows)
+            self.parameters[name].reshape(self.batch)[...] = value
+        for name, vector in vectors.items():
+            self.shapes[name] = vector.shape
+            self.parameters[name] = np.empty((n_rows, self.n))
+            self.parameters[name].reshape(*self.batch, self.n)[...] = vector
 
     def _aligned(self, vector, name):
         vector = real_array(vector, name).astype(np.float64, copy=False)
@@ -123,13 +125,13 @@ class Call:
             )
         return vector
 
-    def _batch(self, scalars, vectors):
-        batch = self.x_shape[:-1]
+    def _batch(self, batch, scalars, vectors):
         for name, value in scalars.items():
             if not isinstance(value, float):
                 batch = self._broadcast(batch, value.shape, name)
         for name, vector in vectors.items():
-            batch = self._broadcast(batch, vector.shape[:-1], name)
+            if vector.ndim > 1:
+                batch = self._broadcast(batch, vector.shape[:-1], name)
         return batch
 
     def _broadcast(self, batch, shape, name):
@@ -141,31 +143,33 @@ class Call:
                 f"{shape}."
             ) from None
 
-    def _repeat_rows(self, batch):
+    def _repeat_rows(self, batch, n_rows):
         # Rows that several parameters share are sorted once.
         if self.operator.sorts != "never":
-            chunks = row_chunks(len(self.rows), self.n)
-            orders = map_chunks(
-                lambda part: np.argsort(self.rows[part], axis=1), chunks
+            parts = map_chunks(
+                lambda part: ascending_order(self.rows[part]),
+                row_chunks(len(self.rows), self.n),
             )
-            self.order = self._repeated(np.concatenate(orders), batch)
-        self.rows = self._repeated(self.rows, batch)
+            self.order = self._repeated(np.concatenate(parts), batch, n_rows)
+        self.rows = self._repeated(self.rows, batch, n_rows)
 
-    def _repeated(self, rows, batch):
+    def _repeated(self, rows, batch, n_rows):
         full = np.broadcast_to(rows.reshape(*batch, self.n), (*self.batch, self.n))
-        return np.ascontiguousarray(full).reshape(self.n_rows, self.n)
+        return np.ascontiguousarray(full).reshape(n_rows, self.n)
 
-    def _order(self, part, derivative):
+    def _arguments(self, part, derivative):
+        """Return rows, order and parameters of a chunk."""
+        rows, order, parameters = self.rows, self.order, self.parameters
+        if part is not EVERYTHING:
+            rows = rows[part]
+            order = None if order is None else order[part]
+            parameters = {name: values[part] for name, values in parameters.items()}
         sorts = self.operator.sorts
-        if sorts == "never" or (sorts == "derivative" and not derivative):
-            return None if self.order is None else self.order[part]
-        if self.order is not None:
-            return self.order[part]
-        return np.argsort(self.rows[part], axis=1)
-
-    def _parameters(self, part):
-        mine = {name: values[part] for name, values in self.parameters.items()}
-        return mine | self.shared
+        if order is None and (
+            sorts == "always" or (derivative and sorts == "derivative")
+        ):
+            order = ascending_order(rows)
+        return rows, order, {**parameters, **self.shared}
 
     def run(self, keep):
         """Return the value and, where they are kept, the chunks and their states."""
@@ -173,12 +177,9 @@ class Call:
         chunks = row_chunks(self.n_rows, self.operator.work(self.n))
 
         def forward(part):
+            rows, order, parameters = self._arguments(part, keep)
             return self.operator.forward(
-                self.rows[part],
-                self._order(part, keep),
-                out[part],
-                keep=keep,
-                **self._parameters(part),
+                rows, order, out[part], keep=keep, **parameters
             )
 
         states = map_chunks(forward, chunks)
@@ -218,9 +219,9 @@ class Call:
             return tuple(self._gradient(name, rows, chunks, states) for name in wrt)
 
         def pushforward(tangent):
-            tangent = real_array_like(tangent, None, self.dtype, "tangent")
+            tangent = real_array_like(tangent, self.shape, self.dtype, "tangent")
             tangent = np.moveaxis(tangent, self.axis, -1)
-            tangent = self._repeated(tangent, self.x_shape[:-1])
+            tangent = self._repeated(tangent, self.x_shape[:-1], self.n_rows)
             if self.operator.negates:
                 tangent = -tangent
             out = np.empty(
@@ -244,7 +245,7 @@ class Call:
         for name in wrt:
             if name not in known:
                 raise ValueError(
-                    f"wrt must name differentiable arguments out of {known}, got {name!r}."
+                    f"wrt must name differentiable arguments, {known}, got {name!r}."
                 )
 
     def _puller(self, name):
@@ -295,18 +296,14 @@ class Call:
 
     def bounds(self):
         """Return the two bounds of the strength, in the batch shape."""
-        parts = map_chunks(
-            lambda part: self.operator.bounds(
-                self.rows[part],
-                self._order(part, True),
-                **{
-                    name: value
-                    for name, value in self._parameters(part).items()
-                    if name != "regularization_strength"
-                },
-            ),
-            row_chunks(self.n_rows, self.operator.work(self.n)),
-        )
+
+        def bounds(part):
+            rows, order, parameters = self._arguments(part, True)
+            parameters.pop("regularization_strength")
+            return self.operator.bounds(rows, order, **parameters)
+
+        chunks = row_chunks(self.n_rows, self.operator.work(self.n))
+        parts = map_chunks(bounds, chunks)
         return tuple(
             np.concatenate(bound).reshape(self.batch)[()]
             for bound in zip(*parts, strict=True)
@@ -327,10 +324,8 @@ def real_array_like(array, shape, dtype, name):
         raise TypeError(
             f"{name} must hold real numbers, got an array of dtype {array.dtype}."
         )
-    if shape is not None and array.shape != shape:
-        raise ValueError(
-            f"{name} must have the shape of the value, {shape}, got {array.shape}."
-        )
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
     return array.astype(dtype, copy=False)
 
 
@@ -398,7 +393,7 @@ def bound_call(operator, x, args, params):
     """Return the call behind a public operator, for its derivatives."""
     if not hasattr(operator, "bind"):
         raise TypeError(
-            f"operator must be a soft operator such as sksoft.soft_rank, got {operator!r}."
+            f"operator must be a soft operator, as sksoft.soft_rank, got {operator!r}."
         )
     if is_lazy(x):
         raise TypeError(

@@ -4,9 +4,11 @@
 
 import numpy as np
 
-from sksoft._blocks import block_softmax, pool_blocks, put_rows, take_rows
-from sksoft._pav import project_exponential, project_l2, rank_weighted_l2
-from sksoft.operators._operator import Operator
+from sksoft._blocks import pool_blocks, put_rows, shift_blocks
+from sksoft._pav import project_l2, rank_weighted_l2
+from sksoft._pav_exponential import project_exponential
+from sksoft._sorting import ascending_order
+from sksoft.operators._operator import Operator, taken
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -20,22 +22,40 @@ class Blocks:
         self.starts = np.empty(shape, np.intp)
         self.n_blocks = np.empty(shape[0], np.intp)
 
-    def pool(self, values, share=None, transpose=False, strength=None):
-        """Pool sorted rows in place; see the kernel of this name."""
-        pool_blocks(values, share, self.starts, self.n_blocks, transpose, strength)
-        return values
+    def pool(
+        self,
+        values,
+        out,
+        take=None,
+        put=None,
+        share=None,
+        factor=None,
+        strength=None,
+        transpose=False,
+    ):
+        """Apply pooling, or what it leaves; see the kernel ``pool_blocks``."""
+        pool_blocks(
+            values,
+            take,
+            put,
+            share,
+            factor,
+            strength,
+            transpose,
+            self.starts,
+            self.n_blocks,
+            out,
+            np.empty(values.shape[1]),
+        )
 
     def softmax(self, values, weight=None):
         """Return weight * exp(values) on each block, up to a factor for each block."""
-        out = np.empty_like(values)
-        block_softmax(values, weight, self.starts, self.n_blocks, out)
+        out = values.copy()
+        shift_blocks(out, self.starts, self.n_blocks)
+        np.exp(out, out=out)
+        if weight is not None:
+            out *= weight
         return out
-
-
-def _taken(rows, order):
-    out = np.empty(rows.shape)
-    take_rows(rows, order, out)
-    return out
 
 
 def _hard_bound(gap, rise):
@@ -95,55 +115,63 @@ class PermutahedronSort(Operator):
 
     def forward(self, rows, order, out, *, keep, regularization_strength):
         if order is None:
-            values = np.sort(rows, axis=1).astype(np.float64, copy=False)
-        else:
-            values = _taken(rows, order)
+            rows = np.sort(rows, axis=1)
         blocks = Blocks(rows.shape)
-        ascending = values.copy() if keep and self.entropic else None
-        self._project(values, regularization_strength, blocks)
-        out[...] = values[:, ::-1] if self.descending else values
-        if not keep:
-            return None
+        ascending = None
+        target = np.empty_like(out) if self.descending else out
+        if self.entropic:
+            values = rows.astype(np.float64) if order is None else taken(rows, order)
+            ascending = values.copy() if keep else None
+            self._project(values, regularization_strength, blocks)
+            target[...] = values
+        else:
+            project_l2(
+                rows,
+                order,
+                regularization_strength,
+                True,
+                target,
+                blocks.starts,
+                blocks.n_blocks,
+                np.empty((2, rows.shape[1])),
+            )
+        if self.descending:
+            out[...] = target[:, ::-1]
         return order, blocks, ascending, regularization_strength
 
     def _project(self, values, strength, blocks):
-        n = values.shape[1]
-        if self.entropic:
-            work = np.empty((2, n))
-            project_exponential(
-                values,
-                None,
-                None,
-                strength,
-                True,
-                False,
-                blocks.starts,
-                blocks.n_blocks,
-                work,
-            )
-        else:
-            project_l2(
-                values, strength, True, blocks.starts, blocks.n_blocks, np.empty(n)
-            )
+        work = np.empty((2, values.shape[1]))
+        project_exponential(
+            values,
+            None,
+            None,
+            strength,
+            True,
+            False,
+            blocks.starts,
+            blocks.n_blocks,
+            work,
+        )
 
     def _share(self, blocks, ascending):
         return blocks.softmax(ascending) if self.entropic else None
 
     def _directed(self, rows):
-        rows = rows[:, ::-1] if self.descending else rows
-        return rows.astype(np.float64, order="C")
+        return np.ascontiguousarray(rows[:, ::-1]) if self.descending else rows
 
     def pullback(self, state, cotangent, out):
         order, blocks, ascending, _ = state
+        share = self._share(blocks, ascending)
         values = self._directed(cotangent)
-        blocks.pool(values, self._share(blocks, ascending), transpose=True)
-        put_rows(values, order, out)
+        blocks.pool(values, out, put=order, share=share, transpose=True)
 
     def pushforward(self, state, tangent, out):
         order, blocks, ascending, _ = state
-        values = _taken(tangent, order)
-        blocks.pool(values, self._share(blocks, ascending))
-        out[...] = values[:, ::-1] if self.descending else values
+        target = np.empty_like(out) if self.descending else out
+        share = self._share(blocks, ascending)
+        blocks.pool(tangent, target, take=order, share=share)
+        if self.descending:
+            out[...] = target[:, ::-1]
 
     def pull_regularization_strength(self, state, cotangent):
         """<cotangent, -(i - pooled i) / strength^2>, the derivative in the strength."""
@@ -151,11 +179,12 @@ class PermutahedronSort(Operator):
         positions = np.tile(np.arange(1.0, order.shape[1] + 1.0), (len(order), 1))
         safe = np.where(strength > 0.0, strength, 1.0)
         share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
-        blocks.pool(positions, share, strength=strength)
-        return -(positions * self._directed(cotangent)).sum(axis=1) / safe
+        moved = np.empty_like(positions)
+        blocks.pool(positions, moved, share=share, strength=strength)
+        return -(moved * self._directed(cotangent)).sum(axis=1) / safe
 
     def bounds(self, rows, order):
-        ascending = _taken(rows, order)
+        ascending = taken(rows, order)
         n = ascending.shape[1]
         gap = np.diff(ascending, axis=1)
         hard = _hard_bound(np.ones_like(gap), gap)
@@ -194,60 +223,76 @@ class PermutahedronRank(Operator):
         weights=None,
         targets=None,
     ):
-        values = _taken(rows, order)
-        problem = _RankProblem(self.regularization, order, weights, targets)
         blocks = Blocks(rows.shape)
-        problem.project(values, regularization_strength, blocks)
-        put_rows(values, order, out)
-        if not keep:
-            return None
-        if self.regularization == "l2":
-            values = None
+        problem = _RankProblem(self.regularization, order, weights, targets)
+        values = None
+        if self.regularization == "l2" and problem.target is None:
+            project_l2(
+                rows,
+                order,
+                regularization_strength,
+                False,
+                out,
+                blocks.starts,
+                blocks.n_blocks,
+                np.empty((2, rows.shape[1])),
+            )
+        else:
+            values = taken(rows, order)
+            problem.project(values, regularization_strength, blocks)
+            put_rows(values, order, out)
         return problem, blocks, values, regularization_strength
 
-    def _share(self, problem, blocks, values):
+    def _linear(self, state):
+        """Return the blocks and what their Jacobian takes; see the kernel."""
+        problem, blocks, values, strength = state
+        factor = values if self.regularization == "kl" else None
         if self.regularization == "l2":
-            return problem.weight
-        if self.regularization == "kl":
-            return values if problem.weight is None else values * problem.weight
-        return blocks.softmax(values, problem.weight)
+            share = problem.weight
+        elif self.regularization == "entropic":
+            share = blocks.softmax(values, problem.weight)
+        else:
+            share = values if problem.weight is None else values * problem.weight
+        order = problem.order
+        return blocks, {
+            "take": order,
+            "put": order,
+            "share": share,
+            "factor": factor,
+            "strength": strength,
+        }
 
     def pullback(self, state, cotangent, out):
-        problem, blocks, values, strength = state
-        gradient = _taken(cotangent, problem.order)
-        if self.regularization == "kl":
-            gradient *= values
-        share = self._share(problem, blocks, values)
-        blocks.pool(gradient, share, transpose=True, strength=strength)
-        put_rows(gradient, problem.order, out)
+        blocks, jacobian = self._linear(state)
+        blocks.pool(cotangent, out, transpose=True, **jacobian)
 
     def pushforward(self, state, tangent, out):
-        problem, blocks, values, strength = state
-        moved = _taken(tangent, problem.order)
-        share = self._share(problem, blocks, values)
-        blocks.pool(moved, share, strength=strength)
-        if self.regularization == "kl":
-            moved *= values
-        put_rows(moved, problem.order, out)
+        blocks, jacobian = self._linear(state)
+        blocks.pool(tangent, out, **jacobian)
 
     def pull_targets(self, state, cotangent):
         """Return the gradient in the targets, each where it stood."""
         problem, blocks, values, strength = state
-        gradient = _taken(cotangent, problem.order)
-        if self.regularization == "l2":
-            blocks.pool(gradient)
-        elif self.regularization == "kl":
-            blocks.pool(gradient, values)
-        else:
+        transpose = self.regularization == "entropic"
+        share = values if self.regularization == "kl" else None
+        if transpose:
             # A hard rank averages the targets of ties.
-            level = np.where(strength[:, None] > 0.0, problem.target, 0.0)
-            blocks.pool(gradient, blocks.softmax(level), transpose=True)
-        out = np.empty_like(gradient)
-        put_rows(gradient, problem.target_order, out)
+            share = blocks.softmax(
+                np.where(strength[:, None] > 0.0, problem.target, 0.0)
+            )
+        out = np.empty(cotangent.shape)
+        blocks.pool(
+            cotangent.astype(np.float64),
+            out,
+            take=problem.order,
+            put=problem.target_order,
+            share=share,
+            transpose=transpose,
+        )
         return out
 
     def bounds(self, rows, order, weights=None, targets=None):
-        ascending = _taken(rows, order)
+        ascending = taken(rows, order)
         problem = _RankProblem(self.regularization, order, weights, targets)
         level = problem.level(ascending.shape)
         gap = np.diff(ascending, axis=1)
@@ -276,7 +321,7 @@ class _RankProblem:
         self.order = order
         self.weight = self.target = None
         if weights is not None:
-            weight = _taken(weights, order)
+            weight = taken(weights, order)
             floor = VANISHING * weight.max(axis=1, keepdims=True, initial=0.0)
             self.weight = np.maximum(weight, floor)
             self.before = np.cumsum(weight, axis=1) - weight
@@ -284,8 +329,8 @@ class _RankProblem:
             span = self.weight if regularization == "entropic" else 0.5 * weight + 0.5
             self.target = self.before + span
         if targets is not None:
-            self.target_order = np.argsort(targets, axis=1)
-            self.target = _taken(targets, self.target_order)
+            self.target_order = ascending_order(targets)
+            self.target = taken(targets, self.target_order)
 
     def project(self, values, strength, blocks):
         """Replace sorted rows by their soft ranks and note the blocks."""
@@ -311,14 +356,19 @@ class _RankProblem:
             self._project_hard(values, ascending, hard, blocks)
 
     def _project_l2(self, values, strength, blocks):
-        n = values.shape[1]
-        starts, n_blocks = blocks.starts, blocks.n_blocks
         if self.target is None:
-            project_l2(values, strength, False, starts, n_blocks, np.empty(n))
-            return
-        weight = np.ones_like(values) if self.weight is None else self.weight
+            target, weight = self.mean_target(values.shape)
+        else:
+            target = self.target
+            weight = np.ones_like(values) if self.weight is None else self.weight
         rank_weighted_l2(
-            values, self.target, weight, strength, starts, n_blocks, np.empty((3, n))
+            values,
+            target,
+            weight,
+            strength,
+            blocks.starts,
+            blocks.n_blocks,
+            np.empty((3, values.shape[1])),
         )
 
     def _project_hard(self, values, ascending, hard, blocks):

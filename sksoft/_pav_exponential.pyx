@@ -1,0 +1,172 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pool adjacent violators over sorted rows, for the entropic regularisations.
+
+P(z, w) is here the Kullback-Leibler projection onto the permutahedron of exp(w), mapped
+back by the logarithm, or that of exp(z) onto the permutahedron of w itself (Blondel,
+Teboul, Berthet and Djolonga 2020). As in the L2 kernels a block keeps its statistics of
+z and of w apart, each as a sum of exponentials relative to its last entry.
+"""
+
+from libc.math cimport exp, expm1, log
+
+
+cdef inline double divided(double gap, double strength) noexcept nogil:
+    return 0.0 if gap == 0.0 else gap / strength
+
+
+cdef inline double vanishing_exp(double gap) noexcept nogil:
+    # The library's exp is many times slower where it underflows.
+    if gap == 0.0:
+        return 1.0
+    return exp(gap) if gap > -745.0 else 0.0
+
+
+cdef double POWERS[64]  # exp(-k): the decay between targets out of 1..n that are k apart
+for k in range(64):
+    POWERS[k] = exp(-k)
+
+
+cdef inline double target_decay(
+    const double* v, Py_ssize_t i, Py_ssize_t j, bint kl
+) noexcept nogil:
+    if kl:
+        return 1.0
+    if v == NULL:
+        return POWERS[j - i] if j - i < 64 else vanishing_exp(i - j)
+    return vanishing_exp(v[i] - v[j])
+
+
+cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
+    # A row that is not there stands for 1..n.
+    return row[i] if row != NULL else i + 1.0
+
+
+def project_exponential(
+    double[:, ::1] s,
+    const double[:, ::1] target,
+    const double[:, ::1] weight,
+    const double[::1] strength,
+    bint sort,
+    bint kl,
+    Py_ssize_t[:, ::1] starts,
+    Py_ssize_t[::1] n_blocks,
+    double[:, ::1] work,
+):
+    """Replace sorted rows by their entropic soft sort, or entropic or KL soft ranks.
+
+    No target means 1..n, no weight means 1. A sort is P(1..n / strength, s), a rank
+    P(s / strength, target), both in the log domain; the KL rank projects
+    exp(s / strength) on the permutahedron of the target itself.
+    """
+    cdef Py_ssize_t r, n = s.shape[1]
+    cdef const double* u
+    cdef const double* v
+    cdef const double* w
+    with nogil:
+        for r in range(s.shape[0]):
+            if n > 0:
+                u = v = w = NULL
+                if sort:
+                    v = &s[r, 0]
+                else:
+                    u = &s[r, 0]
+                    if target is not None:
+                        v = &target[r, 0]
+                if weight is not None:
+                    w = &weight[r, 0]
+                n_blocks[r] = partition_exponential(
+                    u, v, w, n, strength[r], kl, &starts[r, 0], &work[0, 0], &work[1, 0]
+                )
+                evaluate_exponential(
+                    &s[r, 0], u, v, n, strength[r], kl, &starts[r, 0], n_blocks[r],
+                    &work[0, 0], &work[1, 0],
+                )
+
+
+cdef Py_ssize_t partition_exponential(
+    const double* u, const double* v, const double* weight, Py_ssize_t n, double strength,
+    bint kl, Py_ssize_t* starts, double* share, double* mass,
+) noexcept nogil:
+    # A block keeps share = sum of weight * exp((u - its last u) / strength) and mass: for
+    # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
+    # is (start, one, two); older ones lie on a stack.
+    cdef Py_ssize_t b = 0, i = 1, start = 0
+    cdef double one = 1.0 if weight == NULL else weight[0]
+    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0)
+    cdef double new_one = one, new_two = two, e, f, x, y
+    while True:
+        while i < n:
+            new_one = 1.0 if weight == NULL else weight[i]
+            new_two = new_one * item(v, i) if kl else level_mass(weight, i)
+            e = divided(item(u, i - 1) - item(u, i), strength)
+            y = target_decay(v, i - 1, i, kl)
+            # exp(e) is at most 1 / (1 - e), which often tells without it.
+            if y > 1e-250 and new_one * two * y * (1.0 - e) > one * new_two:
+                break
+            x = vanishing_exp(e)
+            f = 0.0 if kl else item(v, i - 1) - item(v, i)
+            if not pooled(e, f, x, y, one, two, new_one, new_two):
+                break
+            one = new_one + one * x
+            two = new_two + two * y
+            i += 1
+        if b > 0 and i - start > 1:
+            e = divided(item(u, start - 1) - item(u, i - 1), strength)
+            f = 0.0 if kl else item(v, start - 1) - item(v, i - 1)
+            x = vanishing_exp(e)
+            y = target_decay(v, start - 1, i - 1, kl)
+            if pooled(e, f, x, y, share[b - 1], mass[b - 1], one, two):
+                b -= 1
+                start = starts[b]
+                one += share[b] * x
+                two += mass[b] * y
+                continue
+        starts[b] = start
+        share[b] = one
+        mass[b] = two
+        b += 1
+        if i == n:
+            return b
+        start = i
+        one = new_one
+        two = new_two
+        i += 1
+
+
+cdef inline bint pooled(
+    double e, double f, double x, double y, double share1, double mass1, double share2,
+    double mass2,
+) noexcept nogil:
+    # Blocks 1 < 2: is share2 mass1 exp(f) <= share1 mass2 exp(e)? By logarithms only
+    # where both exponentials, x and y, vanish.
+    if x > 1e-250 or y > 1e-250:
+        return share2 * mass1 * y <= share1 * mass2 * x
+    return f + log(share2 * mass1) <= e + log(share1 * mass2)
+
+
+cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil:
+    # Sum of exp(t - t_last) over the targets t of an entry that is repeated weight times.
+    return 1.0 if weight == NULL else expm1(-weight[i]) / expm1(-1.0)
+
+
+cdef void evaluate_exponential(
+    double* out, const double* u, const double* v, Py_ssize_t n, double strength, bint kl,
+    const Py_ssize_t* starts, Py_ssize_t n_blocks, const double* share, const double* mass,
+) noexcept nogil:
+    cdef Py_ssize_t b, i, start, stop
+    cdef double last, base, scale
+    for b in range(n_blocks):
+        start = starts[b]
+        stop = starts[b + 1] if b + 1 < n_blocks else n
+        last = item(u, stop - 1)
+        if stop - start == 1 and (kl or share[b] == mass[b]):
+            out[start] = item(v, start)
+        elif kl:
+            scale = mass[b] / share[b]
+            for i in range(start, stop):
+                out[i] = scale * vanishing_exp(divided(item(u, i) - last, strength))
+        else:
+            base = item(v, stop - 1) + log(mass[b] / share[b])
+            for i in range(start, stop):
+                out[i] = base + divided(item(u, i) - last, strength)
