@@ -162,7 +162,7 @@ def soft_spearman_loss(
     >>> from sksoft.losses import soft_spearman_loss
     >>> value, gradient = soft_spearman_loss([2.0, 2.5, 0.0], [1.0, 3.0, 2.0])
     >>> round(value, 4), gradient.round(3)
-    (0.3333, array([ 0.667, -0.333, -0.333]))
+    (0.6562, array([ 0.375, -0.375,  0.   ]))
     """
     strength = one_strength(regularization_strength)
     loss = Spearman(strength, method, regularization)
@@ -231,7 +231,7 @@ def fenchel_young_rank_loss(
     >>> from sksoft.losses import fenchel_young_rank_loss
     >>> value, gradient = fenchel_young_rank_loss([2.0, 2.5, 0.0], [1.0, 3.0, 2.0])
     >>> round(value, 4), gradient.round(3)
-    (1.125, array([ 1. , -0.5, -0.5]))
+    (2.0625, array([ 1.25, -0.25, -1.  ]))
     """
     check_option(regularization, "regularization", ("l2", "kl"))
     strength = one_strength(regularization_strength)
@@ -293,7 +293,7 @@ def soft_kendall_loss(
     >>> from sksoft.losses import soft_kendall_loss
     >>> value, gradient = soft_kendall_loss([2.0, 2.5, 0.0], [1.0, 3.0, 2.0])
     >>> round(value, 4), gradient.round(3)
-    (0.889, array([-0.017, -0.209,  0.227]))
+    (0.8895, array([ 0.227, -0.203, -0.023]))
     """
     loss = Kendall(one_strength(regularization_strength))
     return list_loss(loss, scores, target, groups, sample_weight)

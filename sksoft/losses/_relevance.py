@@ -78,7 +78,7 @@ class SoftRankNDCG(Discounted):
     def evaluate(self, scores, gains):
         m = scores.shape[1]
         discount = 1.0 / np.log2(2.0 + np.arange(m))
-        discount[self.k :] = 0.0
+        discount[m if self.k is None else self.k :] = 0.0
         law, pullback = vjp(rank_distribution, scores, **self.params)
         reward = gains[:, :, np.newaxis] * discount
         return gains.any(axis=1) - (law * reward).sum(axis=(1, 2)), pullback(-reward)
@@ -171,7 +171,7 @@ def soft_ndcg_loss(
     ...     scores, grades, groups=queries, regularization_strength=0.2
     ... )
     >>> round(value, 4)
-    0.1867
+    0.1869
     """
     loss = SoftNDCG(
         checked_cutoff(k),
@@ -244,7 +244,7 @@ def approx_ndcg_loss(
     >>> from sksoft.losses import approx_ndcg_loss
     >>> value, gradient = approx_ndcg_loss([0.5, 1.0, 0.0], [2, 1, 0])
     >>> round(value, 4), gradient.round(3)
-    (0.1895, array([-0.098,  0.027,  0.071]))
+    (0.2826, array([-0.056,  0.004,  0.052]))
     """
     strength = one_strength(regularization_strength)
     loss = SoftNDCG(None, _checked_gain(gain), strength, "pairwise", None)
@@ -317,7 +317,7 @@ def softrank_ndcg_loss(
     >>> from sksoft.losses import softrank_ndcg_loss
     >>> value, gradient = softrank_ndcg_loss([0.5, 1.0, 0.0], [2, 1, 0])
     >>> round(value, 4), gradient.round(3)
-    (0.1895, array([-0.098,  0.027,  0.071]))
+    (0.2133, array([-0.087,  0.022,  0.065]))
     """
     check_flag(exact, "exact")
     loss = SoftRankNDCG(
@@ -375,7 +375,7 @@ def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
     >>> from sksoft.losses import listnet_loss
     >>> value, gradient = listnet_loss([0.5, 1.0, 0.0], [2, 1, 0])
     >>> round(value, 4), gradient.round(3)
-    (1.1027, array([-0.358,  0.262,  0.096]))
+    (1.1029, array([-0.358,  0.262,  0.096]))
     """
     return list_loss(ListNet(), scores, relevance, groups, sample_weight)
 
