@@ -69,13 +69,20 @@ def check_flag(value, name):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
+def nonnegative_number(value, name):
+    """Return a finite number >= 0 as a float."""
+    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a number >= 0, got {value!r}.")
+    value = float(value)
+    if not 0.0 <= value < np.inf:
+        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+    return value
+
+
 def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
-        value = float(value)
-        if 0.0 <= value < np.inf:
-            return value
-        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+        return nonnegative_number(value, name)
     array = real_array(value, name).astype(np.float64, copy=False)
     if array.size and array.min() < 0.0:
         raise ValueError(f"{name} must be >= 0 everywhere, got {array.min()}.")

@@ -189,6 +189,9 @@ class Call:
 
     def linearize(self):
         """Return the value, a function of wrt giving gradients, and the pushforward."""
+        # The state may refer to the rows, which must not change with the caller's x.
+        if not self.operator.negates:
+            self.rows = self.rows.copy()
         value, chunks, states = self.run(keep=True)
         shape = value.shape
 
@@ -256,7 +259,7 @@ class Call:
                 lambda part, state: pull(state, cotangent[part]), chunks, states
             )
         gradient = np.concatenate(parts)
-        gradient = gradient.reshape(*self.batch, *gradient.shape[1:])
+        gradient = gradient.reshape((*self.batch, *gradient.shape[1:]))
         gradient = _summed(gradient, self.shapes[name])
         if gradient.ndim > 1 and len(self.shapes[name]) > len(self.batch):
             gradient = np.moveaxis(gradient, -1, self.axis)
