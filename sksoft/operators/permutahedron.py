@@ -20,7 +20,7 @@ class Blocks:
 
     def __init__(self, shape):
         self.starts = np.empty(shape, np.intp)
-        self.n_blocks = np.empty(shape[0], np.intp)
+        self.n_blocks = np.zeros(shape[0], np.intp)
 
     def pool(
         self,
