@@ -16,7 +16,12 @@ def real_array(values, name):
     """Return a float32 or float64 array of finite numbers; other real types convert."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked array.")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must have a regular shape: {error}") from None
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
         if array.dtype.kind not in "fiub":
             raise TypeError(
