@@ -28,7 +28,7 @@ def real_array(values, name):
                 f"{name} must hold real numbers, got an array of dtype {array.dtype}."
             )
         array = array.astype(np.float64)
-    if array.size and not _peak(array) <= LARGEST:
+    if array.size and not float(_peak(array)) <= LARGEST:
         raise _range_error(array, name)
     return array
 
@@ -41,7 +41,7 @@ def _peak(array):
 
 
 def _range_error(array, name):
-    where = np.unravel_index(np.argmin(np.abs(array) <= LARGEST), array.shape)
+    where = np.unravel_index(np.argmin(np.abs(array.astype(np.float64)) <= LARGEST), array.shape)
     where = tuple(int(i) for i in where)
     return ValueError(
         f"{name} must hold finite numbers of magnitude at most {LARGEST:g}, "
