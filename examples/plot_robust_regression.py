@@ -102,7 +102,9 @@ for share in shares:
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 for name, (_, color, style) in models.items():
     ax.plot(shares, scores[name], "o" + style, color=color, label=name)
-    print(f"{name}: R2 {scores[name][0]:.2f} clean, {scores[name][3]:.2f} at 30 % spoilt")
+    print(
+        f"{name}: R2 {scores[name][0]:.2f} clean, {scores[name][3]:.2f} at 30 % spoilt"
+    )
 ax.set(
     xlabel="share of spoilt training responses",
     ylabel="R2 on clean test folds",

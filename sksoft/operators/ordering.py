@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft._validation import check_flag, nonnegative
+from sksoft._validation import check_flag, nonnegative, real_array
 from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.permutahedron import PermutahedronRank, PermutahedronSort
@@ -213,11 +213,15 @@ def soft_rank(
         return bind(operator, x, axis, {"regularization_strength": strength})
     vectors = {}
     if weights is not None:
-        vectors["weights"] = _checked_weights(weights, axis)
+        vectors["weights"] = nonnegative(weights, "weights")
     if targets is not None:
         vectors["targets"] = _checked_targets(targets, weights, regularization)
     operator = PermutahedronRank(regularization, descending)
-    return bind(operator, x, axis, {"regularization_strength": strength}, vectors)
+    call = bind(operator, x, axis, {"regularization_strength": strength}, vectors)
+    if weights is not None and call.n:
+        if not call.parameters["weights"].any(axis=1).all():
+            raise ValueError("weights must have a positive sum, got only zeros.")
+    return call
 
 
 @differentiable("(n)->(n,n)")
@@ -312,21 +316,13 @@ def _check_unused(method, **arguments):
             )
 
 
-def _checked_weights(weights, axis):
-    weights = nonnegative(np.asarray(weights), "weights")
-    total = weights.sum(axis=axis if weights.ndim > 1 else None)
-    if weights.size and np.any(total == 0.0):
-        raise ValueError("weights must have a positive sum, got only zeros.")
-    return weights
-
-
 def _checked_targets(targets, weights, regularization):
     if weights is not None:
         raise ValueError(
             "targets must be None where weights are given: repeated values have no "
             f"targets of their own, got targets of shape {np.shape(targets)}."
         )
-    targets = np.asarray(targets)
+    targets = real_array(targets, "targets")
     if regularization == "kl" and targets.size and not np.all(targets > 0):
         raise ValueError(
             f'targets must be positive for regularization="kl", got {targets.min()}.'
