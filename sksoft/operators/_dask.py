@@ -43,7 +43,8 @@ def apply_lazily(operator, signature, x, args, params):
         entries = da.asarray(mapped[name])
         if entries.ndim > 1:
             entries = da.moveaxis(entries, axis, -1)
-        mapped[name] = entries.rechunk({-1: -1})
+        same = entries.shape == moved.shape
+        mapped[name] = entries.rechunk(moved.chunks if same else {-1: -1})
     kinds = ROW_ARGUMENTS | ENTRY_ARGUMENTS
     inputs, _, output = signature.partition("->")
     letters = [
