@@ -56,7 +56,7 @@ class Composition:
             )
 
         def push(tangent):
-            tangent = real_array_like(tangent, None, np.float64, "tangent")
+            tangent = real_array_like(tangent, self.call.shape, np.float64, "tangent")
             return self._cast(outer_pushforward(pushforward(tangent), tangent))
 
         return out, pullback, push

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from sksoft._validation import check_flag, nonnegative
+from sksoft._validation import check_flag, nonnegative, real_array
 from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.pairwise import (
@@ -276,11 +276,15 @@ def soft_rank(
         _check_unused(method, targets=targets)
     vectors = {}
     if weights is not None:
-        vectors["weights"] = _checked_weights(weights, axis)
+        vectors["weights"] = nonnegative(weights, "weights")
     if targets is not None:
         vectors["targets"] = _checked_targets(targets, weights, regularization)
     operator = rank_operator(method, regularization, descending)
-    return bind(operator, x, axis, {"regularization_strength": strength}, vectors)
+    call = bind(operator, x, axis, {"regularization_strength": strength}, vectors)
+    if weights is not None and call.n:
+        if not call.parameters["weights"].any(axis=1).all():
+            raise ValueError("weights must have a positive sum, got only zeros.")
+    return call
 
 
 def rank_operator(method, regularization, descending=False):
@@ -393,21 +397,13 @@ def _check_unused(method, **arguments):
             )
 
 
-def _checked_weights(weights, axis):
-    weights = nonnegative(np.asarray(weights), "weights")
-    total = weights.sum(axis=axis if weights.ndim > 1 else None)
-    if weights.size and np.any(total == 0.0):
-        raise ValueError("weights must have a positive sum, got only zeros.")
-    return weights
-
-
 def _checked_targets(targets, weights, regularization):
     if weights is not None:
         raise ValueError(
             "targets must be None where weights are given: repeated values have no "
             f"targets of their own, got targets of shape {np.shape(targets)}."
         )
-    targets = np.asarray(targets)
+    targets = real_array(targets, "targets")
     if regularization == "kl" and targets.size and not np.all(targets > 0):
         raise ValueError(
             f'targets must be positive for regularization="kl", got {targets.min()}.'
