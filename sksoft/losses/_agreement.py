@@ -37,9 +37,10 @@ class Spearman(RowLoss):
 class FenchelYoungRanks(RowLoss):
     """The convex loss whose gradient is soft ranks minus ranks."""
 
-    def __init__(self, strength, regularization):
+    def __init__(self, strength, regularization, scale=1.0):
         self.strength = strength
         self.regularization = regularization
+        self.scale = scale
 
     def prepare(self, target):
         return rankdata(target, axis=-1)
@@ -59,7 +60,7 @@ class FenchelYoungRanks(RowLoss):
             slope = scores - self.strength * soft
             divergence = 0.5 * excess**2
         values = (slope * excess + self.strength * divergence).sum(axis=1)
-        return np.maximum(values, 0.0), excess
+        return self.scale * np.maximum(values, 0.0), self.scale * excess
 
 
 class Kendall(RowLoss):

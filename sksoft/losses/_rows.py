@@ -52,15 +52,19 @@ class Objective:
 
     def __call__(self, scores):
         """Return the value and its gradient in the scores."""
-        flat = scores.ravel()
-        gradient = np.zeros(flat.size)
+        gradient = np.zeros(scores.size)
         total = 0.0
-        for index, weight, prepared in self.parts:
-            rows = np.asarray(flat[index], dtype=np.float64)
+        for index, weight, rows, prepared in self.pieces(scores):
             values, gradients = self.loss.evaluate(rows, prepared)
             total += float(weight @ values)
             gradient[index] = weight[:, np.newaxis] * gradients
         return total, gradient.reshape(scores.shape)
+
+    def pieces(self, scores):
+        """Yield, for each length, where its rows lie, their weights, scores, targets."""
+        flat = scores.ravel()
+        for index, weight, prepared in self.parts:
+            yield index, weight, np.asarray(flat[index], dtype=np.float64), prepared
 
 
 class LabelObjective:

@@ -1,0 +1,8 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Estimators that rank: labels, documents of a query, the first k classes."""
+
+from sksoft.ranking._label_ranker import SoftLabelRanker
+from sksoft.ranking._orders import order_from_ranks, ranks_from_order
+
+__all__ = ["SoftLabelRanker", "order_from_ranks", "ranks_from_order"]
