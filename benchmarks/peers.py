@@ -211,10 +211,10 @@ def isotonic():
     sizes = (1_000_000, 1000, 100)
     peers = {
         "scipy.optimize.isotonic_regression": (
-            lambda y: isotonic_regression(y, increasing=False).x
+            lambda y: isotonic_regression(y).x
         ),
         "sklearn.isotonic.isotonic_regression": (
-            lambda y: sklearn_isotonic_regression(y, increasing=False)
+            lambda y: sklearn_isotonic_regression(y)
         ),
     }
     for name, peer in peers.items():
