@@ -11,10 +11,15 @@ from setuptools.command.build_ext import build_ext
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
+    "sksoft._hypersimplex": ["sksoft/_hypersimplex.pyx"],
+    "sksoft._lapsum": ["sksoft/_lapsum.pyx"],
     "sksoft._line": ["sksoft/_line.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
+    "sksoft._pairwise": ["sksoft/_pairwise.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
+    "sksoft._rank_law": ["sksoft/_rank_law.pyx"],
+    "sksoft._relaxed_sort": ["sksoft/_relaxed_sort.pyx"],
     "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
 }
 
