@@ -1,0 +1,7 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Linear models that ignore the rows they cannot explain."""
+
+from sksoft.linear_model._trimmed_squares import LeastTrimmedSquaresRegressor
+
+__all__ = ["LeastTrimmedSquaresRegressor"]
