@@ -12,27 +12,32 @@ cdef void kept_mass(
     double threshold,
     double* mass,
     double* slope,
-    double* next_kink,
-    double* last_kink,
 ) noexcept nogil:
-    # mass(threshold) = sum_i s_i clip((threshold - loss_i) / strength, 0, 1), its
-    # slope, and the nearest kinks where it starts to grow above, or ends below.
+    # mass(threshold) = sum_i s_i clip((threshold - loss_i) / strength, 0, 1)
     cdef Py_ssize_t i
-    cdef double depth
-    mass[0] = 0.0
-    slope[0] = 0.0
-    next_kink[0] = INFINITY
-    last_kink[0] = -INFINITY
+    cdef double share
+    cdef double total = 0.0
+    cdef double growing = 0.0
     for i in range(losses.shape[0]):
-        depth = threshold - losses[i]
-        if depth <= 0.0:
-            next_kink[0] = fmin(next_kink[0], losses[i])
-        elif depth >= strength:
-            mass[0] += sample_weight[i]
-            last_kink[0] = fmax(last_kink[0], losses[i] + strength)
-        else:
-            mass[0] += sample_weight[i] * (depth / strength)
-            slope[0] += sample_weight[i] / strength
+        share = fmin(fmax((threshold - losses[i]) / strength, 0.0), 1.0)
+        total += sample_weight[i] * share
+        growing += sample_weight[i] * (share > 0.0 and share < 1.0)
+    mass[0] = total
+    slope[0] = growing / strength
+
+
+cdef double nearest_kink(
+    const double[::1] losses, double strength, double threshold, bint above
+) noexcept nogil:
+    # On a flat piece: where the mass starts to grow above it, or ends to grow below.
+    cdef Py_ssize_t i
+    cdef double kink = INFINITY if above else -INFINITY
+    for i in range(losses.shape[0]):
+        if above and losses[i] >= threshold:
+            kink = fmin(kink, losses[i])
+        elif not above and losses[i] + strength <= threshold:
+            kink = fmax(kink, losses[i] + strength)
+    return kink
 
 
 cdef double find_threshold(
@@ -43,30 +48,25 @@ cdef double find_threshold(
     double threshold,
 ) noexcept nogil:
     # Newton on an increasing, piecewise linear function, kept inside a bracket. On a
-    # flat piece the step goes to the kink that bounds it, so no piece is met twice.
+    # flat piece the step goes beyond the kink that bounds it, so none is met twice.
     cdef double lower = -INFINITY
     cdef double upper = INFINITY
-    cdef double mass, slope, next_kink, last_kink, proposal
+    cdef double mass, slope, proposal
     cdef int _step
     for _step in range(500):
-        kept_mass(losses, sample_weight, strength, threshold,
-                  &mass, &slope, &next_kink, &last_kink)
+        kept_mass(losses, sample_weight, strength, threshold, &mass, &slope)
         if fabs(mass - target) <= 1e-14 * target:
             break
         if mass < target:
             lower = threshold
-            if next_kink == INFINITY and slope == 0.0:
-                break
-            if slope > 0.0:
-                proposal = threshold + (target - mass) / slope
-            else:
-                proposal = next_kink + strength
         else:
             upper = threshold
-            if slope > 0.0:
-                proposal = threshold + (target - mass) / slope
-            else:
-                proposal = last_kink - strength
+        if slope > 0.0:
+            proposal = threshold + (target - mass) / slope
+        elif mass < target:
+            proposal = nearest_kink(losses, strength, threshold, True) + strength
+        else:
+            proposal = nearest_kink(losses, strength, threshold, False) - strength
         if not (lower < proposal < upper):
             proposal = 0.5 * (lower + upper)
             if not (lower < proposal < upper):

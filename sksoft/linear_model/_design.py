@@ -21,6 +21,15 @@ def weighted_median(values, sample_weight=None):
     return 0.5 * (values[order[first]] + values[order[second]])
 
 
+def column_medians(values):
+    """Return the median of each column."""
+    size = len(values)
+    middle = [(size - 1) // 2, size // 2]
+    columns = np.array(values.T, order="C")
+    columns.partition(middle, axis=1)
+    return 0.5 * (columns[:, middle[0]] + columns[:, middle[1]])
+
+
 def robust_scale(deviations, sample_weight=None):
     """Return the median of absolute deviations, of the non-zero ones if it is 0."""
     deviations = np.abs(deviations)
@@ -33,6 +42,44 @@ def robust_scale(deviations, sample_weight=None):
     return weighted_median(
         deviations[moved], None if sample_weight is None else sample_weight[moved]
     )
+
+
+def robust_units(values, sample_weight, centred):
+    """Return the location and scale of each column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        The columns.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        How often each row counts; None counts each once.
+
+    centred : bool
+        Whether the location is the median; it is 0 otherwise.
+
+    Returns
+    -------
+    location : ndarray of shape (n_columns,)
+        Medians or zeros.
+
+    scale : ndarray of shape (n_columns,)
+        Median of absolute deviations, or what `robust_scale` takes for it.
+    """
+    location = np.zeros(values.shape[1])
+    if sample_weight is None:
+        if centred:
+            location = column_medians(values)
+        scale = column_medians(np.abs(values - location))
+        for j in np.flatnonzero(scale == 0):
+            scale[j] = robust_scale(values[:, j] - location[j])
+        return location, scale
+    scale = np.ones(values.shape[1])
+    for j, column in enumerate(values.T):
+        if centred:
+            location[j] = weighted_median(column, sample_weight)
+        scale[j] = robust_scale(column - location[j], sample_weight)
+    return location, scale
 
 
 class Design:
@@ -100,6 +147,10 @@ class Design:
 
         Of several solutions it is the one of minimum norm in standardised units.
         """
+        return self.solve_with_gram(mask, y)[0]
+
+    def solve_with_gram(self, mask, y):
+        """Return the coefficients and the Gram matrix they solve."""
         gram, rows, weighted, active, weight = self._normal_equations(mask)
         target = y[active]
         factor, info = linalg.lapack.dpotrf(gram)
@@ -107,11 +158,11 @@ class Design:
             norm = np.abs(gram).sum(axis=0).max()
             reciprocal_condition, _ = linalg.lapack.dpocon(factor, norm)
         if info != 0 or reciprocal_condition < 1e-10:
-            return self._solve_by_orthogonal_factors(rows, target, weight)
+            return self._solve_by_orthogonal_factors(rows, target, weight), gram
         coef = linalg.lapack.dpotrs(factor, weighted.T @ target)[0]
         # One step of refinement makes normal equations as good as orthogonal ones.
         error = weighted.T @ (target - rows @ coef) - self.penalty * coef
-        return coef + linalg.lapack.dpotrs(factor, error)[0]
+        return coef + linalg.lapack.dpotrs(factor, error)[0], gram
 
     def _solve_by_orthogonal_factors(self, rows, target, weight):
         root = np.sqrt(weight)
@@ -169,11 +220,7 @@ class Standardizer:
         stride = max(1, len(X) // 5000)
         rows = X[::stride].astype(np.float64, copy=False)
         weight = None if sample_weight is None else sample_weight[::stride]
-        for j in range(n_features):
-            column = rows[:, j]
-            if fit_intercept:
-                self.centre[j] = weighted_median(column, weight)
-            self.scale[j] = robust_scale(column - self.centre[j], weight)
+        self.centre, self.scale = robust_units(rows, weight, fit_intercept)
 
     def design(self, X, sample_weight, alpha):
         """Return the standardised `Design` of ``X``."""

@@ -11,8 +11,13 @@ from sksoft.linear_model._starts import deterministic_starts, elemental_subsets
 
 # Sizes of the nested subsets that the search works on (Rousseeuw and Van Driessen).
 GROUP_SIZE = 300
-MAX_GROUPS = 5
+MERGED_SIZE = 1500
 POLISH_SIZE = 10_000
+# Largest number of entries of a table of products of columns (80 MB).
+MAX_PRODUCTS = 20_000_000
+# Largest number of concentration steps, on all rows and on a sample of them.
+MAX_STEPS = 50
+N_SAMPLE_STEPS = 8
 # Candidates that survive the screening.
 N_KEPT = 10
 # With more columns than this, of 500 elemental subsets not even one is expected to be
@@ -126,12 +131,17 @@ class Batch:
         self.kept = kept_share * design.total
         size = transform.shape[1]
         self.upper = np.triu_indices(size)
-        self.products = np.hstack(
-            [
-                self.rows[:, self.upper[0]] * self.rows[:, self.upper[1]],
-                self.rows * self.y[:, None],
-            ]
-        )
+        self.products = None
+        if len(self.rows) * (len(self.upper[0]) + size) <= MAX_PRODUCTS:
+            self.products = np.empty(
+                (len(self.rows), len(self.upper[0]) + size), dtype=np.float32
+            )
+            column = 0
+            for j in range(size):
+                block = self.products[:, column : column + size - j]
+                np.multiply(self.rows[:, j:], self.rows[:, [j]], out=block)
+                column += size - j
+            np.multiply(self.rows, self.y[:, None], out=self.products[:, column:])
         self.penalty = transform.T @ (design.penalty[:, None] * transform)
 
     def losses(self, coefs):
@@ -156,13 +166,35 @@ class Batch:
 
     def step(self, coefs):
         """Return each candidate's coefficients after one concentration step."""
-        sums = (self.masks(self.losses(coefs)) @ self.products).astype(np.float64)
+        masks = self.masks(self.losses(coefs))
         size = self.rows.shape[1]
-        n_products = len(self.upper[0])
-        gram = np.empty((len(coefs), size, size))
-        gram[:, self.upper[0], self.upper[1]] = sums[:, :n_products]
-        gram[:, self.upper[1], self.upper[0]] = sums[:, :n_products]
-        return _solve(gram + self.penalty, sums[:, n_products:], 1e-6)
+        grams = np.empty((len(coefs), size, size))
+        if self.products is None:
+            rights = np.empty((len(coefs), size))
+            for mask, gram, right in zip(masks, grams, rights, strict=True):
+                weighted = self.rows * mask[:, None]
+                gram[:] = weighted.T @ self.rows
+                right[:] = weighted.T @ self.y
+        else:
+            sums = masks @ self.products
+            rights = sums[:, len(self.upper[0]) :].astype(np.float64)
+            grams[:, self.upper[0], self.upper[1]] = sums[:, : len(self.upper[0])]
+            grams[:, self.upper[1], self.upper[0]] = sums[:, : len(self.upper[0])]
+        return _solve(grams + self.penalty, rights, 1e-6)
+
+    def converge(self, coefs, max_steps):
+        """Take steps until no objective falls; return coefficients and objectives."""
+        values = self.values(coefs)
+        for _ in range(max_steps):
+            new_coefs = self.step(coefs)
+            new_values = self.values(new_coefs)
+            better = new_values < values * (1 - 1e-5)
+            if not better.any():
+                break
+            coefs = np.where(better[:, None], new_coefs, coefs)
+            values = np.where(better, new_values, values)
+        order = np.argsort(values, kind="stable")
+        return coefs[order], values[order]
 
     def elemental(self, rows):
         """Return the coefficients that fit each subset of rows best."""
@@ -219,7 +251,7 @@ class Candidate:
     n_agreeing: int
 
 
-def search(design, y, kept, *, n_features, starts, n_starts, given, rng):
+def search(design, y, kept, *, n_features, starts, n_starts, given, max_steps, rng):
     """Search for the least trimmed squares fit.
 
     Parameters
@@ -245,6 +277,9 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, rng):
     given : ndarray of shape (n_given, n_columns)
         Further starts, in standardised units.
 
+    max_steps : int
+        Largest number of concentration steps on all rows.
+
     rng : RandomState
         Source of randomness.
 
@@ -255,23 +290,24 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, rng):
     """
     n_samples, n_columns = design.shape
     share = kept / design.total
-    group_size = max(GROUP_SIZE, 6 * n_columns)
-    n_groups = int(np.clip(n_samples // group_size, 1, MAX_GROUPS))
     merged = np.arange(n_samples)
-    if n_groups > 1:
-        merged = rng.permutation(n_samples)[: MAX_GROUPS * group_size]
+    elemental = n_columns <= MAX_ELEMENTAL if starts == "auto" else starts == "random"
+    group_size = max(GROUP_SIZE, 6 * n_columns)
+    merged_size = max(MERGED_SIZE, 10 * n_columns)
+    n_groups = max(min(n_samples, merged_size) // group_size, 1) if elemental else 1
+    if n_groups > 1 or n_samples > merged_size:
+        merged = rng.permutation(n_samples)[:merged_size]
     few = design.take(merged)
     y_few = y[merged]
     clipped = np.clip(few.matrix, -10.0, 10.0)
     transform = whitener(clipped.T @ clipped / len(clipped))
     whole = Batch(few, y_few, share, transform)
 
-    survivors = [(given @ np.linalg.pinv(transform).T)]
+    candidates = [given]
     if starts in ("auto", "deterministic"):
-        robust = deterministic_starts(few, y_few, n_features)
-        survivors.append(robust @ np.linalg.pinv(transform).T)
-    survivors = [np.vstack(survivors)]
-    if starts == "random" or (starts == "auto" and n_columns <= MAX_ELEMENTAL):
+        candidates.append(deterministic_starts(few, y_few, n_features))
+    candidates = [np.vstack(candidates) @ np.linalg.pinv(transform).T]
+    if elemental:
         for part in np.array_split(np.arange(len(merged)), n_groups):
             batch = whole
             if n_groups > 1:
@@ -282,35 +318,25 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, rng):
                 transform.shape[1],
                 rng,
             )
-            survivors.append(batch.screen(batch.elemental(rows), N_KEPT))
-    candidates = whole.screen(np.vstack(survivors), N_KEPT) @ transform.T
-    return _polish(design, y, kept, few, y_few, candidates, rng)
-
-
-def _polish(design, y, kept, few, y_few, candidates, rng):
-    """Concentrate the candidates on more and more rows, fewer and fewer of them."""
-    n_samples = design.shape[0]
-    share = kept / design.total
-    kept_few = kept if few.shape[0] == n_samples else share * few.total
-    fits = [concentrate(few, y_few, coef, kept_few, 50)[:2] for coef in candidates]
-    fits.sort(key=lambda fit: fit[1])
-    best = fits[0][1]
-    n_agreeing = sum(value <= best * (1 + 1e-6) + 1e-300 for _, value in fits)
-    distinct = [fits[0]]
-    for fit in fits[1:]:
-        if fit[1] > distinct[-1][1] * (1 + 1e-6):
-            distinct.append(fit)
-    coefs = [coef for coef, _ in distinct[:3]]
-    if few.shape[0] < n_samples:
-        if n_samples > 2 * POLISH_SIZE:
-            rows = np.sort(rng.permutation(n_samples)[:POLISH_SIZE])
-            more = design.take(rows)
-            polished = [
-                concentrate(more, y[rows], coef, share * more.total, 20)[:2]
-                for coef in coefs
-            ]
-            coefs = [min(polished, key=lambda fit: fit[1])[0]]
-    fits = [concentrate(design, y, coef, kept, 50) for coef in coefs]
+            candidates.append(batch.screen(batch.elemental(rows), N_KEPT))
+    coefs = whole.screen(np.vstack(candidates), N_KEPT)
+    coefs, values = whole.converge(
+        coefs, MAX_STEPS if n_samples <= merged_size else N_SAMPLE_STEPS
+    )
+    n_agreeing = int(np.sum(values <= values[0] * (1 + 1e-4)))
+    # Of candidates in the same basin one goes on.
+    distinct = np.append(True, values[1:] > values[:-1] * (1 + 1e-4))
+    coefs = coefs[distinct] @ transform.T
+    n_products = n_columns * (n_columns + 3) // 2
+    polish_size = min(POLISH_SIZE, MAX_PRODUCTS // 4 // n_products)
+    if n_samples > 2 * polish_size > 4 * merged_size:
+        rows = np.sort(rng.permutation(n_samples)[:polish_size])
+        batch = Batch(design.take(rows), y[rows], share, transform)
+        back = np.linalg.pinv(transform).T
+        coefs = batch.converge(coefs[:3] @ back, N_SAMPLE_STEPS)[0][:1] @ transform.T
+    if n_samples > MAX_EXCHANGE_SIZE:
+        coefs = coefs[:3]
+    fits = [concentrate(design, y, coef, kept, max_steps) for coef in coefs]
     if n_samples <= MAX_EXCHANGE_SIZE and not design.weighted:
         fits = [_exchange(design, y, kept, *fit) for fit in fits]
     coef, value, mask = min(fits, key=lambda fit: fit[1])

@@ -5,7 +5,7 @@
 import numpy as np
 from scipy import linalg, special
 
-from sksoft.linear_model._design import robust_scale, weighted_median
+from sksoft.linear_model._design import robust_units, weighted_median
 
 # Directions along which the rows are split into two groups.
 N_SPLITS = 3
@@ -123,21 +123,9 @@ def _larger_groups(T, directions, sample_weight):
 
 def _standardize(Z, weight, centred):
     """Return the columns of Z in robust units, and these units."""
-    if weight is None:
-        location = np.median(Z, axis=0) if centred else np.zeros(Z.shape[1])
-        Z = Z - location
-        scale = np.median(np.abs(Z), axis=0)
-        for j in np.flatnonzero(scale == 0):
-            scale[j] = robust_scale(Z[:, j])
-    else:
-        scale = np.ones(Z.shape[1])
-        Z = Z.copy()
-        for j in range(Z.shape[1]):
-            if centred:
-                Z[:, j] -= weighted_median(Z[:, j], weight)
-            scale[j] = robust_scale(Z[:, j], weight)
-    scale *= 1.4826
-    return Z / scale, scale
+    location, scale = robust_units(Z, weight, centred)
+    scale = 1.4826 * scale
+    return (Z - location) / scale, scale
 
 
 def _signed_ranks(Z, sample_weight):

@@ -340,6 +340,8 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
                 starts=kinds,
                 n_starts=self.n_starts,
                 given=given,
+                # The soft objective needs a good start only, not an optimum.
+                max_steps=50 if self.regularization_strength == 0 else 2,
                 rng=check_random_state(self.random_state),
             )
             coef, mask, n_agreeing = found.coef, found.mask, found.n_agreeing
@@ -366,26 +368,25 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
         scale /= small_sample_factor(share, ratio)
         strength = self.regularization_strength
         if 0 < strength < np.inf and share < 1:
-            solution = self._soften(
+            solution, mask = self._soften(
                 design, standardizer, y, kept, coef, mask, scale, progress
             )
             coef, loss_curve = solution.x, solution.loss_curve
             residual = y - design.matrix @ coef
-            mask = np.empty(len(y))
-            losses = (residual / scale) ** 2
-            soft_mask(losses, weight, strength, kept, np.median(losses), mask)
             mean_square = np.sum(weight * mask * residual**2) / kept
             scale = np.sqrt(mean_square / consistency_factor(share, strength))
             scale /= small_sample_factor(share, ratio)
         objective = np.sum(weight * mask * residual**2) + design.penalty @ coef**2
         support = np.abs(residual) <= REWEIGHT_CUTOFF * scale
         if self.reweight:
-            coef = design.solve(support, y)
+            coef, gram = design.solve_with_gram(support, y)
             residual = y - design.matrix @ coef
             left = np.sum(weight * support)
             freedom = max(left - design.shape[1], 1.0)
             scale = np.sqrt(np.sum(weight * support * residual**2) / freedom)
             scale /= np.sqrt(truncation_factor(REWEIGHT_CUTOFF))
+        else:
+            gram = design.gram(support)
         unit = standardizer.y_scale
         slopes, intercept = standardizer.to_original(coef)
         return _Fit(
@@ -395,20 +396,20 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
             support,
             mask,
             objective * unit**2,
-            self._standard_errors(design, standardizer, support, scale),
+            self._standard_errors(standardizer, gram, scale),
             n_agreeing,
             [value * unit**2 for value in loss_curve],
         )
 
-    def _standard_errors(self, design, standardizer, support, scale):
+    def _standard_errors(self, standardizer, gram, scale):
         """Return those of least squares on the supporting rows, in original units."""
         units = standardizer.y_scale / standardizer.scale
-        to_original = np.eye(design.shape[1])
+        to_original = np.eye(len(gram))
         np.fill_diagonal(to_original[: len(units), : len(units)], units)
         if self.fit_intercept:
             to_original[-1, : len(units)] = -units * standardizer.centre
             to_original[-1, -1] = standardizer.y_scale
-        root = to_original @ whitener(design.gram(support))
+        root = to_original @ whitener(gram)
         return scale * np.sqrt(np.einsum("ij,ij->i", root, root))
 
     def _magnitude(self, design, standardizer, coef):
@@ -437,23 +438,25 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
     def _soften(self, design, standardizer, y, kept, coef, mask, scale, progress):
         """Minimise the soft objective from the hard fit, in whitened coordinates."""
         transform = whitener(design.gram(mask)) * np.sqrt(kept / 2)
-        weight = design.sample_weight
-        strength = self.regularization_strength
-        threshold = strength
-        soft = np.empty(len(y))
+        weight = design.weight_or_none
+        epsilon = self.regularization_strength * scale**2
+        unit = kept * scale**2
+        threshold = epsilon
+        mask = np.empty(len(y))
 
         def objective(step):
             nonlocal threshold
             b = coef + transform @ step
-            residual = (y - design.matrix @ b) / scale
-            losses = residual**2
+            residual = y - design.matrix @ b
             value, threshold = soft_mask(
-                losses, weight, strength, kept, threshold, soft
+                residual**2, design.sample_weight, epsilon, kept, threshold, mask
             )
-            penalty = design.penalty * b / scale**2
-            pull = design.matrix.T @ (weight * soft * residual) / scale
-            gradient = transform.T @ (2 * (penalty - pull)) / kept
-            return (value + penalty @ b) / kept, gradient
+            residual *= mask
+            if weight is not None:
+                residual *= weight
+            penalty = design.penalty * b
+            gradient = transform.T @ (penalty - design.matrix.T @ residual)
+            return (value + penalty @ b) / unit, gradient * (2 / unit)
 
         def attributes(step):
             slopes, intercept = standardizer.to_original(coef + transform @ step)
@@ -467,9 +470,10 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
             progress=progress,
             attributes=attributes,
         )
+        objective(solution.x)
         solution.x = coef + transform @ solution.x
-        solution.loss_curve = [value * kept * scale**2 for value in solution.loss_curve]
-        return solution
+        solution.loss_curve = [value * unit for value in solution.loss_curve]
+        return solution, mask
 
     def _store(self, X, y, present, fits, design):
         single = y.ndim == 1
