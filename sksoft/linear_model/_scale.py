@@ -56,25 +56,54 @@ def truncation_factor(cutoff):
     return float(_moment(2, cutoff**2) / _moment(0, cutoff**2))
 
 
-def small_sample_factor(kept_share, ratio):
-    """Return the expected raw scale over the true one.
+# Where the small-sample factors were simulated: positions from the largest trimming
+# (0) to none (1), and regularization strengths.
+POSITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+STRENGTHS = (0.0, 1.0, 3.0, 10.0, 30.0, np.inf)
+
+# (a, b) of log(raw scale / true scale) = -a z^b, z = -log(1 - n_parameters / n): rows
+# are strengths, columns positions. By benchmarks/scale_calibration.py; without
+# trimming it is the usual correction by degrees of freedom, (0.5, 1).
+RAW = np.full((6, 5, 2), (0.5, 1.0))
+RAW[:5, :4] = [
+    [(2.897, 0.833), (2.104, 0.914), (1.413, 0.956), (0.888, 0.983)],
+    [(1.377, 0.644), (1.797, 0.859), (1.365, 0.940), (0.876, 0.975)],
+    [(0.640, 0.630), (1.071, 0.895), (1.321, 1.032), (0.917, 1.015)],
+    [(0.309, 0.655), (0.432, 0.817), (0.518, 0.933), (0.566, 1.004)],
+    [(0.378, 0.840), (0.420, 0.890), (0.441, 0.918), (0.450, 0.930)],
+]
+
+
+def small_sample_factor(table, kept_share, ratio, strength):
+    """Return the expected scale over the true one.
 
     Parameters
     ----------
+    table : ndarray of shape (6, 5, 2)
+        Constants of each strength and position.
+
     kept_share : float
         Share of the rows kept.
 
     ratio : float
-        Number of coefficients over number of rows.
+        Number of coefficients over number of rows, in [0, 1).
+
+    strength : float
+        Regularization strength.
 
     Returns
     -------
     factor : float
-        In (0, 1]; 1 for infinitely many rows.
+        Positive; 1 for infinitely many rows.
     """
-    if kept_share >= 1:
-        return float(np.sqrt(max(1 - ratio, 0.0)))
-    position = np.clip((kept_share - 0.5) / 0.25, 0.0, 2.0)
-    height = 2.95 + (1.52 - 2.95) * position
-    power = 0.836 + (0.98 - 0.836) * position
-    return float(np.exp(-max(height, 0.5) * ratio**power))
+    z = -np.log1p(-ratio)
+    logarithms = -table[..., 0] * z ** table[..., 1]
+    least = (1 + ratio) / 2
+    position = np.clip((kept_share - least) / (1 - least), 0.0, 1.0)
+    by_strength = [np.interp(position, POSITIONS, row) for row in logarithms]
+    return float(np.exp(np.interp(_bend(strength), _bend(STRENGTHS), by_strength)))
+
+
+def _bend(strength):
+    """Map strengths from [0, inf] to [0, 1], 3 to the middle."""
+    return 1 - 3 / (3 + np.asarray(strength))

@@ -24,7 +24,7 @@ N_KEPT = 10
 # free of a contamination of 10 %.
 MAX_ELEMENTAL = 59
 # Rows up to which a candidate is improved by exchanges of single rows.
-MAX_EXCHANGE_SIZE = 400
+MAX_EXCHANGE_SIZE = 300
 
 
 def hard_mask(losses, sample_weight, kept):
@@ -207,7 +207,7 @@ class Batch:
         """Return the trimmed objective of each candidate."""
         losses = self.losses(coefs)
         values = np.einsum("ij,ij->i", self.masks(losses), losses, dtype=np.float64)
-        return values + np.einsum("ij,jk,ik->i", coefs, self.penalty, coefs)
+        return values + np.sum(coefs @ self.penalty * coefs, axis=1)
 
     def screen(self, coefs, n_kept):
         """Take two concentration steps, then keep the best candidates."""
@@ -251,7 +251,7 @@ class Candidate:
     n_agreeing: int
 
 
-def search(design, y, kept, *, n_features, starts, n_starts, given, max_steps, rng):
+def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, rng):
     """Search for the least trimmed squares fit.
 
     Parameters
@@ -277,8 +277,9 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, max_steps, r
     given : ndarray of shape (n_given, n_columns)
         Further starts, in standardised units.
 
-    max_steps : int
-        Largest number of concentration steps on all rows.
+    exhaustive : bool
+        Whether the fit is to be an optimum. Otherwise it is a good start for the soft
+        objective, found sooner.
 
     rng : RandomState
         Source of randomness.
@@ -334,10 +335,12 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, max_steps, r
         batch = Batch(design.take(rows), y[rows], share, transform)
         back = np.linalg.pinv(transform).T
         coefs = batch.converge(coefs[:3] @ back, N_SAMPLE_STEPS)[0][:1] @ transform.T
-    if n_samples > MAX_EXCHANGE_SIZE:
+    exchange = exhaustive and n_samples <= MAX_EXCHANGE_SIZE and not design.weighted
+    if not exchange:
         coefs = coefs[:3]
+    max_steps = MAX_STEPS if exhaustive else 2
     fits = [concentrate(design, y, coef, kept, max_steps) for coef in coefs]
-    if n_samples <= MAX_EXCHANGE_SIZE and not design.weighted:
+    if exchange:
         fits = [_exchange(design, y, kept, *fit) for fit in fits]
     coef, value, mask = min(fits, key=lambda fit: fit[1])
     return Candidate(coef, value, mask, n_agreeing)
@@ -364,8 +367,8 @@ def _exchange(design, y, kept, coef, value, mask):
         A, B = design.matrix[inside], design.matrix[outside]
         a, b = residual[inside][:, None], residual[outside][None, :]
         cross = A @ inverse @ B.T
-        keep_a = 1 - np.einsum("ij,jk,ik->i", A, inverse, A)[:, None]
-        keep_b = 1 + np.einsum("ij,jk,ik->i", B, inverse, B)[None, :]
+        keep_a = 1 - np.sum(A @ inverse * A, axis=1)[:, None]
+        keep_b = 1 + np.sum(B @ inverse * B, axis=1)[None, :]
         # Change of the objective when row b enters and row a leaves.
         determinant = keep_a * keep_b + cross**2
         change = (b**2 * keep_a - a**2 * keep_b + 2 * a * b * cross) / np.maximum(

@@ -21,6 +21,7 @@ from sksoft._sklearn_compat import (
 from sksoft._trimmed import soft_mask
 from sksoft.linear_model._design import Standardizer, whitener
 from sksoft.linear_model._scale import (
+    RAW,
     consistency_factor,
     small_sample_factor,
     truncation_factor,
@@ -340,8 +341,7 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
                 starts=kinds,
                 n_starts=self.n_starts,
                 given=given,
-                # The soft objective needs a good start only, not an optimum.
-                max_steps=50 if self.regularization_strength == 0 else 2,
+                exhaustive=self.regularization_strength == 0,
                 rng=check_random_state(self.random_state),
             )
             coef, mask, n_agreeing = found.coef, found.mask, found.n_agreeing
@@ -353,7 +353,7 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
         """Soften the hard fit, estimate the scale, reweight."""
         weight = design.sample_weight
         share = kept / design.total
-        ratio = min(design.shape[1] / design.total, 1.0)
+        ratio = min(design.shape[1] / design.total, 0.9)
         residual = y - design.matrix @ coef
         mean_square = np.sum(weight * mask * residual**2) / np.sum(weight * mask)
         rounding = (
@@ -365,7 +365,7 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
                 design, standardizer, y, coef, mask, n_agreeing, 1e3 * rounding
             )
         scale = np.sqrt(mean_square / consistency_factor(share, 0.0))
-        scale /= small_sample_factor(share, ratio)
+        scale /= small_sample_factor(RAW, share, ratio, 0.0)
         strength = self.regularization_strength
         if 0 < strength < np.inf and share < 1:
             solution, mask = self._soften(
@@ -375,7 +375,7 @@ class LeastTrimmedSquaresRegressor(CallbackSupportMixin, RegressorMixin, BaseEst
             residual = y - design.matrix @ coef
             mean_square = np.sum(weight * mask * residual**2) / kept
             scale = np.sqrt(mean_square / consistency_factor(share, strength))
-            scale /= small_sample_factor(share, ratio)
+            scale /= small_sample_factor(RAW, share, ratio, strength)
         objective = np.sum(weight * mask * residual**2) + design.penalty @ coef**2
         support = np.abs(residual) <= REWEIGHT_CUTOFF * scale
         if self.reweight:
