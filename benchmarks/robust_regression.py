@@ -139,12 +139,13 @@ def ours(**parameters):
 
 def summarise(cells):
     """Return geometric mean of error / oracle and the share of failures, in percent."""
-    errors, oracle = np.array(cells).T
-    failed = ~(errors <= 3 * oracle + 0.2)
-    ratio = np.where(np.isnan(errors), np.inf, errors) / oracle
-    # Median in each cell of repetitions, geometric mean over the cells.
-    medians = np.median(ratio.reshape(-1, N_REPETITIONS), axis=1)
-    return np.exp(np.mean(np.log(np.minimum(medians, 1e6)))), 100 * failed.mean()
+    errors, oracle, expected = np.array(cells).T
+    failed = ~(errors <= 3 * expected + 0.2)
+    errors = np.where(np.isnan(errors), 1e6, errors).reshape(-1, N_REPETITIONS)
+    # Ratio of medians in each cell of repetitions, geometric mean over the cells.
+    ratio = np.median(errors, axis=1)
+    ratio /= np.median(oracle.reshape(-1, N_REPETITIONS), axis=1)
+    return np.exp(np.mean(np.log(ratio))), 100 * failed.mean()
 
 
 def samples(designs, scenarios, fraction):
@@ -163,9 +164,14 @@ def samples(designs, scenarios, fraction):
 
 
 def measure(methods, designs, scenarios, fraction):
-    """Return (error, oracle error) of each method on each data set."""
+    """Return error, oracle's error and its expectation, of each method and data set."""
     data = list(samples(designs, scenarios, fraction))
-    expected = [np.sqrt((X.shape[1] + 1) / (len(X) - bad)) for X, _, bad, _ in data]
+    reference = []
+    for X, y, bad, truth in data:
+        good = np.column_stack([X, np.ones(len(X))])[bad:]
+        oracle = np.linalg.lstsq(good, y[bad:])[0]
+        expected = np.sqrt(len(truth) / len(good))
+        reference.append((np.linalg.norm(oracle - truth), expected))
     results = {}
     for name, method in methods.items():
         if method is None:
@@ -176,7 +182,9 @@ def measure(methods, designs, scenarios, fraction):
             np.linalg.norm(coefficients - truth)
             for coefficients, (_, _, _, truth) in zip(fits, data, strict=True)
         ]
-        results[name] = list(zip(errors, expected, strict=True))
+        results[name] = [
+            (error, *oracle) for error, oracle in zip(errors, reference, strict=True)
+        ]
     return results
 
 
