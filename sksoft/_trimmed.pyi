@@ -9,5 +9,6 @@ def soft_mask(
     strength: float,
     kept: float,
     threshold: float,
+    entropic: bool,
     mask: NDArray[float64],
 ) -> tuple[float, float]: ...

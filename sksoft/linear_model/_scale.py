@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scale of the errors, from trimmed residuals."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import optimize, special
 
+# Half of the standard normal distribution, on a grid.
+NORMAL_GRID = np.linspace(0.0, 10.0, 4001)
+NORMAL_WEIGHT = np.exp(-0.5 * NORMAL_GRID**2)
+NORMAL_WEIGHT[0] *= 0.5
+NORMAL_WEIGHT /= NORMAL_WEIGHT.sum()
 
-def _moment(order, bound):
-    """Return E[z^order; z^2 < bound] of a standard normal z, for order 0, 2 or 4."""
-    factor = {0: 1.0, 2: 1.0, 4: 3.0}[order]
-    return factor * special.gammainc((order + 1) / 2, np.maximum(bound, 0.0) / 2)
 
-
-def consistency_factor(kept_share, strength):
+@lru_cache(maxsize=1024)
+def consistency_factor(kept_share, strength, power=2, entropic=False):
     """Return E[w z^2] / E[w] for a standard normal z and its mask w.
 
     Parameters
@@ -21,7 +24,13 @@ def consistency_factor(kept_share, strength):
         E[w], in (0, 1].
 
     strength : float
-        Regularization strength of the mask, in units of the variance.
+        Regularization strength of the mask, in units of the unit scale's losses.
+
+    power : {1, 2}, default=2
+        The losses are ``abs(z) ** power``.
+
+    entropic : bool, default=False
+        Whether the mask is entropic.
 
     Returns
     -------
@@ -30,30 +39,28 @@ def consistency_factor(kept_share, strength):
     """
     if kept_share >= 1 or np.isinf(strength):
         return 1.0
-    if strength == 0:
+    if strength < 0.01:
         bound = 2 * special.gammaincinv(0.5, kept_share)
-        return float(_moment(2, bound) / kept_share)
+        return float(special.gammainc(1.5, bound / 2) / kept_share)
+    losses = NORMAL_GRID**power
 
-    def mask_moment(order, threshold):
-        full = _moment(order, threshold - strength)
-        part = threshold * (_moment(order, threshold) - full)
-        part -= _moment(order + 2, threshold) - _moment(order + 2, threshold - strength)
-        return full + part / strength
+    def mask(threshold):
+        depth = (threshold - losses) / strength
+        return special.expit(depth) if entropic else np.clip(depth, 0.0, 1.0)
 
-    upper = 1.0 + strength
-    while mask_moment(0, upper) < kept_share:
-        upper *= 2
-        if upper > 1e12 * (1.0 + strength):
-            return 1.0
     threshold = optimize.brentq(
-        lambda t: mask_moment(0, t) - kept_share, 0.0, upper, xtol=1e-12
+        lambda t: NORMAL_WEIGHT @ mask(t) - kept_share,
+        -40 * strength,
+        losses[-1] + 40 * strength,
+        xtol=1e-10,
     )
-    return float(mask_moment(2, threshold) / kept_share)
+    return float(NORMAL_WEIGHT @ (mask(threshold) * NORMAL_GRID**2) / kept_share)
 
 
 def truncation_factor(cutoff):
     """Return E[z^2 given z^2 < cutoff^2] of a standard normal z."""
-    return float(_moment(2, cutoff**2) / _moment(0, cutoff**2))
+    bound = 0.5 * cutoff**2
+    return float(special.gammainc(1.5, bound) / special.gammainc(0.5, bound))
 
 
 # Where the small-sample factors were simulated: positions from the largest trimming
@@ -72,6 +79,9 @@ RAW[:5, :4] = [
     [(0.309, 0.655), (0.432, 0.817), (0.518, 0.933), (0.566, 1.004)],
     [(0.378, 0.840), (0.420, 0.890), (0.441, 0.918), (0.450, 0.930)],
 ]
+
+# The same for the scale of the rows that survive reweighting.
+REWEIGHTED = np.full((6, 5, 2), (0.0, 1.0))
 
 
 def small_sample_factor(table, kept_share, ratio, strength):
