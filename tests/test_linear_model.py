@@ -5,13 +5,21 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sksoft.linear_model import LeastTrimmedSquaresRegressor
+from sksoft.linear_model import (
+    LeastTrimmedAbsoluteRegressor,
+    LeastTrimmedSquaresRegressor,
+    TrimmedLogisticRegression,
+)
 
 
 @parametrize_with_checks(
     [
         LeastTrimmedSquaresRegressor(n_starts=20),
         LeastTrimmedSquaresRegressor(n_starts=20, regularization_strength=0.0),
+        LeastTrimmedSquaresRegressor(n_starts=20, regularization="entropic"),
+        LeastTrimmedSquaresRegressor(n_starts=20, formulation="sort"),
+        LeastTrimmedAbsoluteRegressor(n_starts=20),
+        TrimmedLogisticRegression(),
     ]
 )
 def test_scikit_learn_conventions(estimator, check):
