@@ -20,6 +20,15 @@ def is_lazy(x):
     return type(x).__module__.partition(".")[0] == "dask" and hasattr(x, "chunks")
 
 
+def _chunked_like(chunks, array):
+    """Cut an array as its trailing axes are cut in another, where they match."""
+    cuts = {}
+    for axis in range(-1, -min(len(chunks), array.ndim) - 1, -1):
+        matches = sum(chunks[axis]) == array.shape[axis]
+        cuts[axis] = chunks[axis] if matches else -1
+    return array.rechunk(cuts)
+
+
 def apply_lazily(operator, signature, x, args, params):
     """Apply an operator to a Dask array whose rows may lie in several chunks."""
     import dask.array as da
@@ -43,8 +52,9 @@ def apply_lazily(operator, signature, x, args, params):
         entries = da.asarray(mapped[name])
         if entries.ndim > 1:
             entries = da.moveaxis(entries, axis, -1)
-        same = entries.shape == moved.shape
-        mapped[name] = entries.rechunk(moved.chunks if same else {-1: -1})
+        mapped[name] = _chunked_like(moved.chunks, entries)
+    for name in ROW_ARGUMENTS.keys() & mapped.keys():
+        mapped[name] = _chunked_like(moved.chunks[:-1], da.asarray(mapped[name]))
     kinds = ROW_ARGUMENTS | ENTRY_ARGUMENTS
     inputs, _, output = signature.partition("->")
     letters = [
