@@ -25,9 +25,7 @@ def test_missing_labels_leave_dense_ranks():
     np.testing.assert_array_equal(ranks, again)
     assert 0.3 < np.isnan(ranks).mean() < 0.5
     expected = np.where(np.isnan(ranks), np.nan, complete)
-    np.testing.assert_array_equal(
-        ranks, rankdata(expected, axis=1, nan_policy="omit")
-    )
+    np.testing.assert_array_equal(ranks, rankdata(expected, axis=1, nan_policy="omit"))
     assert np.isnan(make_label_ranking(X, y, missing=1.0)[1]).all()
 
 

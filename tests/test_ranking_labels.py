@@ -22,12 +22,12 @@ from sksoft.ranking import SoftLabelRanker, order_from_ranks, ranks_from_order
 
 
 def problem(n_samples=200, n_labels=4, seed=0):
-    """Return features, and ranks by saturating functions of them with some noise."""
+    """Return features, and ranks of places by their distance to some of these."""
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_samples, 5))
-    utility = np.tanh(2.0 * X @ rng.normal(size=(5, n_labels)))
-    utility += 0.1 * rng.normal(size=utility.shape)
-    return X, rankdata(-utility, axis=1)
+    X = 3.0 * rng.normal(size=(n_samples, 5))
+    places = rng.normal(size=(n_labels, 2))
+    distance = np.linalg.norm(X[:, np.newaxis, :2] - places, axis=2)
+    return X, rankdata(distance + 0.05 * rng.normal(size=distance.shape), axis=1)
 
 
 @parametrize_with_checks(
@@ -42,7 +42,7 @@ def test_scikit_learn_conventions(estimator, check):
 
 
 @pytest.mark.parametrize("loss", ["spearman", "fenchel_young"])
-def test_better_than_ridge_on_saturating_utilities(loss):
+def test_better_than_ridge_where_ranks_saturate(loss):
     X, y = problem(1000)
     ranker = SoftLabelRanker(loss=loss).fit(X[:300], y[:300])
     assert ranker.loss_curve_[-1] < ranker.loss_curve_[0]
@@ -206,7 +206,7 @@ def test_errors_of_parameters(params, message):
 
 def test_errors_of_weights():
     X, y = problem(10)
-    with pytest.raises(ValueError, match="(?i)sample.weight.* non-zero"):
+    with pytest.raises(ValueError, match=r"(?i)sample.weight.* non-zero"):
         SoftLabelRanker().fit(X, y, np.zeros(10))
 
 

@@ -205,9 +205,7 @@ def topk_ranking_loss(
     """
     scores_shape = np.shape(scores)
     k = checked_k(k, scores_shape[-1] if scores_shape else 1)
-    loss = TopKRanking(
-        k, one_strength(regularization_strength), method, regularization
-    )
+    loss = TopKRanking(k, one_strength(regularization_strength), method, regularization)
     return label_loss(loss, scores, target, sample_weight)
 
 

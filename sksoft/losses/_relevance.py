@@ -30,9 +30,7 @@ class Discounted(RowLoss):
     def prepare(self, target):
         """Return the gains, as shares of the ideal; zeros where nothing is relevant."""
         if target.size and target.min() < 0.0:
-            raise ValueError(
-                f"relevance must be >= 0 everywhere, got {target.min()}."
-            )
+            raise ValueError(f"relevance must be >= 0 everywhere, got {target.min()}.")
         gains = self.gain(target)
         ideal = ideal_dcg(gains, self.k)
         return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]

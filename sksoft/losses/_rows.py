@@ -40,7 +40,9 @@ class Objective:
         rows, n_rows = _row_of_entries(shape, groups)
         weight = _row_weights(sample_weight, shape, groups, rows, n_rows)
         if groups is None and present.all():
-            parts = [(slice(None), np.arange(n_rows * shape[-1]).reshape(-1, shape[-1]))]
+            parts = [
+                (slice(None), np.arange(n_rows * shape[-1]).reshape(-1, shape[-1]))
+            ]
         else:
             parts = _rows_by_length(rows, n_rows, present.ravel())
         target = target.ravel()

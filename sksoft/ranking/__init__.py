@@ -4,5 +4,6 @@
 
 from sksoft.ranking._label_ranker import SoftLabelRanker
 from sksoft.ranking._orders import order_from_ranks, ranks_from_order
+from sksoft.ranking._query_ranker import SoftNDCGRanker
 
-__all__ = ["SoftLabelRanker", "order_from_ranks", "ranks_from_order"]
+__all__ = ["SoftLabelRanker", "SoftNDCGRanker", "order_from_ranks", "ranks_from_order"]

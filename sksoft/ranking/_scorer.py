@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The scores that all rankers fit: linear in the features, plus a small network."""
 
+import itertools
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import linalg
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted
 
 from sksoft._optimize import minimize
 
@@ -56,7 +56,7 @@ class Scorer:
             self.scale = np.where(scale > 0.0, scale, 1.0)
             self.inputs = X / self.scale
             sizes = (n_features, *self.hidden, n_outputs)
-            for i, (wide, narrow) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            for i, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
                 self.shapes.append((wide, narrow))
                 if i < len(self.hidden):
                     self.shapes.append((narrow,))
@@ -221,17 +221,16 @@ class ScorerMixin:
 
     def _scores(self, X):
         """Return the scores of validated rows, of shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
         scores = X @ self.coef_.T + self.intercept_
-        if self.hidden_coefs_:
-            network = [*self.hidden_coefs_]
-            layer = X
-            for coef, intercept in zip(
-                network[:-1], self.hidden_intercepts_, strict=True
-            ):
-                layer = np.maximum(layer @ coef + intercept, 0.0)
-            scores += layer @ network[-1]
-        return scores
+        return scores + self._network(X) if self.hidden_coefs_ else scores
+
+    def _network(self, X):
+        """Return what the hidden layers add to the scores."""
+        network = [self.hidden_coefs_[-1]]
+        layers = zip(self.hidden_coefs_[:-1], self.hidden_intercepts_, strict=True)
+        for coef, intercept in reversed(list(layers)):
+            network = [coef, intercept, *network]
+        return _activations(X, network)[-1] @ network[-1]
 
 
 class SquaredError:
