@@ -32,7 +32,6 @@ def problem(n_samples=200, n_labels=4, seed=0):
 
 @parametrize_with_checks(
     [
-        SoftLabelRanker(),
         SoftLabelRanker(loss="fenchel_young"),
         SoftLabelRanker(hidden_layer_sizes=(4,)),
     ]

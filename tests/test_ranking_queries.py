@@ -71,7 +71,9 @@ def test_learns(rank, k):
     assert ranker.loss_curve_[-1] < ranker.loss_curve_[0]
     score = ranker.score(X[~train], y[~train], qid[~train])
     assert score > 0.9
-    assert score == ndcg_score(y[~train], ranker.predict(X[~train]), qid=qid[~train], k=k)
+    assert score == ndcg_score(
+        y[~train], ranker.predict(X[~train]), qid=qid[~train], k=k
+    )
     assert ranker.coef_.shape == (4,)
 
 
@@ -94,7 +96,9 @@ def test_features_may_be_rescaled_and_weights_repeat_queries():
     ranker = SoftNDCGRanker(tol=1e-8).fit(X, y, qid)
     factor = np.array([1e3, 1e-3, 7.0, 1.0])
     rescaled = SoftNDCGRanker(tol=1e-8).fit(X * factor, y, qid)
-    np.testing.assert_allclose(rescaled.predict(X * factor), ranker.predict(X), rtol=1e-3)
+    np.testing.assert_allclose(
+        rescaled.predict(X * factor), ranker.predict(X), rtol=1e-3
+    )
     names = np.unique(qid)
     times = dict(zip(names, np.arange(len(names)) % 3, strict=True))
     weight = np.array([times[name] for name in qid])
@@ -139,7 +143,12 @@ def test_cross_validation_with_one_array_of_queries():
     )
     assert (scores > 0.8).all()
     scores = cross_val_score(
-        SoftNDCGRanker(), X, y, cv=cv, params={"qid": qid}, scoring=get_scorer("ndcg@10")
+        SoftNDCGRanker(),
+        X,
+        y,
+        cv=cv,
+        params={"qid": qid},
+        scoring=get_scorer("ndcg@10"),
     )
     assert (scores > 0.8).all()
 
@@ -172,7 +181,12 @@ def test_a_column_of_queries_needs_no_routing(library):
     assert ranker.score(frame, y) == pytest.approx(expected.score(X, y, qid))
     if library == "pandas":
         scores = cross_val_score(
-            SoftNDCGRanker(), frame, y, cv=GroupKFold(3), groups=qid, error_score="raise"
+            SoftNDCGRanker(),
+            frame,
+            y,
+            cv=GroupKFold(3),
+            groups=qid,
+            error_score="raise",
         )
         assert (scores > 0.85).all()
 
@@ -234,9 +248,7 @@ def test_pandas_series_of_queries():
     X, y, qid = problem(10)
     series = pd.Series(qid, index=np.arange(len(qid))[::-1])
     expected = SoftNDCGRanker().fit(X, y, qid)
-    np.testing.assert_allclose(
-        SoftNDCGRanker().fit(X, y, series).coef_, expected.coef_
-    )
+    np.testing.assert_allclose(SoftNDCGRanker().fit(X, y, series).coef_, expected.coef_)
 
 
 @parametrize_with_checks([OneQueryInSeven(), OneQueryInSeven(rank="permutahedron")])

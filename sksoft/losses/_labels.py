@@ -274,9 +274,9 @@ def smooth_topk_svm_loss(
     """Smoothed top-k hinge: the margin by which the right class is among the first k.
 
     Compares the soft maximum of the sum of k scores over all sets of k classes, plus a
-    margin of 1, with that over the sets that contain the right class [1]_. The sums over
-    sets are elementary symmetric polynomials, in O(n_classes k) for the value and
-    the gradient, computed in the log domain.
+    margin of 1, with that over the sets that contain the right class [1]_. The sums
+    over sets are elementary symmetric polynomials, computed in the log domain: the value
+    costs O(n_classes k), the gradient O(n_classes k^2).
 
     Parameters
     ----------

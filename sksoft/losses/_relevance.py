@@ -148,8 +148,9 @@ def soft_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the weights are
-        negative, all zero, or unequal within a group, or an option is unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative, the
+        weights are negative, all zero, or unequal within a group, or an option is
+        unknown.
 
     See Also
     --------
@@ -158,8 +159,8 @@ def soft_ndcg_loss(
 
     References
     ----------
-    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization of
-       information retrieval measures", Information Retrieval 13, 2010.
+    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization
+       of information retrieval measures", Information Retrieval 13, 2010.
 
     Examples
     --------
@@ -225,8 +226,9 @@ def approx_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the weights are
-        negative, all zero, or unequal within a group, or an option is unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative, the
+        weights are negative, all zero, or unequal within a group, or an option is
+        unknown.
 
     See Also
     --------
@@ -234,8 +236,8 @@ def approx_ndcg_loss(
 
     References
     ----------
-    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization of
-       information retrieval measures", Information Retrieval 13, 2010.
+    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization
+       of information retrieval measures", Information Retrieval 13, 2010.
 
     Examples
     --------
@@ -262,8 +264,8 @@ def softrank_ndcg_loss(
 ):
     """SoftRank: one minus the expected NDCG of scores with normal noise.
 
-    The discount of an entry is its mean under the distribution of the entry's rank [1]_,
-    see :func:`sksoft.rank_distribution`. It costs O(m^3) for a list of m entries.
+    The discount of an entry is its mean under the distribution of its rank [1]_, see
+    :func:`sksoft.rank_distribution`. It costs O(m^3) for a list of m entries.
 
     Parameters
     ----------
@@ -298,8 +300,9 @@ def softrank_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the weights are
-        negative, all zero, or unequal within a group, or an option is unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative, the
+        weights are negative, all zero, or unequal within a group, or an option is
+        unknown.
 
     See Also
     --------
@@ -327,9 +330,9 @@ def softrank_ndcg_loss(
 def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
     """ListNet: the cross entropy of the softmax of scores from that of the relevance.
 
-    The softmax of a list holds the probabilities of its entries to come first in a model
-    of Plackett and Luce [1]_. The loss is convex in the scores, and least where they are
-    the relevance up to a constant.
+    The softmax of a list holds the probabilities of its entries to come first in the
+    model of Plackett and Luce [1]_. The loss is convex in the scores, and least where
+    they are the relevance up to a constant.
 
     Parameters
     ----------

@@ -105,8 +105,9 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     -----
     Features of similar scale are expected, as for ridge regression. An *order* (labels
     from best to worst) is not a vector of *ranks* (the place of each label): a sample
-    that prefers label 2, then 0, then 1 has order ``[2, 0, 1]`` and ranks ``[2, 3, 1]``.
-    Orders that count labels from 0 are refused; from 1 they cannot be told from ranks.
+    that prefers label 2, then 0, then 1 has the order ``[2, 0, 1]`` and the ranks
+    ``[2, 3, 1]``. Orders that count labels from 0 are refused; those that count from 1
+    cannot be told from ranks.
 
     References
     ----------

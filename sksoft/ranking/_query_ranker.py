@@ -3,6 +3,7 @@
 """Learning to rank the documents of queries."""
 
 import warnings
+from typing import ClassVar
 
 import numpy as np
 from sklearn import get_config
@@ -43,14 +44,14 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         How documents are ranked softly, see :func:`sksoft.soft_rank`; "pairwise" is
         ApproxNDCG.
 
-    regularization_strength : float, default=0.5
+    regularization_strength : float, default=1.0
         Strength of the soft rank, positive, in units of the mean standard deviation of
         the first fit's scores within queries. For "permutahedron" it is divided by
         the mean number of documents in a query, so that it spans as many ranks.
 
-    alpha : float, default=1.0
-        Penalty of the squared coefficients of standardised features, at least 0: that of
-        ridge regression on the relevance whose effect would be the same.
+    alpha : float, default=10.0
+        Penalty of the squared coefficients of standardised features, at least 0: half
+        of it is added to the sum of the losses of the queries.
 
     hidden_layer_sizes : tuple of int, default=()
         Sizes of the hidden layers of rectified linear units that are added to the
@@ -111,8 +112,8 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization of
-       information retrieval measures", Information Retrieval 13, 2010.
+    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization
+       of information retrieval measures", Information Retrieval 13, 2010.
 
     Examples
     --------
@@ -121,13 +122,13 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     >>> X = np.array([[0.0], [1.0], [2.0], [5.0], [4.0], [6.0]])
     >>> y, qid = [0, 1, 2, 1, 0, 2], ["a", "a", "a", "b", "b", "b"]
     >>> ranker = SoftNDCGRanker().fit(X, y, qid=qid)
-    >>> ranker.score(X, y, qid=qid)
+    >>> round(ranker.score(X, y, qid=qid), 6)
     1.0
     """
 
     _estimator_type = "ranker"
-    __metadata_request__fit = {"qid": True}
-    __metadata_request__score = {"qid": True}
+    __metadata_request__fit: ClassVar = {"qid": True}
+    __metadata_request__score: ClassVar = {"qid": True}
 
     def __init__(
         self,
@@ -135,8 +136,8 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         k=None,
         gain="exp2",
         rank="pairwise",
-        regularization_strength=0.5,
-        alpha=1.0,
+        regularization_strength=1.0,
+        alpha=10.0,
         hidden_layer_sizes=(),
         max_iter=200,
         tol=1e-4,
@@ -315,8 +316,8 @@ def _checked_queries(qid, rows):
             "sklearn.set_config(enable_metadata_routing=True), which passes qid on."
         )
         raise ValueError(
-            "qid must be given, the query of each row, or X must be a data frame with a "
-            f'column "qid", got None.{advice}'
+            "qid must be given, the query of each row, or X must be a data frame with "
+            f'a column "qid", got None.{advice}'
         )
     check_consistent_length(rows, qid)
     return encode_groups(qid)[0]
