@@ -275,8 +275,8 @@ def smooth_topk_svm_loss(
 
     Compares the soft maximum of the sum of k scores over all sets of k classes, plus a
     margin of 1, with that over the sets that contain the right class [1]_. The sums
-    over sets are elementary symmetric polynomials, computed in the log domain: the value
-    costs O(n_classes k), the gradient O(n_classes k^2).
+    over sets are elementary symmetric polynomials, computed in the log domain: the
+    value costs O(n_classes k), the gradient O(n_classes k^2).
 
     Parameters
     ----------

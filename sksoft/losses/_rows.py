@@ -63,7 +63,7 @@ class Objective:
         return total, gradient.reshape(scores.shape)
 
     def pieces(self, scores):
-        """Yield, for each length, where the rows lie, their weights, scores, targets."""
+        """Yield for each length where its rows are, weights, scores and targets."""
         flat = scores.ravel()
         for index, weight, prepared in self.parts:
             yield index, weight, np.asarray(flat[index], dtype=np.float64), prepared
