@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-=================================================
+==================================================
 Robust regression on data that went wrong for real
-=================================================
+==================================================
 
 Two small data sets are famous for what they do to least squares. In one, the response
 was recorded in other units for six years; in the other, a handful of giant stars pull
