@@ -25,6 +25,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import HuberRegressor, LinearRegression
 from sklearn.model_selection import KFold
+
 from sksoft.linear_model import LeastTrimmedSquaresRegressor
 
 year = np.arange(1950, 1974)
