@@ -16,9 +16,9 @@ gradient, and whatever the selection leaves out can be as wrong as it likes.
 # The data
 # --------
 # International calls from Belgium by year, in tens of millions (from 1964 to 1969 the
-# minutes were recorded instead), and the star cluster CYG OB1: logarithms of temperature
-# and light. Both tables are from Rousseeuw and Leroy, "Robust Regression and Outlier
-# Detection", Wiley, 1987.
+# minutes were recorded instead), and the star cluster CYG OB1: logarithms of
+# temperature and light. Both tables are from Rousseeuw and Leroy, "Robust Regression
+# and Outlier Detection", Wiley, 1987.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,13 +36,15 @@ calls = np.array(
 temperature = np.array(
     "4.37 4.56 4.26 4.56 4.30 4.46 3.84 4.57 4.26 4.37 3.49 4.43 4.48 4.01 4.29 4.42 "
     "4.23 4.42 4.23 3.49 4.29 4.29 4.42 4.49 4.38 4.42 4.29 4.38 4.22 3.48 4.38 4.56 "
-    "4.45 3.49 4.23 4.62 4.53 4.45 4.53 4.43 4.38 4.45 4.50 4.45 4.55 4.45 4.42".split(),
+    "4.45 3.49 4.23 4.62 4.53 4.45 4.53 4.43 4.38 4.45 4.50 4.45 4.55 4.45 "
+    "4.42".split(),
     dtype=float,
 )
 light = np.array(
     "5.23 5.74 4.93 5.74 5.19 5.46 4.65 5.27 5.57 5.12 5.73 5.45 5.42 4.05 4.26 4.58 "
     "3.94 4.18 4.18 5.89 4.38 4.22 4.42 4.85 5.02 4.66 4.66 4.90 4.39 6.05 4.42 5.10 "
-    "5.22 6.29 4.34 5.62 5.10 5.22 5.18 5.57 4.62 5.06 5.34 5.34 5.54 4.98 4.50".split(),
+    "5.22 6.29 4.34 5.62 5.10 5.22 5.18 5.57 4.62 5.06 5.34 5.34 5.54 4.98 "
+    "4.50".split(),
     dtype=float,
 )
 
