@@ -21,6 +21,7 @@ EXTENSIONS = {
     "sksoft._rank_law": ["sksoft/_rank_law.pyx"],
     "sksoft._relaxed_sort": ["sksoft/_relaxed_sort.pyx"],
     "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
+    "sksoft._trimmed": ["sksoft/_trimmed.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.

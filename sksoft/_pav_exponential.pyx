@@ -92,13 +92,15 @@ cdef Py_ssize_t partition_exponential(
     # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
     # is (start, one, two); older ones lie on a stack.
     cdef Py_ssize_t b = 0, i = 1, start = 0
-    cdef double one = 1.0 if weight == NULL else weight[0]
-    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0)
+    # Only ratios matter: weights of any magnitude are brought near to one.
+    cdef double scale = weight_scale(weight, n, kl)
+    cdef double one = 1.0 if weight == NULL else weight[0] / scale
+    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0) / scale
     cdef double new_one = one, new_two = two, e, f, x, y
     while True:
         while i < n:
-            new_one = 1.0 if weight == NULL else weight[i]
-            new_two = new_one * item(v, i) if kl else level_mass(weight, i)
+            new_one = 1.0 if weight == NULL else weight[i] / scale
+            new_two = new_one * item(v, i) if kl else level_mass(weight, i) / scale
             e = divided(item(u, i - 1) - item(u, i), strength)
             y = target_decay(v, i - 1, i, kl)
             # exp(e) is at most 1 / (1 - e), which often tells without it.
@@ -143,6 +145,16 @@ cdef inline bint pooled(
     if x > 1e-250 or y > 1e-250:
         return share2 * mass1 * y <= share1 * mass2 * x
     return f + log(share2 * mass1) <= e + log(share1 * mass2)
+
+
+cdef double weight_scale(const double* weight, Py_ssize_t n, bint kl) noexcept nogil:
+    cdef double largest = 0.0
+    if weight == NULL:
+        return 1.0
+    for i in range(n):
+        largest = max(largest, weight[i])
+    # The mass of a large weight is bounded unless it is KL's.
+    return largest if kl else min(largest, 1.0)
 
 
 cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil:

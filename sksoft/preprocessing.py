@@ -86,7 +86,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     array([1., 2., 3., 4.])
     >>> ranks = SoftRankTransformer(regularization_strength=0.01).fit(X)
     >>> ranks.transform([[3.0], [2000.0]]).ravel()
-    array([2.45..., 4.  ...])
+    array([2.5, 4. ])
     """
 
     def __init__(
