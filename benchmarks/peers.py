@@ -210,9 +210,7 @@ def isotonic():
     """Compare forward values only: these peers have no gradient. Half-way strength."""
     sizes = (1_000_000, 1000, 100)
     peers = {
-        "scipy.optimize.isotonic_regression": (
-            lambda y: isotonic_regression(y).x
-        ),
+        "scipy.optimize.isotonic_regression": (lambda y: isotonic_regression(y).x),
         "sklearn.isotonic.isotonic_regression": (
             lambda y: sklearn_isotonic_regression(y)
         ),
