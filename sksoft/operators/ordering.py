@@ -245,6 +245,7 @@ def soft_rank(
     rank_distribution : The probabilities of all ranks, for ``method="gaussian"``.
     vjp : The exact gradient.
     strength_bounds : The useful range of the strength.
+    squash : One scale for all data, as Sinkhorn ranks were published.
 
     References
     ----------
