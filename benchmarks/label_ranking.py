@@ -26,7 +26,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sksoft.metrics import get_scorer, spearman_score
+from sksoft.metrics import spearman_score, spearman_scorer
 from sksoft.ranking import SoftLabelRanker
 
 
@@ -103,7 +103,8 @@ def main():
 
     contenders = models(options.alphas)
     names = options.models or list(contenders)
-    print(f"{'set':12s} {'n':>5s} {'m':>3s}", *(f"{name:>7s}" for name in names), end="")
+    print(f"{'set':12s} {'n':>5s} {'m':>3s}", end=" ")
+    print(*(f"{name:>7s}" for name in names), end="")
     print(f"{'fit time / ridge':>18s}")
     table = []
     for path in sorted(options.data.glob("*.csv.gz")):
@@ -122,7 +123,7 @@ def main():
                 search = GridSearchCV(
                     make_pipeline(StandardScaler(), estimator),
                     {f"{step}__{key}": values for key, values in grid.items()},
-                    scoring=get_scorer("spearman"),
+                    scoring=spearman_scorer,
                     cv=options.inner,
                 ).fit(X[train], y[train])
                 scores[name].append(spearman_score(y[test], search.predict(X[test])))

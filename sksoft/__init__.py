@@ -19,6 +19,7 @@ from sksoft.operators import (
     soft_topk,
     soft_topk_sorted,
     soft_trimmed_mean,
+    squash,
     strength_bounds,
     vjp,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "soft_topk",
     "soft_topk_sorted",
     "soft_trimmed_mean",
+    "squash",
     "strength_bounds",
     "vjp",
 ]

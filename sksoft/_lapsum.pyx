@@ -78,8 +78,10 @@ cdef Place solve(
         d = level - mass[after]
         q = sqrt(d * d + left * right * (exp(-gap) if gap < 745.0 else 0.0))
         if q == 0.0:
-            place.to_after = 0.5 * gap + 0.5 * log(right / left)
-            place.to_before = 0.5 * gap - 0.5 * log(right / left)
+            # In the middle of a wide gap, next to entries without weight where one is 0.
+            q = 0.5 * log(right / left) if left > 0.0 and right > 0.0 else 0.0
+            place.to_after = 0.5 * gap + q
+            place.to_before = 0.5 * gap - q
         elif d >= 0.0:
             place.to_after = -log((d + q) / right)
             place.to_before = gap - place.to_after
@@ -127,7 +129,7 @@ def laplace_mask(
             sums(&s[r, 0], w, n, strength[r], &work[1, 0], &work[2, 0])
             level = work[0, n] - k[r]
             low = 0
-            high = n
+            high = n if level > 0.0 else 0
             while low < high:
                 split = (low + high) // 2
                 if middle(split, w, &work[0, 0], &work[1, 0], &work[2, 0]) <= level:
@@ -210,7 +212,7 @@ def laplace_averages(
     of (y_i - s_j) / strength.
     """
     cdef Py_ssize_t r, i, j, n = s.shape[1]
-    cdef double near, left, right, e, gap, total, norm, first, last
+    cdef double near, left, right, gap, total, norm, first, last
     with nogil:
         for r in range(s.shape[0]):
             if n == 0:

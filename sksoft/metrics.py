@@ -1,20 +1,143 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Scores of rankings, and scorers made of them."""
+"""Scores that a share of wrong rows cannot fool, and scores of rankings."""
+
+import numbers
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn import get_config
 from sklearn.metrics import make_scorer
+from sklearn.utils import check_array, check_consistent_length, check_scalar
 
+from sksoft._sklearn_compat import check_sample_weight
 from sksoft._validation import check_option, real_array
+from sksoft.linear_model._trimming import hard_mask
 from sksoft.losses._relevance import GAINS, Discounted, checked_cutoff
 from sksoft.losses._rows import Objective, RowLoss, checked_target
 
-__all__ = ["get_scorer", "kendall_tau_score", "ndcg_score", "spearman_score"]
+__all__ = [
+    "kendall_tau_score",
+    "kendall_tau_scorer",
+    "ndcg_score",
+    "neg_trimmed_mean_absolute_error_scorer",
+    "neg_trimmed_mean_squared_error_scorer",
+    "spearman_score",
+    "spearman_scorer",
+    "trimmed_mean_absolute_error",
+    "trimmed_mean_squared_error",
+]
 
-# The most pairs compared at once.
+# The most pairs of a ranking compared at once.
 PAIRS_AT_ONCE = 1 << 20
+
+
+def trimmed_mean_squared_error(
+    y_true, y_pred, *, trim_fraction=0.5, sample_weight=None
+):
+    """Return the mean of the smallest squared errors.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Observed target values.
+
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Predicted target values.
+
+    trim_fraction : float, default=0.5
+        Share of the rows, those with the largest errors, that is left out, in [0, 1).
+        It should be at least the share of wrong rows.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts.
+
+    Returns
+    -------
+    error : float
+        Averaged over the targets, each trimmed on its own.
+
+    See Also
+    --------
+    sklearn.metrics.median_absolute_error : Trims half, and looks at one row only.
+
+    Examples
+    --------
+    >>> from sksoft.metrics import trimmed_mean_squared_error
+    >>> trimmed_mean_squared_error([1, 2, 3, 4], [1, 2, 4, 99], trim_fraction=0.25)
+    0.333...
+    """
+    return _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, np.square)
+
+
+def trimmed_mean_absolute_error(
+    y_true, y_pred, *, trim_fraction=0.5, sample_weight=None
+):
+    """Return the mean of the smallest absolute errors.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Observed target values.
+
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Predicted target values.
+
+    trim_fraction : float, default=0.5
+        Share of the rows, those with the largest errors, that is left out, in [0, 1).
+        It should be at least the share of wrong rows.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts.
+
+    Returns
+    -------
+    error : float
+        Averaged over the targets, each trimmed on its own.
+
+    Examples
+    --------
+    >>> from sksoft.metrics import trimmed_mean_absolute_error
+    >>> trimmed_mean_absolute_error([1, 2, 3, 4], [1, 2, 4, 99], trim_fraction=0.25)
+    0.333...
+    """
+    return _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, np.abs)
+
+
+def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
+    check_scalar(
+        trim_fraction,
+        "trim_fraction",
+        numbers.Real,
+        min_val=0,
+        max_val=1,
+        include_boundaries="left",
+    )
+    y_true = check_array(y_true, ensure_2d=False, dtype=np.float64)
+    y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64)
+    check_consistent_length(y_true, y_pred, sample_weight)
+    y_true = y_true.reshape(len(y_true), -1)
+    y_pred = y_pred.reshape(len(y_pred), -1)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            "y_true and y_pred must have the same number of targets, got "
+            f"{y_true.shape[1]} and {y_pred.shape[1]}."
+        )
+    weight = check_sample_weight(
+        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
+    )
+    kept = (1 - trim_fraction) * weight.sum()
+    means = []
+    for losses in loss(y_true - y_pred).T:
+        means.append(losses @ (weight * hard_mask(losses, weight, kept)) / kept)
+    return float(np.mean(means))
+
+
+neg_trimmed_mean_squared_error_scorer = make_scorer(
+    trimmed_mean_squared_error, greater_is_better=False
+)
+neg_trimmed_mean_absolute_error_scorer = make_scorer(
+    trimmed_mean_absolute_error, greater_is_better=False
+)
 
 
 def spearman_score(y_true, y_pred, *, sample_weight=None):
@@ -181,55 +304,6 @@ def ndcg_score(
     return float(weights @ values)
 
 
-def get_scorer(name):
-    """Return a scorer of this package, as scikit-learn only knows the names of its own.
-
-    Parameters
-    ----------
-    name : {"spearman", "kendall_tau", "ndcg", "ndcg@10"}
-        Name of the score. The scorers of NDCG request `qid` when metadata routing is
-        enabled.
-
-    Returns
-    -------
-    scorer : callable
-        To be passed as ``scoring`` to scikit-learn.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-
-    See Also
-    --------
-    sklearn.metrics.make_scorer : Makes scorers of scores.
-
-    References
-    ----------
-    .. [1] Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques",
-       ACM Transactions on Information Systems 20, 2002.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.linear_model import Ridge
-    >>> from sklearn.model_selection import cross_val_score
-    >>> from sksoft.metrics import get_scorer
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> cross_val_score(Ridge(), X, y, scoring=get_scorer("spearman"), cv=3).round(2)
-    array([0.59, 0.71, 0.71])
-    """
-    check_option(name, "name", ("spearman", "kendall_tau", "ndcg", "ndcg@10"))
-    if name == "spearman":
-        return make_scorer(spearman_score)
-    if name == "kendall_tau":
-        return make_scorer(kendall_tau_score)
-    scorer = make_scorer(ndcg_score, k=10 if name == "ndcg@10" else None)
-    if get_config()["enable_metadata_routing"]:
-        scorer = scorer.set_score_request(qid=True)
-    return scorer
-
-
 class _Spearman(RowLoss):
     """Correlation of average ranks; NaN where one side is constant."""
 
@@ -304,3 +378,7 @@ def _mean_coefficient(measure, y_true, y_pred, sample_weight):
     defined = ~np.isnan(values)
     total = weights[defined].sum()
     return float(weights[defined] @ values[defined] / total) if total > 0.0 else np.nan
+
+
+spearman_scorer = make_scorer(spearman_score)
+kendall_tau_scorer = make_scorer(kendall_tau_score)

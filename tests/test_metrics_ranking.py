@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics
 from scipy.stats import kendalltau, spearmanr
 
-from sksoft.metrics import get_scorer, kendall_tau_score, ndcg_score, spearman_score
+from sksoft.metrics import kendall_tau_score, ndcg_score, spearman_score
 
 COEFFICIENTS = [(spearman_score, spearmanr), (kendall_tau_score, kendalltau)]
 
@@ -74,5 +74,3 @@ def test_errors():
         ndcg_score([-1, 0], [0.0, 1.0])
     with pytest.raises(ValueError, match="gain must be one of"):
         ndcg_score([1, 0], [0.0, 1.0], gain="square")
-    with pytest.raises(ValueError, match="name must be one of 'spearman'"):
-        get_scorer("rho")

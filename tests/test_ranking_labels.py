@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sksoft.datasets import make_label_ranking
-from sksoft.metrics import get_scorer, spearman_score
+from sksoft.metrics import kendall_tau_scorer, spearman_score
 from sksoft.ranking import SoftLabelRanker, order_from_ranks, ranks_from_order
 
 
@@ -160,9 +160,7 @@ def test_in_a_grid_search():
     ).fit(X, y)
     assert search.best_params_["softlabelranker__alpha"] < 1e6
     assert search.best_score_ > 0.7
-    scores = cross_val_score(
-        clone(pipeline), X, y, scoring=get_scorer("kendall_tau"), cv=3
-    )
+    scores = cross_val_score(clone(pipeline), X, y, scoring=kendall_tau_scorer, cv=3)
     assert (scores > 0.6).all()
 
 

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sksoft.metrics import get_scorer, ndcg_score
+from sksoft.metrics import ndcg_score
 from sksoft.ranking import SoftNDCGRanker
 
 
@@ -140,15 +140,6 @@ def test_cross_validation_with_one_array_of_queries():
         cv=cv,
         params={"qid": qid},
         scoring=make_scorer(ndcg_score, k=3).set_score_request(qid=True),
-    )
-    assert (scores > 0.8).all()
-    scores = cross_val_score(
-        SoftNDCGRanker(),
-        X,
-        y,
-        cv=cv,
-        params={"qid": qid},
-        scoring=get_scorer("ndcg@10"),
     )
     assert (scores > 0.8).all()
 

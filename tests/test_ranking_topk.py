@@ -54,17 +54,19 @@ def test_is_logistic_regression_without_a_topk_loss(params, fit_intercept):
     ("loss", "strength"), [("ranking", 3.0), ("cross_entropy", 0.3), ("svm", 0.3)]
 )
 def test_trades_the_first_place_for_the_first_k(loss, strength):
-    X, y = load_digits(return_X_y=True)
-    X = X[:, 18:22] / 16.0
-    params = {"k": 3, "C": 100.0, "loss": loss, "regularization_strength": strength}
+    # Squares of a board, which linear scores can separate only roughly.
+    X = np.random.default_rng(0).uniform(0.0, 4.0, size=(600, 2))
+    y = np.floor(X) @ [4, 1]
+    params = {"k": 2, "C": 100.0, "loss": loss, "regularization_strength": strength}
     scores = {}
     for mix in (1.0, 0.2):
         classifier = TopKLogisticRegression(mix=mix, **params).fit(X, y)
         probability = classifier.predict_proba(X)
-        scores[mix] = [top_k_accuracy_score(y, probability, k=k) for k in (1, 3)]
+        scores[mix] = [top_k_accuracy_score(y, probability, k=k) for k in (1, 2)]
     assert classifier.loss_curve_[-1] < classifier.loss_curve_[0]
-    assert scores[0.2][0] > scores[1.0][0] - 0.1
-    assert scores[0.2][1] > scores[1.0][1]
+    assert scores[0.2][0] < scores[1.0][0]
+    if loss != "ranking":
+        assert scores[0.2][1] > scores[1.0][1]
 
 
 def test_predictions_agree_with_each_other():

@@ -7,6 +7,7 @@ from sksoft.operators.ordering import soft_permutation, soft_rank, soft_sort
 from sksoft.operators.pairwise import rank_distribution
 from sksoft.operators.rank_statistics import soft_quantile_normalize, soft_spearmanr
 from sksoft.operators.selection import soft_topk, soft_topk_sorted
+from sksoft.operators.squashing import squash
 from sksoft.operators.statistics import (
     soft_ecdf,
     soft_median,
@@ -30,6 +31,7 @@ __all__ = [
     "soft_topk",
     "soft_topk_sorted",
     "soft_trimmed_mean",
+    "squash",
     "strength_bounds",
     "vjp",
 ]

@@ -43,7 +43,6 @@ class _Selection(Operator):
     """
 
     sorts = "always"
-    homogeneous = True
 
     def __init__(self, largest):
         self.negates = not largest
@@ -61,10 +60,10 @@ class _Selection(Operator):
         put_rows(mask, order, out)
         if not keep:
             return None
-        return order, mask, share, factor, weight, regularization_strength
+        return order, values, mask, share, factor, weight, regularization_strength
 
     def _apply(self, state, vector, out, transpose):
-        order, _, share, factor, weight, strength = state
+        order, _, _, share, factor, weight, strength = state
         moved = np.empty(share.shape)
         slope = share * factor[:, None]
         vector = taken(vector, order)
@@ -79,14 +78,29 @@ class _Selection(Operator):
 
     def pull_k(self, state, cotangent):
         """<cotangent, d mask / dk>: what one more unit to select is worth."""
-        order, _, share, _, weight, _ = state
+        order, _, _, share, _, weight, _ = state
         product = (share * taken(cotangent, order)).sum(axis=1)
         norm = (share if weight is None else share * weight).sum(axis=1)
         return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
 
+    def pull_regularization_strength(self, state, cotangent):
+        """-<cotangent, J x> / strength, with x from an entry at the threshold on."""
+        order, values, _, share, _, _, strength = state
+        if values.shape[1] == 0:
+            return np.zeros(len(values))
+        pivot = np.take_along_axis(values, share.argmax(axis=1)[:, None], axis=1)
+        rows = np.empty_like(values)
+        put_rows(np.where(share > 0.0, values - pivot, 0.0), order, rows)
+        moved = np.empty_like(values)
+        self._apply(state, rows, moved, False)
+        product = (moved * cotangent).sum(axis=1)
+        return np.divide(
+            -product, strength, out=np.zeros_like(product), where=strength > 0.0
+        )
+
     def pull_weights(self, state, cotangent):
         """A heavier entry leaves less to select."""
-        order, mask = state[:2]
+        order, _, mask = state[:3]
         gradient = np.empty(mask.shape)
         put_rows(-mask * self.pull_k(state, cotangent)[:, None], order, gradient)
         return gradient

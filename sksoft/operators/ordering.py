@@ -93,8 +93,9 @@ def soft_sort(
     descending : bool, default=False
         Whether the largest value comes first. The descending result is the ascending
         one reversed, for every regularisation.
-    method : {"permutahedron", "sinkhorn", "neuralsort", "softsort", "laplace"}
-        How the sort is relaxed, by default "permutahedron".
+    method : str, default="permutahedron"
+        How the sort is relaxed: "permutahedron", "sinkhorn", "neuralsort", "softsort"
+        or "laplace".
     regularization : {"l2", "entropic", "kl"} or None, default=None
         None takes the default of the method: "l2" for "permutahedron",
         "entropic", the only choice, for "sinkhorn"; the others have no choice. For
@@ -195,8 +196,9 @@ def soft_rank(
         The axis to rank along.
     descending : bool, default=False
         Whether the largest value has rank 1. The result is the rank of ``-x``.
-    method : {"permutahedron", "sinkhorn", "pairwise", "gaussian", "laplace"}
-        How the ranking is relaxed, by default "permutahedron".
+    method : str, default="permutahedron"
+        How the ranking is relaxed: "permutahedron", "sinkhorn", "pairwise", "gaussian"
+        or "laplace".
     regularization : {"l2", "entropic", "kl"} or None, default=None
         None takes the default of the method: "l2" for "permutahedron",
         "entropic", the only choice, for "sinkhorn"; the others have no choice. For
@@ -243,6 +245,7 @@ def soft_rank(
     rank_distribution : The probabilities of all ranks, for ``method="gaussian"``.
     vjp : The exact gradient.
     strength_bounds : The useful range of the strength.
+    squash : One scale for all data, as Sinkhorn ranks were published.
 
     References
     ----------

@@ -43,7 +43,9 @@ def soft_quantile_normalize(
         other.
     axis : int, default=-1
         The axis of the samples.
-    method, regularization : str, default="permutahedron", None
+    method : str, default="permutahedron"
+        As for :func:`soft_rank`.
+    regularization : str or None, default=None
         As for :func:`soft_rank`.
     regularization_strength : float or array-like, default=1.0
         As for :func:`soft_rank`. 0 normalises exactly, a large one maps every value
@@ -246,7 +248,9 @@ def soft_spearmanr(
         The values to rank exactly, with average ranks for ties. They have no gradient.
     axis : int, default=-1
         The axis of the samples.
-    method, regularization : str, default="permutahedron", None
+    method : str, default="permutahedron"
+        As for :func:`soft_rank`.
+    regularization : str or None, default=None
         As for :func:`soft_rank`.
     regularization_strength : float or array-like, default=1.0
         As for :func:`soft_rank`. 0 gives Spearman's correlation, with a zero gradient.
