@@ -43,7 +43,11 @@ MACROS = [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
 
 
 class BuildExt(build_ext):
-    """Optimise fully wherever the compiler understands -O3."""
+    """Optimise fully wherever the compiler understands -O3, on all processors."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self):
         if self.compiler.compiler_type != "msvc":

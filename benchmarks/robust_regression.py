@@ -193,7 +193,6 @@ def print_errors(with_r):
     methods = {
         "sksoft default": fit_python(ours()),
         "sksoft strength=10": fit_python(ours(regularization_strength=10.0)),
-        "sksoft hard": fit_python(ours(regularization_strength=0.0)),
         "Huber": fit_python(HuberRegressor(max_iter=1000)),
         "RANSAC": fit_python(RANSACRegressor(random_state=0)),
     }

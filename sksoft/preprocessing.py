@@ -45,13 +45,13 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     Attributes
     ----------
-    values_ : list of n_features_in_ ndarrays
+    values_ : list of ndarray, one for each feature
         The distinct training values of each feature, increasing.
 
-    scores_ : list of n_features_in_ ndarrays
+    scores_ : list of ndarray, one for each feature
         What each of these values is mapped to.
 
-    scale_ : ndarray of shape (n_features_in_,)
+    scale_ : ndarray of shape (n_features,)
         The absolute strength for `regularization_strength=1`: the typical gap of each
         feature.
 

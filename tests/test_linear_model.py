@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sksoft.linear_model import (
     LeastTrimmedAbsoluteRegressor,
     LeastTrimmedSquaresRegressor,
+    MedianOfMeansRegressor,
     TrimmedLogisticRegression,
 )
 
@@ -20,6 +21,7 @@ from sksoft.linear_model import (
         LeastTrimmedSquaresRegressor(n_starts=20, formulation="sort"),
         LeastTrimmedAbsoluteRegressor(n_starts=20),
         TrimmedLogisticRegression(),
+        MedianOfMeansRegressor(),
     ]
 )
 def test_scikit_learn_conventions(estimator, check):

@@ -294,7 +294,7 @@ class Call:
         strength = self.parameters["regularization_strength"][part]
         moved = np.empty(cotangent.shape)
         self.operator.pushforward(state, self.rows[part].astype(np.float64), moved)
-        product = (moved * cotangent).reshape(len(strength), -1).sum(axis=1)
+        product = (moved * cotangent).sum(axis=tuple(range(1, moved.ndim)))
         safe = np.where(strength > 0.0, strength, 1.0)
         return np.where(strength > 0.0, -product / safe, 0.0)
 
@@ -323,6 +323,8 @@ def taken(rows, order):
 
 def real_array_like(array, shape, dtype, name):
     """Return an array of the given shape and dtype, not checked for finiteness."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, got a masked array.")
     array = np.asarray(array)
     if array.dtype.kind not in "fiub":
         raise TypeError(

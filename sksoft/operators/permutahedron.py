@@ -97,13 +97,15 @@ def _bisect_pooled(start, is_pooled):
         if not open_below.any():
             break
         low = np.where(open_below, 0.25 * low, low)
-    while np.any(high > low * (1.0 + 1e-14)):
+    while True:
         middle = np.sqrt(low) * np.sqrt(high)
-        if np.all((middle <= low) | (middle >= high)):
-            break
-        pooled = is_pooled(middle)
-        low, high = np.where(pooled, low, middle), np.where(pooled, middle, high)
-    return high
+        # A row that is done stays as it is, whatever the others need.
+        active = (high > low * (1.0 + 1e-14)) & (low < middle) & (middle < high)
+        if not active.any():
+            return high
+        pooled = is_pooled(np.where(active, middle, high))
+        low = np.where(active & ~pooled, middle, low)
+        high = np.where(active & pooled, middle, high)
 
 
 class PermutahedronSort(Operator):
