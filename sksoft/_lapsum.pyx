@@ -212,7 +212,7 @@ def laplace_averages(
     of (y_i - s_j) / strength.
     """
     cdef Py_ssize_t r, i, j, n = s.shape[1]
-    cdef double near, left, right, e, gap, total, norm, first, last
+    cdef double near, left, right, gap, total, norm, first, last
     with nogil:
         for r in range(s.shape[0]):
             if n == 0:
