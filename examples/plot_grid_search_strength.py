@@ -5,11 +5,12 @@
 How soft a rank? Grid-searching the strength
 ===============================================
 
-Ranks resist outliers and skewness but forget distances; raw features remember distances,
-outliers included. :class:`sksoft.preprocessing.SoftRankTransformer` goes from one to the
-other as its strength grows, and because the strength is in units of each feature's
-typical gap, one grid serves every data set. Here cross-validation chooses it, in an
-ordinary pipeline, for a logistic regression on the Wisconsin breast cancer data.
+Ranks resist outliers and skewness but forget distances; raw features remember
+distances, outliers included. :class:`sksoft.preprocessing.SoftRankTransformer` goes
+from one to the other as its strength grows, and because the strength is in units of
+each feature's typical gap, one grid serves every data set. Here cross-validation
+chooses it, in an ordinary pipeline, for a logistic regression on the Wisconsin breast
+cancer data.
 """
 
 # %%
@@ -27,6 +28,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
 from sksoft.preprocessing import SoftRankTransformer
 
 X, y = load_breast_cancer(return_X_y=True)

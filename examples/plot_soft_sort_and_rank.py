@@ -6,19 +6,20 @@ Soft sort and soft rank, hard to pooled
 =======================================
 
 Sorting is piecewise linear and ranks are piecewise constant: neither tells an optimiser
-much. Their soft versions depend on one number, the regularisation strength. This example
-follows both operators from exactly hard to completely pooled, and shows the gradient
-that appears in between.
+much. Their soft versions depend on one number, the regularisation strength. This
+example follows both operators from exactly hard to completely pooled, and shows the
+gradient that appears in between.
 """
 
 # %%
 # One sample, a grid of strengths
 # -------------------------------
-# Six values, sorted and ranked at 400 strengths each. A grid of strengths costs one sort:
-# it is an array that broadcasts against the batch shape.
+# Six values, sorted and ranked at 400 strengths each. A grid of strengths costs one
+# sort: it is an array that broadcasts against the batch shape.
 
 import matplotlib.pyplot as plt
 import numpy as np
+
 from sksoft import soft_rank, soft_sort, strength_bounds, vjp
 
 x = np.array([2.6, 0.4, 1.0, -1.9, 1.35, 0.2])

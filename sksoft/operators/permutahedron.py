@@ -4,11 +4,11 @@
 
 import numpy as np
 
-from sksoft._blocks import pool_blocks, put_rows, shift_blocks, take_rows
+from sksoft._blocks import pool_blocks, put_rows, shift_blocks
 from sksoft._pav import project_l2, rank_weighted_l2
 from sksoft._pav_exponential import project_exponential
 from sksoft._sorting import ascending_order
-from sksoft.operators._operator import Operator
+from sksoft.operators._operator import Operator, taken
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -20,7 +20,7 @@ class Blocks:
 
     def __init__(self, shape):
         self.starts = np.empty(shape, np.intp)
-        self.n_blocks = np.empty(shape[0], np.intp)
+        self.n_blocks = np.zeros(shape[0], np.intp)
 
     def pool(
         self,
@@ -58,16 +58,11 @@ class Blocks:
         return out
 
 
-def _taken(rows, order):
-    out = np.empty(rows.shape)
-    take_rows(rows, order, out)
-    return out
-
-
 def _hard_bound(gap, rise):
     """Smallest ratio of gaps over the last axis, infinite where there is none."""
     ratio = np.full(gap.shape, np.inf)
-    np.divide(gap, rise, out=ratio, where=rise > 0.0)
+    with np.errstate(over="ignore"):
+        np.divide(gap, rise, out=ratio, where=rise > 0.0)
     return ratio.min(axis=1, initial=np.inf)
 
 
@@ -83,7 +78,8 @@ def _pooled_bound(excess, rise):
     """Largest ratio of excesses, which is where a row becomes a single block."""
     ratio = np.zeros(excess.shape)
     positive = excess > 0.0
-    np.divide(excess, rise, out=ratio, where=positive & (rise > 0.0))
+    with np.errstate(over="ignore"):
+        np.divide(excess, rise, out=ratio, where=positive & (rise > 0.0))
     ratio[positive & (rise <= 0.0)] = np.inf
     return ratio.max(axis=1, initial=0.0)
 
@@ -101,13 +97,15 @@ def _bisect_pooled(start, is_pooled):
         if not open_below.any():
             break
         low = np.where(open_below, 0.25 * low, low)
-    while np.any(high > low * (1.0 + 1e-14)):
+    while True:
         middle = np.sqrt(low) * np.sqrt(high)
-        if np.all((middle <= low) | (middle >= high)):
-            break
-        pooled = is_pooled(middle)
-        low, high = np.where(pooled, low, middle), np.where(pooled, middle, high)
-    return high
+        # A row that is done stays as it is, whatever the others need.
+        active = (high > low * (1.0 + 1e-14)) & (low < middle) & (middle < high)
+        if not active.any():
+            return high
+        pooled = is_pooled(np.where(active, middle, high))
+        low = np.where(active & ~pooled, middle, low)
+        high = np.where(active & pooled, middle, high)
 
 
 class PermutahedronSort(Operator):
@@ -126,7 +124,7 @@ class PermutahedronSort(Operator):
         ascending = None
         target = np.empty_like(out) if self.descending else out
         if self.entropic:
-            values = rows.astype(np.float64) if order is None else _taken(rows, order)
+            values = rows.astype(np.float64) if order is None else taken(rows, order)
             ascending = values.copy() if keep else None
             self._project(values, regularization_strength, blocks)
             target[...] = values
@@ -183,14 +181,15 @@ class PermutahedronSort(Operator):
         """<cotangent, -(i - pooled i) / strength^2>, the derivative in the strength."""
         order, blocks, _, strength = state
         positions = np.tile(np.arange(1.0, order.shape[1] + 1.0), (len(order), 1))
-        safe = np.where(strength > 0.0, strength, 1.0)
+        # Finite numbers differ by too little for a strength below this to pool them.
+        safe = np.maximum(strength, 1e-301)
         share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
         moved = np.empty_like(positions)
         blocks.pool(positions, moved, share=share, strength=strength)
         return -(moved * self._directed(cotangent)).sum(axis=1) / safe
 
     def bounds(self, rows, order):
-        ascending = _taken(rows, order)
+        ascending = taken(rows, order)
         n = ascending.shape[1]
         gap = np.diff(ascending, axis=1)
         hard = _hard_bound(np.ones_like(gap), gap)
@@ -203,8 +202,8 @@ class PermutahedronSort(Operator):
                 self._project(ascending.copy(), strength, blocks)
                 return blocks.n_blocks == 1
 
-            constant = np.isinf(pooled)
-            pooled = np.where(constant, np.inf, _bisect_pooled(pooled, is_pooled))
+            settled = np.isinf(pooled) | (n < 2)
+            pooled = np.where(settled, pooled, _bisect_pooled(pooled, is_pooled))
         return hard, pooled
 
 
@@ -244,7 +243,7 @@ class PermutahedronRank(Operator):
                 np.empty((2, rows.shape[1])),
             )
         else:
-            values = _taken(rows, order)
+            values = taken(rows, order)
             problem.project(values, regularization_strength, blocks)
             put_rows(values, order, out)
         return problem, blocks, values, regularization_strength
@@ -298,7 +297,7 @@ class PermutahedronRank(Operator):
         return out
 
     def bounds(self, rows, order, weights=None, targets=None):
-        ascending = _taken(rows, order)
+        ascending = taken(rows, order)
         problem = _RankProblem(self.regularization, order, weights, targets)
         level = problem.level(ascending.shape)
         gap = np.diff(ascending, axis=1)
@@ -327,7 +326,7 @@ class _RankProblem:
         self.order = order
         self.weight = self.target = None
         if weights is not None:
-            weight = _taken(weights, order)
+            weight = taken(weights, order)
             floor = VANISHING * weight.max(axis=1, keepdims=True, initial=0.0)
             self.weight = np.maximum(weight, floor)
             self.before = np.cumsum(weight, axis=1) - weight
@@ -336,7 +335,7 @@ class _RankProblem:
             self.target = self.before + span
         if targets is not None:
             self.target_order = ascending_order(targets)
-            self.target = _taken(targets, self.target_order)
+            self.target = taken(targets, self.target_order)
 
     def project(self, values, strength, blocks):
         """Replace sorted rows by their soft ranks and note the blocks."""
