@@ -69,7 +69,7 @@ def _decays(values, strength=None):
             out /= np.maximum(strength, np.finfo(np.float64).smallest_subnormal)[
                 :, None
             ]
-    # Vanished for the kernel, and far from subnormal numbers, which cost many times more.
+    # Vanished for the kernel, and far from subnormal numbers, which cost far more.
     np.maximum(out, -600.0, out=out)
     return np.exp(out, out=out)
 
