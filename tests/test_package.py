@@ -75,7 +75,7 @@ def test_imports(path):
 def run(code, **environment):
     """Run Python code in a new process and return what it prints."""
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],
         capture_output=True,
         text=True,
         check=True,

@@ -118,7 +118,12 @@ class Batch:
         if self.weight is None:
             position = min(int(np.ceil(self.kept)), losses.shape[1]) - 1
             boundary = np.partition(losses, position, axis=1)[:, position, None]
-            return (losses <= boundary).astype(np.float32)
+            mask = (losses <= boundary).astype(np.float32)
+            excess = mask.sum(axis=1) - self.kept
+            for i in np.flatnonzero(excess > 1):
+                tied = losses[i] == boundary[i]
+                mask[i, tied] -= excess[i] / tied.sum()
+            return mask
         order = np.argsort(losses, axis=1)
         weight = self.weight[order]
         before = np.cumsum(weight, axis=1) - weight

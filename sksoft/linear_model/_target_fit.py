@@ -23,7 +23,7 @@ from sksoft.linear_model._trimming import MaskTrimming, SortTrimming, hard_mask
 # Residuals within this quantile of the normal distribution survive reweighting.
 CUTOFF = float(special.ndtri(0.9875))
 # Absolute losses are rounded off within this share of the scale.
-ROUNDED = 0.05
+ROUNDED = 0.02
 # An entropic mask is as soft as a quadratic one of this many times the strength: their
 # transitions from 1 to 0 have the same standard deviation.
 ENTROPIC_SOFTNESS = 2 * np.pi

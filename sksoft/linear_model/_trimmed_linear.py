@@ -270,7 +270,7 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
     Notes
     -----
     The search for the good rows is that of least trimmed squares. Absolute values are
-    rounded off within 5 % of the scale of the errors.
+    rounded off within 2 % of the scale of the errors.
 
     References
     ----------
