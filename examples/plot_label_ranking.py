@@ -7,8 +7,8 @@ Ranking labels with a soft rank
 
 In label ranking every sample orders a set of labels. Regression on the ranks asks for
 scores that *equal* 1, 2, 3, ...; far from the boundary between two orders, a linear
-score overshoots and is punished for it. :class:`~sksoft.ranking.SoftLabelRanker` compares
-the soft ranks of the scores instead, which do not overshoot.
+score overshoots and is punished for it. :class:`~sksoft.ranking.SoftLabelRanker`
+compares the soft ranks of the scores instead, which do not overshoot.
 """
 
 # %%

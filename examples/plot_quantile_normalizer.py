@@ -64,8 +64,8 @@ axes[0].legend()
 # A classifier that travels
 # -------------------------
 # A classifier is trained on one machine and tested on the other, of growing difference.
-# Each sample's map is increasing, so ranks within the sample survive it. Scaling samples
-# to unit length undoes the gain only.
+# Each sample's map is increasing, so ranks within the sample survive it. Scaling
+# samples to unit length undoes the gain only.
 
 models = {
     "as measured": make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),

@@ -6,19 +6,20 @@ Optimising Spearman's coefficient
 ======================================
 
 Where only the order of predictions matters, fit the order. The loss
-:func:`~sksoft.losses.soft_spearman_loss` compares the soft ranks of predictions with the
-ranks of the target, and its gradient is exact, so any minimiser will do.
+:func:`~sksoft.losses.soft_spearman_loss` compares the soft ranks of predictions with
+the ranks of the target, and its gradient is exact, so any minimiser will do.
 """
 
 # %%
-# From regression on ranks to ranks
-# ---------------------------------
+# From least squares to ranks
+# ---------------------------
 # The target is the progression of diabetes, distorted by an increasing function, as if
-# read off an unknown scale: least squares suffers, ranks do not notice. A large strength
-# pools the predictions, and the loss is so flat that the fit stays at least squares,
-# where it begins. A small one ranks almost exactly, and leaves next to no gradient: the
-# fits go from large strengths to small ones, each from the solution before. Strengths are multiples of the spread of the predictions over the
-# number of samples, a typical gap.
+# read off an unknown scale: least squares suffers, ranks do not notice. A large
+# strength pools the predictions, and the loss is so flat that the fit stays at least
+# squares, where it begins. A small one ranks almost exactly, and leaves next to no
+# gradient: the fits go from large strengths to small ones, each from the solution
+# before. Strengths are multiples of the spread of the predictions over the number of
+# samples, a typical gap.
 
 import matplotlib.pyplot as plt
 import numpy as np
