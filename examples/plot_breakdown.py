@@ -12,10 +12,10 @@ second is robust. This example moves some rows away and watches the fits.
 # %%
 # Why the soft sort breaks down
 # -----------------------------
-# A soft sort replaces values whose gaps are *large* by common averages. The farthest loss
-# is thus the first to be mixed with others, and the farther it is, the more rows it drags
-# along, until the sum of the smallest losses is that of all. The soft mask gives a row
-# far away the weight 0, at any strength.
+# A soft sort replaces values whose gaps are *large* by common averages. The farthest
+# loss is thus the first to be mixed with others, and the farther it is, the more rows
+# it drags along, until the sum of the smallest losses is that of all. The soft mask
+# gives a row far away the weight 0, at any strength.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -46,7 +46,9 @@ for ax, formulation, strengths in [
     (axes[0], "mask", [0.1, 1, 10, 100]),
     (axes[1], "sort", [0.001, 0.1, 1, 10]),
 ]:
-    for color, strength in zip(plt.cm.viridis([0, 0.3, 0.6, 0.85]), strengths):
+    for color, strength in zip(
+        plt.cm.viridis([0, 0.3, 0.6, 0.85]), strengths, strict=True
+    ):
         errors = [
             error(d, formulation=formulation, regularization_strength=strength)
             for d in distances

@@ -12,8 +12,8 @@ is wrong in three ways, and scikit-learn's robust regressions are compared with
 # %%
 # Three kinds of wrong rows
 # -------------------------
-# Gross errors of the target; a group of rows that another plane explains; and rows whose
-# features are scattered far away, with targets of their own.
+# Gross errors of the target; a group of rows that another plane explains; and rows
+# whose features are scattered far away, with targets of their own.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -66,18 +66,19 @@ def error(model, X, y):
 
 
 # %%
-# Median error of the slopes over five samples, against the share of wrong rows.
+# Median error of the slopes over three samples, against the share of wrong rows.
 shares = np.arange(0, 0.46, 0.05)
 fig, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")
-for ax, kind in zip(axes, ["gross errors", "another plane", "scattered features"]):
+kinds = ["gross errors", "another plane", "scattered features"]
+for ax, kind in zip(axes, kinds, strict=True):
     for name, model in models.items():
         errors = [
-            np.median([error(model, *contaminate(kind, s, seed)) for seed in range(5)])
+            np.median([error(model, *contaminate(kind, s, seed)) for seed in range(3)])
             for s in shares
         ]
         style = "k:" if name == "LinearRegression" else "o-"
         ax.semilogy(100 * shares, errors, style, markersize=4, label=name)
     ax.set(title=kind.capitalize(), xlabel="wrong rows (%)")
 axes[0].set_ylabel("error of the slopes")
-axes[0].legend(fontsize="small")
+axes[2].legend(fontsize="small", loc="lower right")
 plt.show()

@@ -12,8 +12,8 @@ the rows whose labels fit worst. Both are judged by correct labels.
 # %%
 # Wrong labels cost more than missing ones
 # ----------------------------------------
-# The share to trim should be at least the share of wrong labels; trimming more than that
-# costs little.
+# The share to trim should be at least the share of wrong labels; trimming more than
+# that costs little.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer

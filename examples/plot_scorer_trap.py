@@ -13,8 +13,8 @@ looks at the rows that can be predicted.
 # The trap
 # --------
 # 40 % of the targets get large one-sided errors. The grid spans from hard trimming to
-# plain least squares. The candidates are judged as the search does it, on wrong rows, by
-# R2 and by the trimmed mean squared error, and then on rows that are right.
+# plain least squares. The candidates are judged as the search does it, on wrong rows,
+# by R2 and by the trimmed mean squared error, and then on rows that are right.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -59,7 +59,7 @@ panels = [
     ),
     ("Truth: R2 on right rows", true_scores, "k"),
 ]
-for ax, (title, values, color) in zip(axes, panels):
+for ax, (title, values, color) in zip(axes, panels, strict=True):
     ax.plot(positions, values, "o-", color=color)
     best = int(np.argmax(values))
     ax.plot(best, values[best], "*", color=color, markersize=16)

@@ -1,13 +1,13 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-Robust regression on classic data
-=================================
+Which rows are out of the ordinary?
+===================================
 
-Three small tables on which least squares goes wrong have accompanied robust statistics
-for decades: the stack loss plant, the artificial data of Hawkins, Bradu and Kass, and
-the stars of the cluster CYG OB1. :class:`sksoft.linear_model.LeastTrimmedSquaresRegressor`
-finds the rows that spoil the fit.
+Small tables on which least squares goes wrong have accompanied robust statistics for
+decades: the stars of the cluster CYG OB1, the stack loss plant, the data of Hawkins,
+Bradu and Kass. :class:`sksoft.linear_model.LeastTrimmedSquaresRegressor` finds the rows
+that spoil the fit.
 """
 
 # %%
@@ -77,10 +77,10 @@ print("days out of the ordinary:", np.flatnonzero(robust.outlier_mask_) + 1)
 # Leverage: near the plane, far from the others
 # ---------------------------------------------
 # Drawn against the robust distance of the features, the residuals tell bad leverage
-# points, far out on the right and off the line, from good ones. In the data of D. M.
-# Hawkins, D. Bradu and G. V. Kass (1984), *Technometrics* 26, page 205, rows 1 to 10 are
-# bad and rows 11 to 14 are good. Like that table, these are 75 rows of which 10 bad and
-# 4 good ones lie far away; least squares drops the wrong ones.
+# points, far out on the right and off the line, from good ones. The table of D. M.
+# Hawkins, D. Bradu and G. V. Kass (1984), *Technometrics* 26, 197-208, has 75 rows of
+# which 10 bad and 4 good ones lie far away. These rows are drawn to be like it: least
+# squares bends towards the bad ones, and then finds nothing wrong with them.
 rng = np.random.default_rng(0)
 X = rng.uniform(0, 3.5, size=(75, 3))
 y = rng.uniform(-0.7, 0.7, size=75)
