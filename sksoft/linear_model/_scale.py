@@ -93,6 +93,9 @@ REWEIGHTED[:5, :4] = [
     [(-0.254, 2.0), (-0.258, 2.0), (-0.275, 2.0), (-0.27, 2.0)],
 ]
 
+# The same for the scale after a second reweighting.
+REWEIGHTED_TWICE = np.zeros((6, 5, 2))
+
 
 def small_sample_factor(table, kept_share, ratio, strength):
     """Return the expected scale over the true one.
