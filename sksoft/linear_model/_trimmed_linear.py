@@ -44,7 +44,7 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
 
     reweight : bool, default=True
         Whether to finish by least squares on all rows whose residuals are within the
-        98.75 % quantile of the normal distribution. Efficient on clean rows.
+        98.75 % quantile of the normal distribution, twice. Efficient on clean rows.
 
     starts : {"auto", "deterministic", "random", "ols"} or array-like of shape \
             (n_starts, n_features + 1), default="auto"
