@@ -67,8 +67,8 @@ def error(model, X, y):
 
 # %%
 # Median error of the slopes over three samples, against the share of wrong rows.
-shares = np.arange(0, 0.46, 0.05)
-fig, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")
+shares = np.arange(0, 0.46, 0.075)
+fig, axes = plt.subplots(1, 3, figsize=(11, 4.4), sharey=True, layout="constrained")
 kinds = ["gross errors", "another plane", "scattered features"]
 for ax, kind in zip(axes, kinds, strict=True):
     for name, model in models.items():
@@ -80,5 +80,5 @@ for ax, kind in zip(axes, kinds, strict=True):
         ax.semilogy(100 * shares, errors, style, markersize=4, label=name)
     ax.set(title=kind.capitalize(), xlabel="wrong rows (%)")
 axes[0].set_ylabel("error of the slopes")
-axes[2].legend(fontsize="small", loc="lower right")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 plt.show()
