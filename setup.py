@@ -14,6 +14,7 @@ EXTENSIONS = {
     "sksoft._order": ["sksoft/_order.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
+    "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.

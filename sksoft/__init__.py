@@ -4,7 +4,14 @@
 
 from sksoft._threads import get_num_threads, set_num_threads
 from sksoft._versions import show_versions
-from sksoft.operators import jvp, soft_rank, soft_sort, strength_bounds, vjp
+from sksoft.operators import (
+    jvp,
+    soft_rank,
+    soft_sort,
+    soft_topk,
+    strength_bounds,
+    vjp,
+)
 
 __all__ = [
     "get_num_threads",
@@ -13,6 +20,7 @@ __all__ = [
     "show_versions",
     "soft_rank",
     "soft_sort",
+    "soft_topk",
     "strength_bounds",
     "vjp",
 ]

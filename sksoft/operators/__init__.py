@@ -4,5 +4,6 @@
 
 from sksoft.operators.derivatives import jvp, strength_bounds, vjp
 from sksoft.operators.ordering import soft_rank, soft_sort
+from sksoft.operators.selection import soft_topk
 
-__all__ = ["jvp", "soft_rank", "soft_sort", "strength_bounds", "vjp"]
+__all__ = ["jvp", "soft_rank", "soft_sort", "soft_topk", "strength_bounds", "vjp"]

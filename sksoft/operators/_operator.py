@@ -256,7 +256,7 @@ class Call:
                 lambda part, state: pull(state, cotangent[part]), chunks, states
             )
         gradient = np.concatenate(parts)
-        gradient = gradient.reshape(*self.batch, *gradient.shape[1:])
+        gradient = gradient.reshape((*self.batch, *gradient.shape[1:]))
         gradient = _summed(gradient, self.shapes[name])
         if gradient.ndim > 1 and len(self.shapes[name]) > len(self.batch):
             gradient = np.moveaxis(gradient, -1, self.axis)

@@ -1,0 +1,34 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+from numpy import float32, float64, uint8
+from numpy.typing import NDArray
+
+Rows = NDArray[float32] | NDArray[float64]
+
+def shift_rows(
+    x: Rows,
+    pivot: NDArray[float64],
+    strength: NDArray[float64],
+    offset: NDArray[float64],
+    out: NDArray[float64],
+) -> None: ...
+def solve_offset(
+    e: NDArray[float64],
+    weight: NDArray[float64] | None,
+    k: NDArray[float64],
+    balanced: NDArray[uint8],
+    offset: NDArray[float64],
+    shift: NDArray[float64],
+    settled: NDArray[uint8],
+) -> None: ...
+def write_selection(
+    e: NDArray[float64], shift: NDArray[float64], out: Rows, keep: bool
+) -> None: ...
+def selection_product(
+    slope: NDArray[float64],
+    weight: NDArray[float64] | None,
+    strength: NDArray[float64],
+    values: Rows,
+    transpose: bool,
+    out: Rows,
+) -> None: ...

@@ -1,0 +1,223 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Entropic transport of rows to two targets: sigmoids that sum to k.
+
+A selection is p_i = sigmoid((x_i - tau) / strength) with sum_i w_i p_i = k (Xie et al.
+2020, whose plan it is). The threshold is kept as tau = pivot + strength * offset, the
+pivot being an entry of the row near it: no digit is lost at any strength. One
+exponential per entry, e_i = exp(offset - (x_i - pivot) / strength), serves all steps:
+moving the offset by c multiplies it by exp(c). Sums run over blocks of 512 entries, so
+that rounding does not grow with n.
+"""
+
+from cython cimport floating
+from libc.math cimport INFINITY, exp, fabs, isinf, log
+
+# Beyond this a logistic function is 0 or 1, and so is exp where it is about to overflow.
+cdef double SATURATED = 700.0
+# The offset moves this far before the exponentials are evaluated anew.
+cdef double REACH = 25.0
+
+
+cdef struct Balance:
+    # Sums over the entries below and above the pivot: of p and of 1 - p, with their
+    # first and second derivatives in the offset.
+    double low, low_1, low_2, high, high_1, high_2
+
+
+def shift_rows(
+    const floating[:, ::1] x,
+    const double[::1] pivot,
+    const double[::1] strength,
+    const double[::1] offset,
+    double[:, ::1] out,
+):
+    """out = offset - (x - pivot) / strength, infinite where a logistic saturates."""
+    cdef Py_ssize_t r, i
+    cdef double difference, t
+    with nogil:
+        for r in range(x.shape[0]):
+            for i in range(x.shape[1]):
+                difference = pivot[r] - x[r, i]
+                if isinf(offset[r]):
+                    t = INFINITY if difference > 0.0 else -INFINITY
+                elif difference == 0.0:
+                    t = offset[r]
+                else:
+                    t = offset[r] + difference / strength[r]
+                if t > SATURATED:
+                    t = INFINITY
+                elif t < -SATURATED:
+                    t = -INFINITY
+                out[r, i] = t
+
+
+def solve_offset(
+    const double[:, ::1] e,
+    const double[:, ::1] weight,
+    const double[::1] k,
+    const unsigned char[::1] balanced,
+    const double[::1] offset,
+    double[::1] shift,
+    unsigned char[::1] settled,
+):
+    """Find how far the offset is from the root of sum w p = k, or from within REACH of it.
+
+    balanced says that the entries from the pivot on weigh k exactly.
+    """
+    cdef Py_ssize_t r, n = e.shape[1]
+    cdef const double* w
+    with nogil:
+        for r in range(e.shape[0]):
+            shift[r] = 0.0
+            settled[r] = isinf(offset[r])
+            if not settled[r]:
+                w = NULL if weight is None else &weight[r, 0]
+                settled[r] = find_root(
+                    &e[r, 0], w, n, k[r], balanced[r], exp(offset[r]) * (1.0 + 1e-12),
+                    &shift[r],
+                )
+
+
+cdef bint find_root(
+    const double* e, const double* w, Py_ssize_t n, double k, bint balanced, double split,
+    double* root,
+) noexcept nogil:
+    # Newton's method, to second order, on log(low + excess) - log(high), which is nearly
+    # linear in c both where all entries saturate and where none does.
+    cdef Balance sums
+    cdef double c = 0.0, left = -INFINITY, right = INFINITY, step, excess = 0.0
+    cdef double value, slope, curve, a, b
+    cdef Py_ssize_t i
+    if not balanced:
+        for i in range(n):
+            if e[i] <= split:
+                excess += 1.0 if w == NULL else w[i]
+        excess = max(excess - k, 0.0)
+    for _ in range(100):
+        add_up(e, w, n, exp(c), split, &sums)
+        sums.low += excess
+        if sums.low == 0.0 and sums.high == 0.0:
+            break
+        if sums.low == 0.0 or sums.high == 0.0:
+            value = -INFINITY if sums.low == 0.0 else INFINITY
+            step = REACH if value > 0.0 else -REACH
+        else:
+            a = sums.low_1 / sums.low
+            b = sums.high_1 / sums.high
+            value = log(sums.low) - log(sums.high)
+            slope = a - b
+            curve = (sums.low_2 / sums.low - a * a) - (sums.high_2 / sums.high - b * b)
+            curve = 2.0 * slope * slope - value * curve
+            step = -2.0 * value * slope / curve if curve > 0.0 else -value / slope
+            step = min(max(step, -REACH), REACH)
+        if value >= 0.0:
+            left = c
+        if value <= 0.0:
+            right = c
+        if not left < c + step < right and fabs(step) > 1e-6:
+            if not isinf(left) and not isinf(right):
+                step = 0.5 * (left + right) - c
+        c += step
+        root[0] = c
+        if fabs(step) <= 1e-6:
+            break
+        if fabs(c) > REACH:
+            return False
+    return True
+
+
+cdef void add_up(
+    const double* e, const double* w, Py_ssize_t n, double factor, double split, Balance* sums
+) noexcept nogil:
+    cdef Py_ssize_t start, i
+    cdef double v, p, q, s, d, low, low_1, low_2, high, high_1, high_2
+    sums.low = sums.low_1 = sums.low_2 = sums.high = sums.high_1 = sums.high_2 = 0.0
+    for start in range(0, n, 512):
+        low = low_1 = low_2 = high = high_1 = high_2 = 0.0
+        for i in range(start, min(start + 512, n)):
+            v = e[i] * factor
+            p = 1.0 / (1.0 + v)
+            q = min(v, 1e305) * p
+            s = p * q
+            d = s * (p - q)
+            if w != NULL:
+                p *= w[i]
+                q *= w[i]
+                s *= w[i]
+                d *= w[i]
+            if e[i] <= split:
+                high += q
+                high_1 += s
+                high_2 += d
+            else:
+                low += p
+                low_1 -= s
+                low_2 -= d
+        sums.low += low
+        sums.low_1 += low_1
+        sums.low_2 += low_2
+        sums.high += high
+        sums.high_1 += high_1
+        sums.high_2 += high_2
+
+
+def write_selection(
+    double[:, ::1] e, const double[::1] shift, floating[:, ::1] out, bint keep
+):
+    """out = p at the shifted offset; where they are kept, e becomes p (1 - p)."""
+    cdef Py_ssize_t r, i
+    cdef double factor, v, p
+    with nogil:
+        for r in range(e.shape[0]):
+            factor = exp(shift[r])
+            for i in range(e.shape[1]):
+                v = e[r, i] * factor
+                p = 1.0 / (1.0 + v)
+                out[r, i] = <floating> p
+                if keep:
+                    e[r, i] = p * (min(v, 1e305) * p)
+
+
+def selection_product(
+    const double[:, ::1] slope,
+    const double[:, ::1] weight,
+    const double[::1] strength,
+    const floating[:, ::1] values,
+    bint transpose,
+    floating[:, ::1] out,
+):
+    """(diag(s) - s (w s)^T / sum(w s)) values / strength, or its transpose."""
+    cdef Py_ssize_t r, i, n = slope.shape[1]
+    cdef double mean, entry
+    cdef const double* w = NULL
+    with nogil:
+        for r in range(slope.shape[0] if n > 0 else 0):
+            if weight is not None:
+                w = &weight[r, 0]
+            mean = mean_value(
+                &slope[r, 0], w, NULL if transpose else w, &values[r, 0], n
+            )
+            for i in range(n):
+                entry = 0.0
+                if slope[r, i] * strength[r] != 0.0:
+                    entry = mean if w == NULL or not transpose else mean * w[i]
+                    entry = slope[r, i] * (values[r, i] - entry) / strength[r]
+                out[r, i] = <floating> entry
+
+
+cdef double mean_value(
+    const double* s, const double* w, const double* factor, const floating* values, Py_ssize_t n
+) noexcept nogil:
+    # sum(factor s values) / sum(w s), and 0 where all is saturated.
+    cdef double total = 0.0, norm = 0.0, part, part_norm, product
+    cdef Py_ssize_t start, i
+    for start in range(0, n, 512):
+        part = part_norm = 0.0
+        for i in range(start, min(start + 512, n)):
+            product = s[i] * values[i]
+            part += product if factor == NULL else product * factor[i]
+            part_norm += s[i] if w == NULL else s[i] * w[i]
+        total += part
+        norm += part_norm
+    return total / norm if norm > 0.0 else 0.0

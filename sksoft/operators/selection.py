@@ -1,0 +1,134 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The public soft top-k: one name for all its methods."""
+
+import numpy as np
+
+from sksoft._validation import check_flag, nonnegative
+from sksoft.operators._methods import check_method
+from sksoft.operators._operator import bind, differentiable
+from sksoft.operators.transport import ROUNDING, EntropicSelection
+
+__all__ = ["soft_topk"]
+
+# The regularisations of each method, the default first.
+TOPK_METHODS = {"transport": ("entropic",)}
+
+
+@differentiable()
+def soft_topk(
+    x,
+    k,
+    *,
+    axis=-1,
+    largest=True,
+    method="transport",
+    regularization=None,
+    regularization_strength=1.0,
+    weights=None,
+):
+    """Select softly the k largest entries: a differentiable mask that sums to k.
+
+    With ``method="transport"`` the mask is
+    ``p = sigmoid((x - tau) / regularization_strength)``, with the one threshold `tau`
+    for which ``sum(p) = k``. This is exactly the SOFT top-k of Xie et al. [1]_, the
+    entropic transport plan from the entries to the targets 0 and 1 for the cost
+    ``(x - y)**2``, whose epsilon is twice the strength here. It is solved to the last
+    digits in O(n), without Sinkhorn iterations.
+
+    Parameters
+    ----------
+    x : array-like of shape (..., n, ...)
+        The values. float32 and float64 are kept, other real types become float64.
+    k : float or array-like
+        How many entries to select, between 0 and n and not necessarily whole; one
+        value, or values that broadcast against the batch shape, which is the shape of
+        `x` without `axis`. With `weights`, between 0 and their sum.
+    axis : int, default=-1
+        The axis to select along.
+    largest : bool, default=True
+        Whether the largest entries are selected, or the smallest.
+    method : {"transport"}, default="transport"
+        How the mask is relaxed.
+    regularization : {"entropic"} or None, default=None
+        What the mask is regularised by. None takes the default of the method,
+        "entropic" for "transport".
+    regularization_strength : float or array-like, default=1.0
+        At least 0, in the unit of `x`; one value, or values that broadcast against the
+        batch shape. 0 gives the hard mask (entries that tie at the boundary share what
+        is left, with a zero gradient). The mask is all but hard where the gap between
+        the entries k and k + 1 is many strengths, and close to ``k / n`` everywhere
+        where the strength exceeds the spread of `x`, which the default often does.
+    weights : array-like of shape (n,) or of the shape of `x`, default=None
+        Non-negative: the mask satisfies ``sum(weights * p) = k`` instead. An integer
+        weight is a repetition of the entry.
+
+    Returns
+    -------
+    mask : ndarray of the shape of `x`
+        Numbers between 0 and 1; with strengths or k of a larger shape, one mask for
+        each.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold real numbers.
+    ValueError
+        If `x` holds NaN or infinite values, `k` is negative or above n (above the sum
+        of the weights), the strength or a weight is negative, a shape does not
+        broadcast, or an option is unknown.
+
+    See Also
+    --------
+    soft_rank : The ranks.
+    vjp : The exact gradient, in `x`, `k`, the strength and `weights`.
+
+    References
+    ----------
+    .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
+       Optimal Transport", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from sksoft import soft_topk
+    >>> soft_topk([3.0, 1.0, 2.0, 0.0], 2, regularization_strength=0.25).round(3)
+    array([0.998, 0.119, 0.881, 0.002])
+    >>> soft_topk([3.0, 1.0, 2.0, 0.0], 2, regularization_strength=0.0)
+    array([1., 0., 1., 0.])
+    >>> soft_topk([3.0, 1.0, 2.0, 0.0], 1, largest=False, regularization_strength=0.0)
+    array([0., 0., 0., 1.])
+    """
+    check_flag(largest, "largest")
+    check_method(method, regularization, TOPK_METHODS)
+    scalars = {
+        "k": nonnegative(k, "k"),
+        "regularization_strength": nonnegative(
+            regularization_strength, "regularization_strength"
+        ),
+    }
+    vectors = {}
+    if weights is not None:
+        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+    operator = EntropicSelection(largest, weights is not None)
+    call = bind(operator, x, axis, scalars, vectors)
+    _check_k(call)
+    return call
+
+
+def _check_k(call):
+    """Raise unless there are k entries, or weights, to select from."""
+    k, weights = call.parameters["k"], call.parameters.get("weights")
+    if weights is None:
+        if k.size and k.max() > call.n:
+            raise ValueError(
+                f"k must lie between 0 and the number of entries along the axis, "
+                f"{call.n}, got {k.max()}."
+            )
+        return
+    excess = k - weights.sum(axis=1) * (1.0 + ROUNDING)
+    if k.size and excess.max() > 0.0:
+        row = np.argmax(excess)
+        raise ValueError(
+            f"k must lie between 0 and the sum of the weights, {weights[row].sum()}, "
+            f"got {k[row]}."
+        )

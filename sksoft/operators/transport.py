@@ -1,0 +1,155 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Soft selection as entropic transport to two targets, solved exactly."""
+
+import numpy as np
+
+from sksoft._sinkhorn import (
+    selection_product,
+    shift_rows,
+    solve_offset,
+    write_selection,
+)
+from sksoft.operators._operator import Operator
+
+# Weights that sum to k up to rounding select exactly those entries.
+ROUNDING = 1e-14
+# Entries further apart than this many strengths are selected or not, to the last bit.
+SATURATED = 1500.0
+
+
+class EntropicSelection(Operator):
+    """p = sigmoid((x - tau) / strength) with sum(weights * p) = k."""
+
+    def __init__(self, largest, weighted):
+        self.negates = not largest
+        self.sorts = "always" if weighted else "never"
+
+    def forward(
+        self, rows, order, out, *, keep, k, regularization_strength, weights=None
+    ):
+        if weights is None:
+            pivot, below, balanced, full = _boundary(rows, k)
+        else:
+            pivot, below, balanced, full = _weighted_boundary(rows, order, k, weights)
+        strength = regularization_strength
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            gap = pivot - below
+            balanced &= gap > strength
+            offset = np.where(balanced, -0.5 * (gap / strength), 0.0)
+            hard = balanced & (gap / SATURATED > strength)
+        # An infinite offset selects what is not below the pivot.
+        offset[hard | full | (k == 0.0)] = -np.inf
+        pivot[full] = -np.inf
+        pivot[k == 0.0] = np.inf
+        e, shift = _solved(rows, weights, k, pivot, strength, balanced, offset)
+        write_selection(e, shift, out, keep)
+        if not keep:
+            return None
+        return rows, e, pivot, offset + shift, strength, weights
+
+    def pullback(self, state, cotangent, out):
+        _, slope, _, _, strength, weights = state
+        selection_product(slope, weights, strength, cotangent, True, out)
+
+    def pushforward(self, state, tangent, out):
+        _, slope, _, _, strength, weights = state
+        selection_product(slope, weights, strength, tangent, False, out)
+
+    def _multiplier(self, state, cotangent):
+        """<cotangent, dp/dk>: what one more unit to select is worth."""
+        _, slope, _, _, _, weights = state
+        norm = slope.sum(axis=1) if weights is None else (slope * weights).sum(axis=1)
+        product = (slope * cotangent).sum(axis=1)
+        return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
+
+    def pull_k(self, state, cotangent):
+        """Return the gradient in k, for each row."""
+        return self._multiplier(state, cotangent)
+
+    def pull_weights(self, state, cotangent):
+        """Return the gradient in the weights, each where it stood."""
+        rows, _, pivot, offset, strength, _ = state
+        e = np.empty(rows.shape)
+        shift_rows(rows, pivot, strength, offset, e)
+        p = 1.0 / (1.0 + np.exp(e, out=e))
+        return -p * self._multiplier(state, cotangent)[:, None]
+
+    def pull_regularization_strength(self, state, cotangent):
+        """Return the gradient in the strength, -<cotangent, J x / strength>, by row."""
+        rows, slope, pivot, _, strength, weights = state
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.where(slope > 0.0, pivot[:, None] - rows, 0.0)
+        moved = np.empty_like(slope)
+        selection_product(slope, weights, strength, distance, False, moved)
+        product = (moved * cotangent).sum(axis=1)
+        return np.divide(
+            product, strength, out=np.zeros_like(product), where=strength > 0.0
+        )
+
+
+def _boundary(rows, k):
+    """Return the ceil(k)-th largest entry and the next, whether k is whole or all."""
+    n = rows.shape[1]
+    kept = np.clip(np.ceil(k), 1, max(n, 1)).astype(np.intp)
+    balanced = kept == k
+    full = k >= n
+    if rows.size == 0:
+        nowhere = np.zeros(len(rows))
+        return nowhere, nowhere - np.inf, balanced, full
+    if (kept == kept[0]).all():
+        place = n - kept[0]
+        parts = np.partition(rows, place, axis=1)
+        pivot = parts[:, place].astype(np.float64)
+        below = parts[:, :place].max(axis=1, initial=-np.inf).astype(np.float64)
+        return pivot, below, balanced, full
+    ascending = np.sort(rows, axis=1).astype(np.float64, copy=False)
+    each = np.arange(len(rows))
+    pivot = ascending[each, n - kept]
+    below = np.where(kept < n, ascending[each, n - kept - 1], -np.inf)
+    return pivot, below, balanced, full
+
+
+def _weighted_boundary(rows, order, k, weights):
+    """Return the entry at which the weight of the largest reaches k, and the next."""
+    mass = np.cumsum(np.take_along_axis(weights, order[:, ::-1], axis=1), axis=1)
+    total = mass.max(axis=1, initial=0.0)
+    full = k >= total * (1.0 - ROUNDING)
+    if rows.size == 0:
+        nowhere = np.zeros(len(rows))
+        return nowhere, nowhere - np.inf, full, full
+    descending = np.take_along_axis(rows, order[:, ::-1], axis=1).astype(np.float64)
+    each = np.arange(len(rows))
+    at = np.argmax(mass >= (k * (1.0 - ROUNDING))[:, None], axis=1)
+    reached = mass[each, at]
+    beyond = mass > reached[:, None]
+    below = np.where(
+        beyond.any(axis=1), descending[each, np.argmax(beyond, axis=1)], -np.inf
+    )
+    balanced = np.abs(reached - k) <= ROUNDING * total
+    return descending[each, at], below, balanced, full
+
+
+def _solved(rows, weights, k, pivot, strength, balanced, offset):
+    """Return exponentials at a shift of the offset from the root, and the shift."""
+    e = np.empty(rows.shape)
+    shift = np.empty(len(rows))
+    settled = np.empty(len(rows), np.uint8)
+    shift_rows(rows, pivot, strength, offset, e)
+    np.exp(e, out=e)
+    solve_offset(e, weights, k, balanced.view(np.uint8), offset, shift, settled)
+    far = np.flatnonzero(settled == 0)
+    if len(far):
+        part_weights = None if weights is None else weights[far]
+        nearer = offset[far] + shift[far]
+        e[far], shift[far] = _solved(
+            rows[far],
+            part_weights,
+            k[far],
+            pivot[far],
+            strength[far],
+            balanced[far],
+            nearer,
+        )
+        offset[far] = nearer
+    return e, shift
