@@ -11,6 +11,7 @@ from setuptools.command.build_ext import build_ext
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
+    "sksoft._line": ["sksoft/_line.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],

@@ -6,9 +6,11 @@ from sksoft._threads import get_num_threads, set_num_threads
 from sksoft._versions import show_versions
 from sksoft.operators import (
     jvp,
+    soft_permutation,
     soft_rank,
     soft_sort,
     soft_topk,
+    soft_topk_sorted,
     strength_bounds,
     vjp,
 )
@@ -18,9 +20,11 @@ __all__ = [
     "jvp",
     "set_num_threads",
     "show_versions",
+    "soft_permutation",
     "soft_rank",
     "soft_sort",
     "soft_topk",
+    "soft_topk_sorted",
     "strength_bounds",
     "vjp",
 ]

@@ -26,7 +26,9 @@ def ascending_order(rows):
     n_rows, n = rows.shape
     if rows.size < SMALL:
         return rows.argsort(axis=1, kind="stable")
-    n_bits = max(n - 1, 1).bit_length()
+    # One place more than there are: a negative number never turns into -0.0, which a
+    # vectorised sort may replace by 0.0.
+    n_bits = n.bit_length()
     # Adding zero turns -0.0, which would sort before 0.0, into 0.0.
     keys = np.add(rows, 0.0, dtype=np.float64)
     patterns = keys.view(np.int64)

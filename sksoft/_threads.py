@@ -83,10 +83,9 @@ def set_num_threads(n_threads):
         raise ValueError(
             f"n_threads must be a positive integer or None, got {n_threads!r}."
         )
-    pool, _state["pool"] = _state["pool"], None
+    # The pool may be in use: its threads end with the last reference to it.
+    _state["pool"] = None
     _state["n_threads"] = n_threads
-    if pool is not None:
-        pool.shutdown()
 
 
 def _forget_pool():
@@ -114,6 +113,7 @@ def map_chunks(function, *sequences):
     """Apply a function to each chunk, on the thread pool where there are several."""
     if len(sequences[0]) == 1 or get_num_threads() == 1:
         return list(map(function, *sequences))
-    if _state["pool"] is None:
-        _state["pool"] = ThreadPoolExecutor(get_num_threads(), "sksoft")
-    return list(_state["pool"].map(function, *sequences))
+    pool = _state["pool"]
+    if pool is None:
+        pool = _state["pool"] = ThreadPoolExecutor(get_num_threads(), "sksoft")
+    return list(pool.map(function, *sequences))

@@ -16,14 +16,19 @@ def real_array(values, name):
     """Return a float32 or float64 array of finite numbers; other real types convert."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked array.")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must have a regular shape: {error}") from None
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"{name} must hold real numbers, got an array of dtype {array.dtype}."
             )
         array = array.astype(np.float64)
-    if array.size and not _peak(array) <= LARGEST:
+    if array.size and not float(_peak(array)) <= LARGEST:
         raise _range_error(array, name)
     return array
 
@@ -36,7 +41,9 @@ def _peak(array):
 
 
 def _range_error(array, name):
-    where = np.unravel_index(np.argmin(np.abs(array) <= LARGEST), array.shape)
+    where = np.unravel_index(
+        np.argmin(np.abs(array.astype(np.float64)) <= LARGEST), array.shape
+    )
     where = tuple(int(i) for i in where)
     return ValueError(
         f"{name} must hold finite numbers of magnitude at most {LARGEST:g}, "
@@ -69,13 +76,20 @@ def check_flag(value, name):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
+def nonnegative_number(value, name):
+    """Return a finite number >= 0 as a float."""
+    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a number >= 0, got {value!r}.")
+    value = float(value)
+    if not 0.0 <= value < np.inf:
+        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+    return value
+
+
 def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
-        value = float(value)
-        if 0.0 <= value < np.inf:
-            return value
-        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+        return nonnegative_number(value, name)
     array = real_array(value, name).astype(np.float64, copy=False)
     if array.size and array.min() < 0.0:
         raise ValueError(f"{name} must be >= 0 everywhere, got {array.min()}.")

@@ -3,7 +3,16 @@
 """Soft operators: arrays in, arrays out, with exact derivatives."""
 
 from sksoft.operators.derivatives import jvp, strength_bounds, vjp
-from sksoft.operators.ordering import soft_rank, soft_sort
-from sksoft.operators.selection import soft_topk
+from sksoft.operators.ordering import soft_permutation, soft_rank, soft_sort
+from sksoft.operators.selection import soft_topk, soft_topk_sorted
 
-__all__ = ["jvp", "soft_rank", "soft_sort", "soft_topk", "strength_bounds", "vjp"]
+__all__ = [
+    "jvp",
+    "soft_permutation",
+    "soft_rank",
+    "soft_sort",
+    "soft_topk",
+    "soft_topk_sorted",
+    "strength_bounds",
+    "vjp",
+]

@@ -6,6 +6,8 @@ import inspect
 
 import numpy as np
 
+from sksoft._validation import normalized_axis
+
 # Arguments that hold a value for each row, or for each entry of a row.
 ROW_ARGUMENTS = {"regularization_strength": "()", "k": "()"}
 ENTRY_ARGUMENTS = {"weights": "(n)", "targets": "(n)"}
@@ -22,7 +24,7 @@ def apply_lazily(operator, signature, x, args, params):
 
     arguments = inspect.signature(operator).bind(x, *args, **params).arguments
     x = arguments.pop("x")
-    axis = arguments.pop("axis", -1)
+    axis = normalized_axis(arguments.pop("axis", -1), x.ndim) - x.ndim
     moved = da.moveaxis(x, axis, -1).rechunk({-1: -1})
     mapped = {
         name: arguments.pop(name)
@@ -53,4 +55,5 @@ def apply_lazily(operator, signature, x, args, params):
         output_dtypes=x.dtype if x.dtype in (np.float32, np.float64) else np.float64,
         output_sizes=sizes,
     )
-    return da.moveaxis(result, -1, axis) if result.ndim == x.ndim else result
+    one_axis = output != "()" and "," not in output
+    return da.moveaxis(result, -1, axis) if one_axis else result

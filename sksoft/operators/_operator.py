@@ -85,6 +85,7 @@ class Call:
             n_rows = math.prod(self.batch)
             self._repeat_rows(batch, n_rows)
         self.n_rows = n_rows
+        self.vectors = vectors.keys()
         self.shapes = {}
         self.parameters = {}
         for name, value in scalars.items():
@@ -189,6 +190,9 @@ class Call:
 
     def linearize(self):
         """Return the value, a function of wrt giving gradients, and the pushforward."""
+        # The state may refer to the rows, which must not change with the caller's x.
+        if not self.operator.negates:
+            self.rows = self.rows.copy()
         value, chunks, states = self.run(keep=True)
         shape = value.shape
 
@@ -258,7 +262,7 @@ class Call:
         gradient = np.concatenate(parts)
         gradient = gradient.reshape((*self.batch, *gradient.shape[1:]))
         gradient = _summed(gradient, self.shapes[name])
-        if gradient.ndim > 1 and len(self.shapes[name]) > len(self.batch):
+        if name in self.vectors and gradient.ndim > 1:
             gradient = np.moveaxis(gradient, -1, self.axis)
         return gradient[()]
 

@@ -1,14 +1,30 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""The public soft sort and soft rank: one name each for all their methods."""
+"""The public soft sort, rank and permutation: one name each for all their methods."""
 
 import numpy as np
 
-from sksoft._validation import check_flag, check_option, nonnegative
+from sksoft._validation import check_flag, nonnegative, real_array
+from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.permutahedron import PermutahedronRank, PermutahedronSort
+from sksoft.operators.transport import (
+    TransportPermutation,
+    TransportRank,
+    TransportSort,
+)
 
-__all__ = ["soft_rank", "soft_sort"]
+__all__ = ["soft_permutation", "soft_rank", "soft_sort"]
+
+# The regularisations of each method, the default first.
+SORT_METHODS = {"permutahedron": ("l2", "entropic", "kl"), "sinkhorn": ("entropic",)}
+RANK_METHODS = {"permutahedron": ("l2", "entropic", "kl"), "sinkhorn": ("entropic",)}
+PERMUTATION_METHODS = {"sinkhorn": ("entropic",)}
+
+# What the methods without a choice make of the direction.
+SORTS = {"sinkhorn": TransportSort}
+RANKS = {"sinkhorn": TransportRank}
+PERMUTATIONS = {"sinkhorn": TransportPermutation}
 
 
 @differentiable()
@@ -18,14 +34,15 @@ def soft_sort(
     axis=-1,
     descending=False,
     method="permutahedron",
-    regularization="l2",
+    regularization=None,
     regularization_strength=1.0,
 ):
     """Sort softly: a differentiable relaxation of :func:`numpy.sort`.
 
     With ``method="permutahedron"`` the result is the projection of
     ``(1, ..., n) / regularization_strength`` onto the permutahedron of `x`, the convex
-    hull of its permutations [1]_. It costs O(n log n).
+    hull of its permutations [1]_. It costs O(n log n). With ``method="sinkhorn"`` it is
+    ``P @ x`` with the doubly stochastic matrix of :func:`soft_permutation` [2]_.
 
     Parameters
     ----------
@@ -36,18 +53,21 @@ def soft_sort(
     descending : bool, default=False
         Whether the largest value comes first. The descending result is the ascending
         one reversed, for every regularisation.
-    method : {"permutahedron"}, default="permutahedron"
+    method : {"permutahedron", "sinkhorn"}, default="permutahedron"
         How the sort is relaxed.
-    regularization : {"l2", "entropic", "kl"}, default="l2"
-        "l2" preserves the sum of `x`; "entropic" works in the log domain and preserves
-        the sum of ``exp(x)``. "kl" is another word for "entropic" here, as in other
-        packages.
+    regularization : {"l2", "entropic", "kl"} or None, default=None
+        None takes the default of the method: "l2" for "permutahedron",
+        "entropic", the only choice, for "sinkhorn". For "permutahedron", "l2"
+        preserves the sum of `x`; "entropic" works in the log domain and
+        preserves the sum of ``exp(x)``. "kl" is another word for "entropic"
+        here, as in other packages.
     regularization_strength : float or array-like, default=1.0
         At least 0; one value, or values that broadcast against the batch shape, the
         shape of `x` without `axis`. 0 sorts exactly. Data that grow are sorted more
         softly, the other way round from :func:`soft_rank`: the sort is exact up to the
         reciprocal of the largest gap between neighbouring values, and the default pools
-        values whose gaps are above 1. See :func:`strength_bounds`.
+        values whose gaps are above 1. See :func:`strength_bounds`. With
+        ``method="sinkhorn"`` it is in the unit of `x`, as in :func:`soft_rank`.
 
     Returns
     -------
@@ -72,6 +92,8 @@ def soft_sort(
     ----------
     .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
        Ranking", ICML 2020.
+    .. [2] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
+       Transport", NeurIPS 2019.
 
     Examples
     --------
@@ -82,10 +104,12 @@ def soft_sort(
     array([1.5, 2. , 2.5])
     """
     check_flag(descending, "descending")
-    check_option(method, "method", ("permutahedron",))
-    check_option(regularization, "regularization", ("l2", "entropic", "kl"))
+    regularization = check_method(method, regularization, SORT_METHODS)
     strength = nonnegative(regularization_strength, "regularization_strength")
-    operator = PermutahedronSort(regularization, descending)
+    if method in SORTS:
+        operator = SORTS[method](descending)
+    else:
+        operator = PermutahedronSort(regularization, descending)
     return bind(operator, x, axis, {"regularization_strength": strength})
 
 
@@ -96,7 +120,7 @@ def soft_rank(
     axis=-1,
     descending=False,
     method="permutahedron",
-    regularization="l2",
+    regularization=None,
     regularization_strength=1.0,
     weights=None,
     targets=None,
@@ -106,7 +130,9 @@ def soft_rank(
     Ranks start at 1, and with ``descending=False`` the smallest value has rank 1. With
     ``method="permutahedron"`` the result is the projection of
     ``x / regularization_strength`` onto the permutahedron of 1, ..., n, the convex hull
-    of its permutations [1]_. It costs O(n log n).
+    of its permutations [1]_. It costs O(n log n). With ``method="sinkhorn"`` it is the
+    expected position under the doubly stochastic matrix of :func:`soft_permutation`
+    [2]_.
 
     Parameters
     ----------
@@ -116,14 +142,16 @@ def soft_rank(
         The axis to rank along.
     descending : bool, default=False
         Whether the largest value has rank 1. The result is the rank of ``-x``.
-    method : {"permutahedron"}, default="permutahedron"
+    method : {"permutahedron", "sinkhorn"}, default="permutahedron"
         How the ranking is relaxed.
-    regularization : {"l2", "entropic", "kl"}, default="l2"
-        "l2" is the Euclidean projection; "kl" projects ``exp(x / strength)`` in the
-        Kullback-Leibler sense. Both keep the sum of the ranks and give tied values
-        their average rank. "entropic" is the Kullback-Leibler projection onto the
-        permutahedron of ``exp(1), ..., exp(n)``, mapped back by the logarithm: the form
-        of the paper, a different geometry from "kl".
+    regularization : {"l2", "entropic", "kl"} or None, default=None
+        None takes the default of the method: "l2" for "permutahedron",
+        "entropic", the only choice, for "sinkhorn". For "permutahedron", "l2"
+        is the Euclidean projection; "kl" projects ``exp(x / strength)`` in the
+        Kullback-Leibler sense. Both keep the sum of the ranks and give tied
+        values their average rank. "entropic" is the Kullback-Leibler projection
+        onto the permutahedron of ``exp(1), ..., exp(n)``, mapped back by the
+        logarithm: the form of the paper, a different geometry from "kl".
     regularization_strength : float or array-like, default=1.0
         At least 0; one value, or values that broadcast against the batch shape, the
         shape of `x` without `axis`. 0 ranks exactly (average ranks for ties, zero
@@ -133,7 +161,7 @@ def soft_rank(
     weights : array-like of shape (n,) or of the shape of `x`, default=None
         Non-negative. An integer weight is a repetition of the value; zero is absence:
         the others are ranked without it, and its own rank is the limit of a vanishing
-        weight.
+        weight. For ``method="permutahedron"`` only, as `targets`.
     targets : array-like of shape (n,) or of the shape of `x`, default=None
         The numbers to hand out instead of the ranks 1, ..., n: the smallest value gets
         the smallest (with `descending`, the largest value does). Positive for "kl".
@@ -150,7 +178,8 @@ def soft_rank(
     ValueError
         If `x` holds NaN or infinite values, the strength is negative or does not
         broadcast, an option is unknown, `weights` are negative or all zero, `targets`
-        are not positive for "kl", or both `weights` and `targets` are given.
+        are not positive for "kl", both `weights` and `targets` are given, or one of
+        them for another method than "permutahedron".
 
     See Also
     --------
@@ -162,6 +191,8 @@ def soft_rank(
     ----------
     .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
        Ranking", ICML 2020.
+    .. [2] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
+       Transport", NeurIPS 2019.
 
     Examples
     --------
@@ -174,24 +205,115 @@ def soft_rank(
     array([5., 2., 4.])
     """
     check_flag(descending, "descending")
-    check_option(method, "method", ("permutahedron",))
-    check_option(regularization, "regularization", ("l2", "entropic", "kl"))
+    regularization = check_method(method, regularization, RANK_METHODS)
     strength = nonnegative(regularization_strength, "regularization_strength")
+    if method in RANKS:
+        _check_unused(method, weights=weights, targets=targets)
+        operator = RANKS[method](descending)
+        return bind(operator, x, axis, {"regularization_strength": strength})
     vectors = {}
     if weights is not None:
-        vectors["weights"] = _checked_weights(weights, axis)
+        vectors["weights"] = nonnegative(weights, "weights")
     if targets is not None:
         vectors["targets"] = _checked_targets(targets, weights, regularization)
     operator = PermutahedronRank(regularization, descending)
-    return bind(operator, x, axis, {"regularization_strength": strength}, vectors)
+    call = bind(operator, x, axis, {"regularization_strength": strength}, vectors)
+    if weights is not None and call.n:
+        if not call.parameters["weights"].any(axis=1).all():
+            raise ValueError("weights must have a positive sum, got only zeros.")
+    return call
 
 
-def _checked_weights(weights, axis):
-    weights = nonnegative(np.asarray(weights), "weights")
-    total = weights.sum(axis=axis if weights.ndim > 1 else None)
-    if weights.size and np.any(total == 0.0):
-        raise ValueError("weights must have a positive sum, got only zeros.")
-    return weights
+@differentiable("(n)->(n,n)")
+def soft_permutation(
+    x,
+    *,
+    axis=-1,
+    descending=False,
+    method="sinkhorn",
+    regularization=None,
+    regularization_strength=1.0,
+):
+    """Relax the matrix that sorts a vector: ``soft_permutation(x) @ x`` is a soft sort.
+
+    With ``method="sinkhorn"`` the matrix is doubly stochastic: the entropic transport
+    plan between the entries and the positions 1, ..., n for the cost
+    ``(x - position)**2``, whose epsilon is twice the strength here [1]_. In other words
+    it maximises the sum of ``position * x`` over the matrix, plus the strength times
+    its entropy. It takes O(n**3) time, in a few steps of Newton's method at any
+    strength: no Sinkhorn iteration, whose number of steps grows as the strength
+    vanishes.
+
+    Parameters
+    ----------
+    x : array-like of shape (..., n, ...)
+        The values. float32 and float64 are kept, other real types become float64.
+    axis : int, default=-1
+        The axis to sort along.
+    descending : bool, default=False
+        Whether the first row is for the largest value.
+    method : {"sinkhorn"}, default="sinkhorn"
+        How the matrix is relaxed.
+    regularization : {"entropic"} or None, default=None
+        None takes the default of the method, "entropic" for "sinkhorn".
+    regularization_strength : float or array-like, default=1.0
+        At least 0, in the unit of `x`; one value, or values that broadcast against the
+        batch shape, the shape of `x` without `axis`. 0 gives the permutation matrix
+        (ties share their positions, with a zero gradient), and the matrix is all but
+        hard where the smallest gap is many strengths. For positions on a grid from 0 to
+        1, as in the literature, divide the strength by n - 1.
+
+    Returns
+    -------
+    matrix : ndarray of shape (..., n, n)
+        Non-negative: one row for each position, one column for each entry, wherever
+        `axis` was.
+
+    Raises
+    ------
+    TypeError
+        If `x` or the strength does not hold real numbers.
+    ValueError
+        If `x` holds NaN or infinite values, the strength is negative or does not
+        broadcast, or an option is unknown.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If the rows and columns do not sum to one. Not seen to happen so far.
+
+    See Also
+    --------
+    soft_sort : The sorted values.
+    soft_topk_sorted : The columns of the first k positions only, for less.
+
+    References
+    ----------
+    .. [1] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
+       Transport", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from sksoft import soft_permutation
+    >>> soft_permutation([3.0, 1.0, 2.0], regularization_strength=0.2).round(2)
+    array([[0.  , 0.93, 0.07],
+           [0.07, 0.07, 0.85],
+           [0.93, 0.  , 0.07]])
+    """
+    check_flag(descending, "descending")
+    check_method(method, regularization, PERMUTATION_METHODS)
+    strength = nonnegative(regularization_strength, "regularization_strength")
+    operator = PERMUTATIONS[method](descending)
+    return bind(operator, x, axis, {"regularization_strength": strength})
+
+
+def _check_unused(method, **arguments):
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} must be None for method={method!r}, got an array of shape "
+                f"{np.shape(value)}."
+            )
 
 
 def _checked_targets(targets, weights, regularization):
@@ -200,7 +322,7 @@ def _checked_targets(targets, weights, regularization):
             "targets must be None where weights are given: repeated values have no "
             f"targets of their own, got targets of shape {np.shape(targets)}."
         )
-    targets = np.asarray(targets)
+    targets = real_array(targets, "targets")
     if regularization == "kl" and targets.size and not np.all(targets > 0):
         raise ValueError(
             f'targets must be positive for regularization="kl", got {targets.min()}.'

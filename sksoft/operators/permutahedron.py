@@ -20,7 +20,7 @@ class Blocks:
 
     def __init__(self, shape):
         self.starts = np.empty(shape, np.intp)
-        self.n_blocks = np.empty(shape[0], np.intp)
+        self.n_blocks = np.zeros(shape[0], np.intp)
 
     def pool(
         self,
@@ -67,7 +67,8 @@ def _taken(rows, order):
 def _hard_bound(gap, rise):
     """Smallest ratio of gaps over the last axis, infinite where there is none."""
     ratio = np.full(gap.shape, np.inf)
-    np.divide(gap, rise, out=ratio, where=rise > 0.0)
+    with np.errstate(over="ignore"):
+        np.divide(gap, rise, out=ratio, where=rise > 0.0)
     return ratio.min(axis=1, initial=np.inf)
 
 
@@ -83,7 +84,8 @@ def _pooled_bound(excess, rise):
     """Largest ratio of excesses, which is where a row becomes a single block."""
     ratio = np.zeros(excess.shape)
     positive = excess > 0.0
-    np.divide(excess, rise, out=ratio, where=positive & (rise > 0.0))
+    with np.errstate(over="ignore"):
+        np.divide(excess, rise, out=ratio, where=positive & (rise > 0.0))
     ratio[positive & (rise <= 0.0)] = np.inf
     return ratio.max(axis=1, initial=0.0)
 
@@ -183,7 +185,8 @@ class PermutahedronSort(Operator):
         """<cotangent, -(i - pooled i) / strength^2>, the derivative in the strength."""
         order, blocks, _, strength = state
         positions = np.tile(np.arange(1.0, order.shape[1] + 1.0), (len(order), 1))
-        safe = np.where(strength > 0.0, strength, 1.0)
+        # Finite numbers differ by too little for a strength below this to pool them.
+        safe = np.maximum(strength, 1e-301)
         share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
         moved = np.empty_like(positions)
         blocks.pool(positions, moved, share=share, strength=strength)
@@ -203,8 +206,8 @@ class PermutahedronSort(Operator):
                 self._project(ascending.copy(), strength, blocks)
                 return blocks.n_blocks == 1
 
-            constant = np.isinf(pooled)
-            pooled = np.where(constant, np.inf, _bisect_pooled(pooled, is_pooled))
+            settled = np.isinf(pooled) | (n < 2)
+            pooled = np.where(settled, pooled, _bisect_pooled(pooled, is_pooled))
         return hard, pooled
 
 

@@ -1,6 +1,6 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Soft selection as entropic transport to two targets, solved exactly."""
+"""Selections, ranks, sorts and permutations as entropic transport, solved exactly."""
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from sksoft._sinkhorn import (
     solve_offset,
     write_selection,
 )
+from sksoft.operators._line_transport import LineTransport
 from sksoft.operators._operator import Operator
 
 # Weights that sum to k up to rounding select exactly those entries.
@@ -153,3 +154,176 @@ def _solved(rows, weights, k, pivot, strength, balanced, offset):
         )
         offset[far] = nearer
     return e, shift
+
+
+class LineOperator(Operator):
+    """Something read off the entropic plan from the entries of a row to m targets.
+
+    The plan, of shape (n, m), has rows in ascending order of the entries, which sum
+    to one. Subclasses say what is read off it, and how a cotangent gets back to it.
+    """
+
+    sorts = "always"
+
+    def targets(self, n):
+        """Return the places of the targets, ascending, and their masses."""
+        return np.arange(1.0, n + 1.0), np.ones(n)
+
+    def read(self, problem, order, out):
+        """Write what is read off a plan."""
+        raise NotImplementedError
+
+    def spread(self, problem, order, cotangent):
+        """Return the cotangent of the plan."""
+        raise NotImplementedError
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        """Write the same of a derivative, `moved` being strength times the plan's."""
+        raise NotImplementedError
+
+    def pull_values(self, problem, cotangent):
+        """Return the gradient in the entries at a fixed plan."""
+        return 0.0
+
+    def forward(self, rows, order, out, *, keep, regularization_strength):
+        problems = []
+        for r in range(len(rows) if rows.shape[1] else 0):
+            problem = self._problem(rows[r], order[r], regularization_strength[r])
+            self.read(problem, order[r], out[r])
+            problems.append(problem.offset)
+        return (rows, order, regularization_strength, problems) if keep else None
+
+    def _problem(self, row, order, strength, offset=None):
+        x = row[order].astype(np.float64, copy=False)
+        targets, mass = self.targets(len(x))
+        return LineTransport(x, np.ones(len(x)), targets, mass, strength, offset)
+
+    def _problems(self, state):
+        """Yield each row's problem again, one at a time, and its order."""
+        rows, order, strength, offsets = state
+        for r, offset in enumerate(offsets):
+            yield r, self._problem(rows[r], order[r], strength[r], offset), order[r]
+
+    def pullback(self, state, cotangent, out):
+        for r, problem, order in self._problems(state):
+            given = cotangent[r].astype(np.float64, copy=False)
+            pulled = problem.pullback(self.spread(problem, order, given))
+            gradient = _quotient(problem.pull_x(pulled), problem.strength)
+            out[r, order] = gradient + self.pull_values(problem, given)
+
+    def pushforward(self, state, tangent, out):
+        for r, problem, order in self._problems(state):
+            given = tangent[r, order].astype(np.float64, copy=False)
+            moved = problem.pushforward(given)
+            self.read_tangent(problem, moved, given, order, out[r])
+
+    def pull_regularization_strength(self, state, cotangent):
+        """Return the gradient in the strength, for each row."""
+        gradient = np.zeros(len(state[2]))
+        for r, problem, order in self._problems(state):
+            given = cotangent[r].astype(np.float64, copy=False)
+            pulled = problem.pullback(self.spread(problem, order, given))
+            once = _quotient(problem.pull_strength(pulled), problem.strength)
+            gradient[r] = _quotient(once, problem.strength)
+        return gradient
+
+
+class TransportRank(LineOperator):
+    """Expected targets of the entries under the plan to 1, ..., n."""
+
+    def __init__(self, descending):
+        self.negates = descending
+
+    def read(self, problem, order, out):
+        out[order] = problem.plan @ problem.targets
+
+    def spread(self, problem, order, cotangent):
+        return cotangent[order][:, None] * problem.targets
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        out[order] = _quotient(moved @ problem.targets, problem.strength)
+
+
+class TransportSort(LineOperator):
+    """Expected entries at the targets under the plan to 1, ..., n."""
+
+    def __init__(self, descending):
+        self.descending = descending
+
+    def _directed(self, values):
+        return values[::-1] if self.descending else values
+
+    def read(self, problem, order, out):
+        # Around an entry, so that equal entries are kept to the last digit.
+        first = problem.x[0]
+        out[:] = self._directed((problem.x - first) @ problem.plan + first)
+
+    def spread(self, problem, order, cotangent):
+        return self._distance(problem) * self._directed(cotangent)
+
+    def pull_values(self, problem, cotangent):
+        return problem.plan @ self._directed(cotangent)
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        inner = (self._distance(problem) * moved).sum(axis=0)
+        inner = _quotient(inner, problem.strength)
+        out[:] = self._directed(inner + tangent @ problem.plan)
+
+    def _distance(self, problem):
+        """Return the entries less the main one at each target, whose mass is fixed."""
+        return problem.x[:, None] - problem.x[problem.plan.argmax(axis=0)]
+
+
+class TransportPermutation(LineOperator):
+    """The plan to 1, ..., n itself, a doubly stochastic matrix of sorted positions."""
+
+    def __init__(self, descending):
+        self.negates = descending
+
+    def output_shape(self, n):
+        return (n, n)
+
+    def read(self, problem, order, out):
+        out[:, order] = problem.plan.T
+
+    def spread(self, problem, order, cotangent):
+        return cotangent[:, order].T
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        out[:, order] = _quotient(moved.T, problem.strength)
+
+
+class TransportTopK(LineOperator):
+    """The plan to k targets of mass 1, and one that takes the rest."""
+
+    def __init__(self, k, largest):
+        self.k = k
+        self.negates = largest
+
+    def output_shape(self, n):
+        return (n, self.k)
+
+    def targets(self, n):
+        mass = np.ones(self.k + 1)
+        mass[self.k] = n - self.k
+        n_targets = self.k + (self.k < n)
+        return np.arange(n_targets, dtype=np.float64), mass[:n_targets]
+
+    def read(self, problem, order, out):
+        out[order] = problem.plan[:, : self.k]
+
+    def spread(self, problem, order, cotangent):
+        full = np.zeros(problem.plan.shape)
+        full[:, : self.k] = cotangent[order]
+        return full
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        out[order] = _quotient(moved[:, : self.k], problem.strength)
+
+
+def _quotient(values, strength):
+    """Divide a derivative by the strength; it is zero for a strength of zero."""
+    if strength == 0.0:
+        return np.zeros_like(values)
+    with np.errstate(over="ignore"):
+        return values / strength

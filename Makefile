@@ -1,0 +1,74 @@
+# Every target makes the virtual environment it needs, on first use, and runs in it.
+# PYTHON is the interpreter that new environments are made with.
+PYTHON ?= python3
+VENV := .venv
+OLDEST := .venv-oldest
+
+# The package is installed as a user would, so that tests meet what is shipped;
+# directories are listed because a file that was deleted changes only them.
+SOURCES := setup.py pyproject.toml MANIFEST.in README.md LICENSE \
+	$(shell find sksoft -type d ! -name __pycache__) \
+	$(shell find sksoft -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi')
+PIP_INSTALL = bin/python -m pip install --disable-pip-version-check --quiet
+
+# What `make demo` runs, in this order.
+EXAMPLES := $(sort $(wildcard examples/plot_*.py))
+
+# pip must not run twice at once in one environment.
+.NOTPARALLEL:
+.PHONY: demo test test-oldest lint docs bench dist clean
+
+demo: $(VENV)/.package $(VENV)/.group-examples
+	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES)
+
+test: $(VENV)/.package $(VENV)/.group-test $(VENV)/.group-test-optional
+	$(VENV)/bin/pytest
+
+# The suite once more with the oldest versions that the package supports.
+test-oldest: $(OLDEST)/.package
+	$(OLDEST)/bin/pytest
+
+lint: $(VENV)/.group-lint
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint sksoft
+
+docs: $(VENV)/.package $(VENV)/.group-docs
+	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "The pages are in docs/_build/html/index.html"
+
+bench: $(VENV)/.package $(VENV)/.group-bench
+	$(VENV)/bin/python benchmarks/peers.py
+
+# Build sdist and wheel, look into them, and install the sdist somewhere clean.
+dist: $(VENV)/.group-dist
+	$(VENV)/bin/python tools/check_dist.py
+
+clean:
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/auto_examples docs/generated examples/output
+	rm -f sksoft/*.c sksoft/*.so sksoft/*.pyd
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made $(OLDEST)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(@D)
+	cd $(@D) && $(PIP_INSTALL) --upgrade "pip>=25.1"
+	touch $@
+
+# A dependency group of pyproject.toml.
+$(VENV)/.group-%: pyproject.toml | $(VENV)/.made
+	$(VENV)/$(PIP_INSTALL) --group $*
+	touch $@
+
+$(VENV)/.package: $(SOURCES) | $(VENV)/.made
+	rm -rf build
+	$(VENV)/$(PIP_INSTALL) .
+	touch $@
+
+$(OLDEST)/.package: $(SOURCES) tools/oldest.txt | $(OLDEST)/.made
+	rm -rf build
+	$(OLDEST)/$(PIP_INSTALL) --constraint tools/oldest.txt --group test \
+		--only-binary numpy,scipy,scikit-learn,pandas .
+	touch $@

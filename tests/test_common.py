@@ -1,0 +1,30 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""scikit-learn's own checks of every public estimator of the package."""
+
+import importlib
+import inspect
+import pkgutil
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sksoft
+
+
+def public_estimators():
+    """Return the estimator classes that public modules name in their __all__."""
+    found = {}
+    for module in pkgutil.iter_modules(sksoft.__path__):
+        if not module.name.startswith("_"):
+            namespace = importlib.import_module(f"sksoft.{module.name}")
+            for name in namespace.__all__:
+                item = getattr(namespace, name)
+                if inspect.isclass(item) and issubclass(item, BaseEstimator):
+                    found[name] = item
+    return [found[name] for name in sorted(found)]
+
+
+@parametrize_with_checks([estimator() for estimator in public_estimators()])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)

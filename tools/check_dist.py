@@ -1,0 +1,112 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Build the sdist and the wheel, check what they hold and that the sdist installs."""
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+import zipfile
+from pathlib import Path, PurePosixPath
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = {".c", ".cpp", ".so", ".pyd", ".pyc", ".html"}
+PROJECT_FILES = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "pyproject.toml",
+    "setup.py",
+)
+TRIAL = (
+    "import sksoft; assert sksoft.soft_rank([3.0, 1.0, 2.0], "
+    "regularization_strength=0.0).tolist() == [3.0, 1.0, 2.0]; "
+    "print('sksoft', sksoft.__version__, 'works from', sksoft.__file__)"
+)
+
+
+def expect(condition, message):
+    """Stop with a message unless the condition holds."""
+    if not condition:
+        sys.exit(f"FAILED: {message}")
+
+
+def check_sdist(path, kernels):
+    """The sdist holds every source and nothing that was generated."""
+    with tarfile.open(path) as archive:
+        names = {
+            str(PurePosixPath(*PurePosixPath(name).parts[1:]))
+            for name in archive.getnames()
+        }
+    for name in PROJECT_FILES:
+        expect(name in names, f"{name} is missing from the sdist")
+    for kernel in kernels:
+        expect(f"sksoft/{kernel}.pyx" in names, f"{kernel}.pyx is missing in the sdist")
+        expect(f"sksoft/{kernel}.pyi" in names, f"{kernel}.pyi is missing in the sdist")
+    for name in names:
+        suffix = PurePosixPath(name).suffix
+        expect(suffix not in GENERATED, f"the sdist holds the generated file {name}")
+    print(f"{path.name}: {len(names)} files, {len(kernels)} kernels, nothing generated")
+
+
+def check_wheel(path, kernels):
+    """The wheel holds compiled modules and their stubs, and no sources of kernels."""
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+    expect("sksoft/py.typed" in names, "py.typed is missing from the wheel")
+    for kernel in kernels:
+        compiled = [
+            name
+            for name in names
+            if name.startswith(f"sksoft/{kernel}.") and name.endswith((".so", ".pyd"))
+        ]
+        expect(len(compiled) == 1, f"the wheel holds {compiled} for sksoft.{kernel}")
+        expect(f"sksoft/{kernel}.pyi" in names, f"{kernel}.pyi is not in the wheel")
+    for source in (ROOT / "sksoft").rglob("*.py"):
+        name = source.relative_to(ROOT).as_posix()
+        expect(name in names, f"{name} is missing from the wheel")
+    for name in names:
+        top = name.split("/")[0]
+        expect(
+            top == "sksoft" or top.endswith(".dist-info"),
+            f"the wheel holds {name}, which is outside the package",
+        )
+        expect(
+            PurePosixPath(name).suffix not in {".pyx", ".pxd", ".c", ".cpp"},
+            f"the wheel holds the source {name}",
+        )
+    print(f"{path.name}: {len(names)} files, {len(kernels)} compiled modules")
+
+
+def check_install(sdist, folder):
+    """A clean environment that knows nothing but the sdist can import and use it."""
+    environment = folder / "clean"
+    venv.create(environment, with_pip=True)
+    scripts = "Scripts" if sys.platform == "win32" else "bin"
+    python = str(environment / scripts / "python")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "install", str(sdist)], check=True, cwd=folder)
+    subprocess.run([python, "-c", TRIAL], check=True, cwd=folder)
+
+
+def main():
+    """Check one build from beginning to end, in a temporary folder."""
+    kernels = sorted(path.stem for path in (ROOT / "sksoft").glob("*.pyx"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # The wheel is built from the sdist.
+        command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        (sdist,) = folder.glob("*.tar.gz")
+        (wheel,) = folder.glob("*.whl")
+        check_sdist(sdist, kernels)
+        check_wheel(wheel, kernels)
+        check_install(sdist, folder)
+
+
+if __name__ == "__main__":
+    main()
