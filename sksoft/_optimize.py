@@ -1,0 +1,182 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Minimisation shared by all estimators: L-BFGS, a loss curve, callbacks."""
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import optimize
+from sklearn.exceptions import ConvergenceWarning
+
+
+@dataclass
+class Solution:
+    """Where a minimisation ended and how it went.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n_parameters,)
+        The point of the smallest value seen.
+
+    value : float
+        The objective at ``x``; never larger than at the start.
+
+    loss_curve : list of float
+        The objective at the start and after each iteration.
+
+    n_iter : int
+        Number of iterations.
+
+    converged : bool
+        Whether the tolerance was reached.
+    """
+
+    x: np.ndarray
+    value: float
+    loss_curve: list = field(default_factory=list)
+    n_iter: int = 0
+    converged: bool = True
+
+
+class FitProgress:
+    """Report the iterations of a fit to scikit-learn's callbacks.
+
+    Does nothing with scikit-learn < 1.9, which has no callbacks.
+    """
+
+    def __init__(self, estimator, context, X, y):
+        self._estimator = estimator
+        self._context = context
+        self._arguments = {"estimator": estimator, "X": X, "y": y}
+
+    def begin_iteration(self):
+        """Open an iteration; return what `end_iteration` needs."""
+        if self._context is None:
+            return None
+        iteration = self._context.subcontext(task_name="iteration")
+        iteration.call_on_fit_task_begin(**self._arguments)
+        return iteration
+
+    def end_iteration(self, iteration, attributes=None):
+        """Close an iteration; return whether a callback asks to stop the fit."""
+        if iteration is None:
+            return False
+        return iteration.call_on_fit_task_end(
+            **self._arguments, reconstruction_attributes=attributes
+        )
+
+
+@contextmanager
+def fit_progress(estimator, X, y):
+    """Open the callbacks' task of a fit; yield a `FitProgress` for its iterations."""
+    context = estimator._init_callback_context(max_subtasks=None)
+    if context is not None:
+        context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    yield FitProgress(estimator, context, X, y)
+    if context is not None:
+        context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+
+
+def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None):
+    """Minimise a differentiable function by L-BFGS.
+
+    Parameters
+    ----------
+    objective : callable
+        Maps a vector to ``(value, gradient)``. Values near 1 suit ``tol`` best.
+
+    start : array-like of shape (n_parameters,)
+        Where to start.
+
+    max_iter : int
+        Largest number of iterations.
+
+    tol : float
+        The search ends when no entry of the gradient exceeds ``tol``.
+
+    progress : FitProgress, default=None
+        Receives every iteration, and may end the search early.
+
+    attributes : callable, default=None
+        Maps a vector to the fitted attributes it stands for, given to callbacks.
+
+    Returns
+    -------
+    solution : Solution
+        Never worse than ``start``. An early end for any reason but a callback's
+        wish is told by a ``ConvergenceWarning``.
+    """
+    start = np.asarray(start, dtype=np.float64)
+    best = Solution(x=start.copy(), value=np.inf)
+
+    def evaluate(x):
+        value, gradient = objective(x)
+        if not best.loss_curve:
+            best.loss_curve.append(float(value))
+        if value < best.value:
+            best.x, best.value = x.copy(), float(value)
+        return value, gradient
+
+    iteration = progress.begin_iteration() if progress is not None else None
+    stopped = False
+
+    def after_iteration(intermediate_result):
+        nonlocal iteration, stopped
+        best.loss_curve.append(float(intermediate_result.fun))
+        best.n_iter += 1
+        if progress is None:
+            return
+        x = intermediate_result.x.copy()
+        stopped = progress.end_iteration(
+            iteration, None if attributes is None else lambda: attributes(x)
+        )
+        iteration = None
+        if stopped:
+            raise StopIteration
+        iteration = progress.begin_iteration()
+
+    result = optimize.minimize(
+        evaluate,
+        start,
+        method="L-BFGS-B",
+        jac=True,
+        callback=after_iteration,
+        options={
+            "maxiter": max_iter,
+            "maxls": 50,
+            "gtol": tol,
+            "ftol": 64 * np.finfo(np.float64).eps,
+        },
+    )
+    if progress is not None:
+        progress.end_iteration(iteration)
+    best.converged = bool(result.success and np.isfinite(result.fun))
+    if not (best.converged or stopped):
+        _warn(result, best, max_iter, tol)
+    return best
+
+
+def _warn(result, best, max_iter, tol):
+    """Tell why the search ended early, unless rounding alone stopped it."""
+    if result.status == 1:
+        warnings.warn(
+            f"The minimisation reached max_iter={max_iter} iterations. Increase "
+            "max_iter, or accept a less exact solution with a larger tol "
+            f"(tol={tol:g}).",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+        return
+    slope = np.max(np.abs(result.jac), initial=0.0)
+    if np.isfinite(result.fun) and slope <= 1e-6 * (1.0 + abs(best.value)):
+        best.converged = True
+        return
+    warnings.warn(
+        f"The line search found no further descent (largest entry of the gradient: "
+        f"{slope:.2g}; tol={tol:g}). The best point found is used. Scale the "
+        "features to similar ranges, or increase regularization_strength.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,84 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from sksoft._optimize import FitProgress, minimize
+
+
+def bowl(x):
+    """A quadratic whose axes differ a thousandfold; the minimum is at 1."""
+    curvature = np.logspace(0, 3, len(x))
+    return 0.5 * curvature @ (x - 1) ** 2, curvature * (x - 1)
+
+
+def test_finds_the_minimum_and_keeps_the_loss_curve():
+    solution = minimize(bowl, np.zeros(5), max_iter=200, tol=1e-8)
+    np.testing.assert_allclose(solution.x, 1.0, atol=1e-7)
+    assert solution.converged
+    assert solution.n_iter == len(solution.loss_curve) - 1
+    assert solution.loss_curve[0] == bowl(np.zeros(5))[0]
+    assert (np.diff(solution.loss_curve) <= 0).all()
+
+
+def test_start_at_the_minimum_is_kept():
+    solution = minimize(bowl, np.ones(3), max_iter=5, tol=1e-8)
+    assert solution.converged
+    assert solution.loss_curve == [0.0]
+    np.testing.assert_array_equal(solution.x, np.ones(3))
+
+
+def test_too_few_iterations_warn_with_advice():
+    with pytest.warns(ConvergenceWarning, match="max_iter=2.*Increase"):
+        solution = minimize(bowl, np.zeros(5), max_iter=2, tol=1e-10)
+    assert not solution.converged
+    assert solution.value < bowl(np.zeros(5))[0]
+
+
+def test_an_objective_that_breaks_down_never_makes_things_worse():
+    def cliff(x):
+        value = float(x @ x) if (x >= 2).all() else np.nan
+        return value, 2 * x
+
+    with pytest.warns(ConvergenceWarning, match="no further descent"):
+        solution = minimize(cliff, np.full(3, 2.0), max_iter=50, tol=1e-8)
+    assert solution.value == 12.0
+    np.testing.assert_array_equal(solution.x, np.full(3, 2.0))
+    assert not solution.converged
+
+
+class Recorder:
+    """Stands in for scikit-learn's context of callbacks."""
+
+    def __init__(self, stop_after):
+        self.begun = self.ended = 0
+        self.stop_after = stop_after
+        self.attributes = []
+
+    def subcontext(self, task_name):
+        return self
+
+    def call_on_fit_task_begin(self, **kwargs):
+        self.begun += 1
+
+    def call_on_fit_task_end(self, *, reconstruction_attributes, **kwargs):
+        self.ended += 1
+        if reconstruction_attributes is not None:
+            self.attributes.append(reconstruction_attributes()["x"])
+        return self.ended == self.stop_after
+
+
+def test_callbacks_see_each_iteration_and_may_stop_the_search():
+    recorder = Recorder(stop_after=3)
+    solution = minimize(
+        bowl,
+        np.zeros(5),
+        max_iter=50,
+        tol=1e-10,
+        progress=FitProgress(None, recorder, None, None),
+        attributes=lambda x: {"x": x},
+    )
+    assert solution.n_iter == recorder.begun == recorder.ended == 3
+    assert not solution.converged
+    np.testing.assert_array_equal(recorder.attributes[-1], solution.x)
