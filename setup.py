@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
     "sksoft._line": ["sksoft/_line.pyx"],
+    "sksoft._neighbors": ["sksoft/_neighbors.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],

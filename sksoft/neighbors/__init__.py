@@ -1,0 +1,10 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Nearest neighbours in embeddings that are trained through soft top-k."""
+
+from sksoft.neighbors._classification import (
+    SoftKNeighborsClassifier,
+    SoftNeighborhoodComponents,
+)
+
+__all__ = ["SoftKNeighborsClassifier", "SoftNeighborhoodComponents"]
