@@ -6,5 +6,10 @@ from sksoft.neighbors._classification import (
     SoftKNeighborsClassifier,
     SoftNeighborhoodComponents,
 )
+from sksoft.neighbors._regression import SoftKNeighborsRegressor
 
-__all__ = ["SoftKNeighborsClassifier", "SoftNeighborhoodComponents"]
+__all__ = [
+    "SoftKNeighborsClassifier",
+    "SoftKNeighborsRegressor",
+    "SoftNeighborhoodComponents",
+]

@@ -3,6 +3,7 @@
 """What the estimators of soft neighbours share: parameters, training, neighbours."""
 
 from numbers import Integral
+from types import MappingProxyType
 
 import numpy as np
 from sklearn.base import (
@@ -36,8 +37,10 @@ from sksoft.neighbors._training import (
     by_lbfgs,
 )
 
-# alpha="auto" is this much, times the number of features over that of samples.
+# alpha="auto" is this much, times the number of features over that of samples; with
+# hidden layers, the second number.
 AUTO_ALPHA = 0.03
+AUTO_ALPHA_HIDDEN = 0.003
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.
 AUTO_RATE = 0.036
@@ -105,9 +108,9 @@ class SoftNeighborsBase(
     _votes = ("soft",)
     vote = "soft"
     n_jobs = None
-    _y_options = {}
+    _y_options = MappingProxyType({})
 
-    def _encoded(self, y, reset, classes=None):
+    def _encoded(self, y, reset, weight, classes=None):
         """Return targets as an array of numbers, and remember how to read them."""
         raise NotImplementedError
 
@@ -147,7 +150,7 @@ class SoftNeighborsBase(
         self._check_parameters()
         X, y, weight = self._validated(X, y, sample_weight, reset=True)
         rng = check_random_state(self.random_state)
-        self._targets = self._encoded(y, reset=True)
+        self._targets = self._encoded(y, True, weight)
         self._weight = weight
         goes_on = self.warm_start and hasattr(self, "_theta")
         if not goes_on:
@@ -209,7 +212,7 @@ class SoftNeighborsBase(
         self._check_parameters()
         X, y, weight = self._validated(X, y, sample_weight, reset=first)
         rng = check_random_state(self.random_state)
-        targets = self._encoded(y, reset=first, classes=classes)
+        targets = self._encoded(y, first, weight, classes)
         if first:
             self._set_unit(X, weight)
             self._targets, self._weight = targets, weight
@@ -357,7 +360,13 @@ class SoftNeighborsBase(
 
     def _leave_one_out(self, vote, strength, k):
         mask = Mask(strength, self.regularization)
-        return LeaveOneOut(vote, mask, k, self._weight, self._limit())
+        return LeaveOneOut(
+            vote, mask, k, self._weight, self._limit(), self._trimmed_samples()
+        )
+
+    def _trimmed_samples(self):
+        """Return the share of the samples that the loss leaves out."""
+        return 0.0
 
     def _set_strength(self, theta, rng):
         """Take the median distance to the k-th neighbour for the unit of strength."""
@@ -381,7 +390,8 @@ class SoftNeighborsBase(
         if self.alpha != "auto":
             return float(self.alpha)
         total = n_samples if self._weight is None else self._weight.sum()
-        return AUTO_ALPHA * self._X.shape[1] / total
+        share = AUTO_ALPHA_HIDDEN if self._hidden() else AUTO_ALPHA
+        return share * self._X.shape[1] / total
 
     def _problem(self, start):
         k = self._training_k(self._targets, self._weight)
@@ -446,12 +456,14 @@ class SoftNeighborsBase(
     def _finish(self, dtype):
         """Set the fitted attributes and index the embedding."""
         for name, value in self._fitted_maps(self._theta).items():
-            setattr(self, name, value)
+            cast = [part.astype(dtype, copy=False) for part in value]
+            setattr(self, name, np.array(cast) if name == "components_" else cast)
         self._n_features_out = self.components_.shape[0]
-        self.embedding_ = self._embed(self._theta)
+        self._Z = self._embed(self._theta)
+        self.embedding_ = self._Z.astype(dtype, copy=False)
         self._neighbors = NearestNeighbors(
             n_neighbors=min(self.n_neighbors, len(self._X)), n_jobs=self.n_jobs
-        ).fit(self.embedding_)
+        ).fit(self._Z)
         return self
 
     def _transformed(self, X):
@@ -539,7 +551,7 @@ class SoftNeighborsBase(
         weight = np.ones(len(self._X)) if self._weight is None else self._weight
         count = candidate_count(self._limit(), weight)
         candidates = self._neighbors.kneighbors(Z, count, return_distance=False)
-        distances = distances_to(Z, self.embedding_, candidates)
+        distances = distances_to(Z, self._Z, candidates)
         weights = None
         if self._weight is not None:
             weights = self._weight[candidates]

@@ -16,7 +16,7 @@ class ClassNeighborsBase(SoftNeighborsBase):
 
     _losses = ("log", "linear")
 
-    def _encoded(self, y, reset, classes=None):
+    def _encoded(self, y, reset, weight, classes=None):
         check_classification_targets(y)
         if reset:
             seen = np.unique(y)

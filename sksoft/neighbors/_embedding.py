@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Embeddings with parameters in one vector: linear, or linear plus a perceptron."""
 
+import itertools
+
 import numpy as np
 
 
@@ -25,7 +27,7 @@ class Embedding:
         self.n_features = n_features
         sizes = [n_features, *hidden_layer_sizes]
         shapes = [(n_features, n_components)]
-        for wide, narrow in zip(sizes[:-1], sizes[1:], strict=True):
+        for wide, narrow in itertools.pairwise(sizes):
             shapes += [(wide, narrow), (narrow,)]
         if hidden_layer_sizes:
             shapes += [(sizes[-1], n_components)]
@@ -39,7 +41,7 @@ class Embedding:
             weight[...] = rng.uniform(-bound, bound, size=weight.shape)
 
     def unpack(self, theta):
-        """Return views: the linear part, hidden weights and biases in turn, the last."""
+        """Return views: the linear part, hidden weights and biases by turns, the last."""
         parts = np.split(theta, self._ends[:-1])
         return [
             part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)

@@ -117,10 +117,7 @@ class LeaveOneOut:
             )
             parts.append((losses, some, candidates, pullback(slope)))
         losses = np.concatenate([part[0] for part in parts])
-        importance = self._importance(members[queries])
-        if self.trim_fraction > 0.0:
-            importance *= self.kept(losses, importance)
-            importance /= importance.sum()
+        importance = self._importance(losses, members[queries])
         start = 0
         for part, some, candidates, slope in parts:
             stop = start + len(part)
@@ -144,18 +141,33 @@ class LeaveOneOut:
             codes[block] = shares.argmax(axis=1)
         return codes
 
-    def _importance(self, samples):
-        weight = np.ones(len(samples)) if self.weight is None else self.weight[samples]
-        return weight / weight.sum()
+    def predicted_values(self, Z, queries):
+        """Return the values that the others agree on."""
+        members = np.arange(len(Z))
+        values = np.empty((len(queries), self.vote.targets.shape[1]))
+        for block in blocks(len(queries), len(Z)):
+            candidates, distances, weight, k = self.neighborhoods(
+                Z, members, queries[block]
+            )
+            p = self.mask.values(distances, k, weight)
+            votes = p if weight is None else p * weight
+            values[block], _ = self.vote.locations(candidates, votes)
+        return values
 
-    def kept(self, losses, importance):
-        """Return the share of each query that the trimmed loss counts."""
-        order = np.argsort(losses)
-        before = np.cumsum(importance[order]) - importance[order]
-        room = np.clip(1.0 - self.trim_fraction - before, 0.0, importance[order])
-        out = np.empty_like(losses)
-        out[order] = room / importance[order]
-        return out
+    def total(self, losses, queries):
+        """Return the mean loss of queries, with weights, without those trimmed."""
+        return losses @ self._importance(losses, queries)
+
+    def _importance(self, losses, samples):
+        """Return weights of the samples that sum to one, zero for those trimmed."""
+        weight = np.ones(len(samples)) if self.weight is None else self.weight[samples]
+        if self.trim_fraction > 0.0:
+            order = np.argsort(losses)
+            mass = np.cumsum(weight[order])
+            room = (1.0 - self.trim_fraction) * mass[-1] - (mass - weight[order])
+            weight = weight.copy()
+            weight[order] = np.clip(room, 0.0, weight[order])
+        return weight / weight.sum()
 
 
 class Problem:

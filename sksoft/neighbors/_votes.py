@@ -8,8 +8,6 @@ from sksoft.operators.transport import EntropicSelection
 
 # The loss of a vote that is all wrong is bounded: labels may be wrong too.
 LOG_FLOOR = 0.05
-# Where Huber's loss turns linear, in robust standard deviations of the residuals.
-HUBER_CORNER = 1.345
 # Steps that look for the least-trimmed location of a neighbourhood.
 CONCENTRATION_STEPS = 20
 
@@ -109,17 +107,22 @@ class ValueVote:
         """Return the loss of each query and its gradient in the mask."""
         votes = p if weight is None else p * weight
         values, slopes = self.locations(templates, votes)
-        residual = values - self.targets[queries]
+        loss, residual = self.cost(values - self.targets[queries])
+        gradient = (slopes * residual[:, None, :]).sum(axis=2)
+        if weight is not None:
+            gradient *= weight
+        return loss, gradient
+
+    def cost(self, residual):
+        """Return the loss of residuals and its gradient in them."""
         loss = 0.5 * (residual**2).sum(axis=1)
         if self.loss == "huber":
             size = np.sqrt(2.0 * loss)
             far = size > self.corner
             loss[far] = self.corner * (size[far] - 0.5 * self.corner)
+            residual = residual.copy()
             residual[far] *= (self.corner / size[far])[:, None]
-        gradient = (slopes * residual[:, None, :]).sum(axis=2)
-        if weight is not None:
-            gradient *= weight
-        return loss, gradient
+        return loss, residual
 
     def locations(self, templates, votes):
         """Return the location of each neighbourhood and its gradient in the votes.
@@ -146,7 +149,7 @@ class ValueVote:
             return self._medians(y, votes, total)
         if self.vote == "trimmed" and self.trim_fraction > 0.0:
             return least_trimmed(y, votes, (1.0 - self.trim_fraction) * total)
-        values = (votes[:, :, None] * y).sum(axis=1) / total[:, None]
+        values = (votes[:, None, :] @ y)[:, 0] / total[:, None]
         return values, (y - values[:, None, :]) / total[:, None, None]
 
     def _medians(self, y, votes, total):
