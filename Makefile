@@ -12,14 +12,14 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md LICENSE \
 PIP_INSTALL = bin/python -m pip install --disable-pip-version-check --quiet
 
 # What `make demo` runs, in this order.
-EXAMPLES := $(sort $(wildcard examples/plot_*.py))
+EXAMPLES := plot_soft_sort_and_rank plot_robust_regression plot_grid_search_strength
 
 # pip must not run twice at once in one environment.
 .NOTPARALLEL:
 .PHONY: demo test test-oldest lint docs bench dist clean
 
 demo: $(VENV)/.package $(VENV)/.group-examples
-	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES)
+	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES:%=examples/%.py)
 
 test: $(VENV)/.package $(VENV)/.group-test $(VENV)/.group-test-optional
 	$(VENV)/bin/pytest
@@ -34,7 +34,7 @@ lint: $(VENV)/.group-lint
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint sksoft
 
 docs: $(VENV)/.package $(VENV)/.group-docs
-	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(VENV)/bin/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "The pages are in docs/_build/html/index.html"
 
 bench: $(VENV)/.package $(VENV)/.group-bench
@@ -47,6 +47,7 @@ dist: $(VENV)/.group-dist
 clean:
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated examples/output
+	rm -f docs/sg_execution_times.rst
 	rm -f sksoft/*.c sksoft/*.so sksoft/*.pyd
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -11,12 +11,18 @@ from setuptools.command.build_ext import build_ext
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
+    "sksoft._hypersimplex": ["sksoft/_hypersimplex.pyx"],
+    "sksoft._lapsum": ["sksoft/_lapsum.pyx"],
     "sksoft._line": ["sksoft/_line.pyx"],
     "sksoft._neighbors": ["sksoft/_neighbors.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
+    "sksoft._pairwise": ["sksoft/_pairwise.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
+    "sksoft._rank_law": ["sksoft/_rank_law.pyx"],
+    "sksoft._relaxed_sort": ["sksoft/_relaxed_sort.pyx"],
     "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
+    "sksoft._trimmed": ["sksoft/_trimmed.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
@@ -38,7 +44,11 @@ MACROS = [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
 
 
 class BuildExt(build_ext):
-    """Optimise fully wherever the compiler understands -O3."""
+    """Optimise fully wherever the compiler understands -O3, on all processors."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self):
         if self.compiler.compiler_type != "msvc":

@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-=================================================
+==================================================
 Robust regression on data that went wrong for real
-=================================================
+==================================================
 
 Two small data sets are famous for what they do to least squares. In one, the response
 was recorded in other units for six years; in the other, a handful of giant stars pull
@@ -25,6 +25,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import HuberRegressor, LinearRegression
 from sklearn.model_selection import KFold
+
 from sksoft.linear_model import LeastTrimmedSquaresRegressor
 
 year = np.arange(1950, 1974)

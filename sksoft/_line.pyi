@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 def plan_logits(
     x: NDArray[float64],
     pivot: NDArray[float64],
-    rise: NDArray[float64],
+    rate: NDArray[float64],
     offset: NDArray[float64],
-    strength: float,
     out: NDArray[float64],
 ) -> None: ...
 def cumulate_plan(

@@ -8,7 +8,7 @@ Teboul, Berthet and Djolonga 2020). As in the L2 kernels a block keeps its stati
 z and of w apart, each as a sum of exponentials relative to its last entry.
 """
 
-from libc.math cimport exp, expm1, log
+from libc.math cimport exp, expm1, log, log1p
 
 
 cdef inline double divided(double gap, double strength) noexcept nogil:
@@ -75,6 +75,11 @@ def project_exponential(
                         v = &target[r, 0]
                 if weight is not None:
                     w = &weight[r, 0]
+                if sort and s[r, n - 1] - s[r, 0] < NARROW:
+                    n_blocks[r] = sort_narrow(
+                        &s[r, 0], n, strength[r], &starts[r, 0], &work[0, 0], &work[1, 0]
+                    )
+                    continue
                 n_blocks[r] = partition_exponential(
                     u, v, w, n, strength[r], kl, &starts[r, 0], &work[0, 0], &work[1, 0]
                 )
@@ -92,13 +97,15 @@ cdef Py_ssize_t partition_exponential(
     # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
     # is (start, one, two); older ones lie on a stack.
     cdef Py_ssize_t b = 0, i = 1, start = 0
-    cdef double one = 1.0 if weight == NULL else weight[0]
-    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0)
+    # Only ratios matter: weights of any magnitude are brought near to one.
+    cdef double scale = weight_scale(weight, n, kl)
+    cdef double one = 1.0 if weight == NULL else weight[0] / scale
+    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0) / scale
     cdef double new_one = one, new_two = two, e, f, x, y
     while True:
         while i < n:
-            new_one = 1.0 if weight == NULL else weight[i]
-            new_two = new_one * item(v, i) if kl else level_mass(weight, i)
+            new_one = 1.0 if weight == NULL else weight[i] / scale
+            new_two = new_one * item(v, i) if kl else level_mass(weight, i) / scale
             e = divided(item(u, i - 1) - item(u, i), strength)
             y = target_decay(v, i - 1, i, kl)
             # exp(e) is at most 1 / (1 - e), which often tells without it.
@@ -145,6 +152,16 @@ cdef inline bint pooled(
     return f + log(share2 * mass1) <= e + log(share1 * mass2)
 
 
+cdef double weight_scale(const double* weight, Py_ssize_t n, bint kl) noexcept nogil:
+    cdef double largest = 0.0
+    if weight == NULL:
+        return 1.0
+    for i in range(n):
+        largest = max(largest, weight[i])
+    # The mass of a large weight is bounded unless it is KL's.
+    return largest if kl else min(largest, 1.0)
+
+
 cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil:
     # Sum of exp(t - t_last) over the targets t of an entry that is repeated weight times.
     return 1.0 if weight == NULL else expm1(-weight[i]) / expm1(-1.0)
@@ -170,3 +187,54 @@ cdef void evaluate_exponential(
             base = item(v, stop - 1) + log(mass[b] / share[b])
             for i in range(start, stop):
                 out[i] = base + divided(item(u, i) - last, strength)
+
+
+# Rows that spread less than this are sorted by their deviations, whose digits would be
+# lost in sums of exponentials near to one.
+cdef double NARROW = 0.01
+
+
+cdef inline bint outgrows(
+    double a, double b, double c, double d, double e, double f
+) noexcept nogil:
+    # Is (1 + a) (1 + b) (1 + c) > (1 + d) (1 + e) (1 + f), all of them near to one?
+    return a + (b + c + b * c) * (1.0 + a) > d + (e + f + e * f) * (1.0 + d)
+
+
+cdef Py_ssize_t sort_narrow(
+    double* v, Py_ssize_t n, double strength, Py_ssize_t* starts, double* share, double* mass,
+) noexcept nogil:
+    # The entropic sort of a row of little spread. A block keeps the means of expm1 of
+    # (i - its last i) / strength and of v - its last v.
+    cdef Py_ssize_t b = -1, i, p, q, last, stop, n_blocks
+    cdef double x, y, total, base
+    for i in range(n):
+        b += 1
+        starts[b] = i
+        share[b] = mass[b] = 0.0
+        while b > 0:
+            p = starts[b - 1]
+            q = starts[b]
+            x = expm1((q - 1 - i) / strength)
+            y = expm1(v[q - 1] - v[i])
+            if outgrows(share[b], mass[b - 1], y, share[b - 1], mass[b], x):
+                break
+            total = i + 1 - p
+            share[b - 1] = (
+                (q - p) * (share[b - 1] + x + share[b - 1] * x) + (i + 1 - q) * share[b]
+            ) / total
+            mass[b - 1] = (
+                (q - p) * (mass[b - 1] + y + mass[b - 1] * y) + (i + 1 - q) * mass[b]
+            ) / total
+            b -= 1
+    n_blocks = b + 1
+    for b in range(n_blocks):
+        p = starts[b]
+        stop = starts[b + 1] if b + 1 < n_blocks else n
+        last = stop - 1
+        if stop - p > 1:
+            base = log1p((mass[b] - share[b]) / (1.0 + share[b]))
+            y = v[last]
+            for i in range(p, stop):
+                v[i] = y + (base + (i - last) / strength)
+    return n_blocks

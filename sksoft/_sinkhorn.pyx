@@ -15,6 +15,8 @@ from libc.math cimport INFINITY, exp, fabs, isinf, log
 
 # Beyond this a logistic function is 0 or 1, and so is exp where it is about to overflow.
 cdef double SATURATED = 700.0
+# Weights that sum to k up to rounding select exactly those entries.
+cdef double ROUNDING = 1e-14
 # The offset moves this far before the exponentials are evaluated anew.
 cdef double REACH = 25.0
 
@@ -23,6 +25,81 @@ cdef struct Balance:
     # Sums over the entries below and above the pivot: of p and of 1 - p, with their
     # first and second derivatives in the offset.
     double low, low_1, low_2, high, high_1, high_2
+
+
+def start_rows(
+    const floating[:, ::1] parts,
+    const Py_ssize_t[::1] place,
+    const double[::1] k,
+    const double[::1] strength,
+    double[::1] pivot,
+    double[::1] offset,
+    unsigned char[::1] balanced,
+):
+    """Start rows partitioned at the place of their ceil(k)-th largest entry."""
+    cdef Py_ssize_t r, i, n = parts.shape[1]
+    cdef double below
+    with nogil:
+        for r in range(parts.shape[0] if n > 0 else 0):
+            pivot[r] = parts[r, place[r]]
+            below = -INFINITY
+            for i in range(place[r]):
+                below = max(below, <double> parts[r, i])
+            balanced[r] = start(
+                below, k[r], k[r] >= n, n - place[r] == k[r], strength[r], &pivot[r], &offset[r]
+            )
+
+
+def start_weighted_rows(
+    const floating[:, ::1] x,
+    const Py_ssize_t[:, ::1] order,
+    const double[:, ::1] weight,
+    const double[::1] k,
+    const double[::1] strength,
+    double[::1] pivot,
+    double[::1] offset,
+    unsigned char[::1] balanced,
+):
+    """Start rows at the entry where the weight of the largest reaches k."""
+    cdef Py_ssize_t r, i, n = x.shape[1]
+    cdef double below, total, mass, w
+    cdef bint whole
+    with nogil:
+        for r in range(x.shape[0]):
+            total = mass = 0.0
+            for i in range(n):
+                total += weight[r, i]
+            pivot[r] = below = -INFINITY
+            whole = False
+            for i in range(n - 1, -1, -1):
+                w = weight[r, order[r, i]]
+                if w > 0.0 and mass < k[r] * (1.0 - ROUNDING):
+                    mass += w
+                    pivot[r] = x[r, order[r, i]]
+                    whole = fabs(mass - k[r]) <= ROUNDING * total
+                elif w > 0.0:
+                    below = x[r, order[r, i]]
+                    break
+            balanced[r] = start(
+                below, k[r], k[r] >= total * (1.0 - ROUNDING), whole, strength[r],
+                &pivot[r], &offset[r],
+            )
+
+
+cdef bint start(
+    double below, double k, bint full, bint whole, double strength, double* pivot, double* offset
+) noexcept nogil:
+    # Whether just the entries from the pivot on weigh k: the offset then starts in the
+    # middle of the gap. An infinite offset selects what is not below the pivot.
+    cdef double gap = pivot[0] - below
+    cdef bint balanced = whole and gap > strength
+    offset[0] = 0.0
+    if k == 0.0 or full:
+        pivot[0] = INFINITY if k == 0.0 else -INFINITY
+        offset[0] = -INFINITY
+    elif balanced:
+        offset[0] = -INFINITY if gap / 1500.0 > strength else -0.5 * (gap / strength)
+    return balanced
 
 
 def shift_rows(
@@ -61,11 +138,13 @@ def solve_offset(
     double[::1] shift,
     unsigned char[::1] settled,
 ):
-    """Find how far the offset is from the root of sum w p = k, or from within REACH of it.
+    """Find how far the offset is from the root of sum w p = k, or move it nearer.
 
-    balanced says that the entries from the pivot on weigh k exactly.
+    balanced says that the entries from the pivot on weigh k exactly. The number of rows
+    that are not settled is returned.
     """
-    cdef Py_ssize_t r, n = e.shape[1]
+    cdef Py_ssize_t r, n = e.shape[1], n_far = 0
+    cdef double split
     cdef const double* w
     with nogil:
         for r in range(e.shape[0]):
@@ -73,10 +152,10 @@ def solve_offset(
             settled[r] = isinf(offset[r])
             if not settled[r]:
                 w = NULL if weight is None else &weight[r, 0]
-                settled[r] = find_root(
-                    &e[r, 0], w, n, k[r], balanced[r], exp(offset[r]) * (1.0 + 1e-12),
-                    &shift[r],
-                )
+                split = exp(offset[r]) * (1.0 + 1e-12)
+                settled[r] = find_root(&e[r, 0], w, n, k[r], balanced[r], split, &shift[r])
+                n_far += not settled[r]
+    return n_far
 
 
 cdef bint find_root(
@@ -115,12 +194,12 @@ cdef bint find_root(
             left = c
         if value <= 0.0:
             right = c
-        if not left < c + step < right and fabs(step) > 1e-6:
+        if not left < c + step < right and fabs(step) > 1e-5:
             if not isinf(left) and not isinf(right):
                 step = 0.5 * (left + right) - c
         c += step
         root[0] = c
-        if fabs(step) <= 1e-6:
+        if fabs(step) <= 1e-5:
             break
         if fabs(c) > REACH:
             return False
@@ -195,9 +274,7 @@ def selection_product(
         for r in range(slope.shape[0] if n > 0 else 0):
             if weight is not None:
                 w = &weight[r, 0]
-            mean = mean_value(
-                &slope[r, 0], w, NULL if transpose else w, &values[r, 0], n
-            )
+            mean = mean_value(&slope[r, 0], w, NULL if transpose else w, &values[r, 0], n)
             for i in range(n):
                 entry = 0.0
                 if slope[r, i] * strength[r] != 0.0:

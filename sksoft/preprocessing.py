@@ -45,13 +45,13 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     Attributes
     ----------
-    values_ : list of n_features_in_ ndarrays
+    values_ : list of ndarray, one for each feature
         The distinct training values of each feature, increasing.
 
-    scores_ : list of n_features_in_ ndarrays
+    scores_ : list of ndarray, one for each feature
         What each of these values is mapped to.
 
-    scale_ : ndarray of shape (n_features_in_,)
+    scale_ : ndarray of shape (n_features,)
         The absolute strength for `regularization_strength=1`: the typical gap of each
         feature.
 
@@ -86,7 +86,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     array([1., 2., 3., 4.])
     >>> ranks = SoftRankTransformer(regularization_strength=0.01).fit(X)
     >>> ranks.transform([[3.0], [2000.0]]).ravel()
-    array([2.45..., 4.  ...])
+    array([2.5, 4. ])
     """
 
     def __init__(

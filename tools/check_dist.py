@@ -82,15 +82,10 @@ def check_wheel(path, kernels):
     print(f"{path.name}: {len(names)} files, {len(kernels)} compiled modules")
 
 
-def check_install(sdist, folder):
-    """A clean environment that knows nothing but the sdist can import and use it."""
-    environment = folder / "clean"
-    venv.create(environment, with_pip=True)
-    scripts = "Scripts" if sys.platform == "win32" else "bin"
-    python = str(environment / scripts / "python")
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "install", str(sdist)], check=True, cwd=folder)
-    subprocess.run([python, "-c", TRIAL], check=True, cwd=folder)
+def pip(python, *arguments):
+    """Run pip quietly, away from the checkout."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*command, *arguments], check=True, cwd=Path(python).parent)
 
 
 def main():
@@ -98,14 +93,19 @@ def main():
     kernels = sorted(path.stem for path in (ROOT / "sksoft").glob("*.pyx"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # The wheel is built from the sdist.
-        command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
+        command = [sys.executable, "-m", "build", "--sdist", "--outdir", name, ROOT]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         (sdist,) = folder.glob("*.tar.gz")
-        (wheel,) = folder.glob("*.whl")
         check_sdist(sdist, kernels)
+        # An environment that knows nothing but the sdist: pip builds what it installs.
+        venv.create(folder / "clean", with_pip=True)
+        scripts = "Scripts" if sys.platform == "win32" else "bin"
+        python = str(folder / "clean" / scripts / "python")
+        pip(python, "wheel", "--no-deps", "--wheel-dir", name, str(sdist))
+        (wheel,) = folder.glob("*.whl")
         check_wheel(wheel, kernels)
-        check_install(sdist, folder)
+        pip(python, "install", str(wheel))
+        subprocess.run([python, "-c", TRIAL], check=True, cwd=folder)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,34 @@
 
 from sksoft.operators.derivatives import jvp, strength_bounds, vjp
 from sksoft.operators.ordering import soft_permutation, soft_rank, soft_sort
+from sksoft.operators.pairwise import rank_distribution
+from sksoft.operators.rank_statistics import soft_quantile_normalize, soft_spearmanr
 from sksoft.operators.selection import soft_topk, soft_topk_sorted
+from sksoft.operators.squashing import squash
+from sksoft.operators.statistics import (
+    soft_ecdf,
+    soft_median,
+    soft_median_of_means,
+    soft_quantile,
+    soft_trimmed_mean,
+)
 
 __all__ = [
     "jvp",
+    "rank_distribution",
+    "soft_ecdf",
+    "soft_median",
+    "soft_median_of_means",
     "soft_permutation",
+    "soft_quantile",
+    "soft_quantile_normalize",
     "soft_rank",
     "soft_sort",
+    "soft_spearmanr",
     "soft_topk",
     "soft_topk_sorted",
+    "soft_trimmed_mean",
+    "squash",
     "strength_bounds",
     "vjp",
 ]

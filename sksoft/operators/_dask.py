@@ -9,13 +9,24 @@ import numpy as np
 from sksoft._validation import normalized_axis
 
 # Arguments that hold a value for each row, or for each entry of a row.
-ROW_ARGUMENTS = {"regularization_strength": "()", "k": "()"}
-ENTRY_ARGUMENTS = {"weights": "(n)", "targets": "(n)"}
+ROW_ARGUMENTS = {"regularization_strength": "()", "k": "()", "sigma": "()"}
+ENTRY_ARGUMENTS = {"weights": "(n)", "targets": "(n)", "y": "(n)"}
+# What gives an axis of the output its length.
+SIZES = {"k": "k", "q": "q", "m": "points"}
 
 
 def is_lazy(x):
     """Return whether x is a Dask array."""
     return type(x).__module__.partition(".")[0] == "dask" and hasattr(x, "chunks")
+
+
+def _chunked_like(chunks, array):
+    """Cut an array as its trailing axes are cut in another, where they match."""
+    cuts = {}
+    for axis in range(-1, -min(len(chunks), array.ndim) - 1, -1):
+        matches = sum(chunks[axis]) == array.shape[axis]
+        cuts[axis] = chunks[axis] if matches else -1
+    return array.rechunk(cuts)
 
 
 def apply_lazily(operator, signature, x, args, params):
@@ -24,6 +35,12 @@ def apply_lazily(operator, signature, x, args, params):
 
     arguments = inspect.signature(operator).bind(x, *args, **params).arguments
     x = arguments.pop("x")
+    keepdims = arguments.pop("keepdims", False)
+    if operator.__name__ == "soft_quantile_normalize" and "target" not in arguments:
+        raise TypeError(
+            "target must be given where x is a Dask array: the mean of the samples "
+            "would need them all at once."
+        )
     axis = normalized_axis(arguments.pop("axis", -1), x.ndim) - x.ndim
     moved = da.moveaxis(x, axis, -1).rechunk({-1: -1})
     mapped = {
@@ -35,17 +52,29 @@ def apply_lazily(operator, signature, x, args, params):
         entries = da.asarray(mapped[name])
         if entries.ndim > 1:
             entries = da.moveaxis(entries, axis, -1)
-        mapped[name] = entries.rechunk({-1: -1})
+        mapped[name] = _chunked_like(moved.chunks, entries)
+    for name in ROW_ARGUMENTS.keys() & mapped.keys():
+        mapped[name] = _chunked_like(moved.chunks[:-1], da.asarray(mapped[name]))
     kinds = ROW_ARGUMENTS | ENTRY_ARGUMENTS
     inputs, _, output = signature.partition("->")
+    letters = [
+        letter
+        for letter in output.strip("()").split(",")
+        if letter not in ("q", "m") or np.ndim(arguments[SIZES[letter]])
+    ]
+    output = "(" + ",".join(letters) + ")"
     sizes = {
-        name: int(np.size(arguments[name]) if name == "q" else arguments[name])
-        for name in output.strip("()").split(",")
-        if name and name != "n"
+        letter: int(arguments["k"])
+        if letter == "k"
+        else np.size(arguments[SIZES[letter]])
+        for letter in letters
+        if letter in SIZES
     }
+    first = letters == ["q"]
 
     def apply(rows, *values):
-        return operator(rows, **dict(zip(mapped, values, strict=True)), **arguments)
+        result = operator(rows, **dict(zip(mapped, values, strict=True)), **arguments)
+        return np.moveaxis(result, 0, -1) if first else result
 
     result = da.apply_gufunc(
         apply,
@@ -55,5 +84,8 @@ def apply_lazily(operator, signature, x, args, params):
         output_dtypes=x.dtype if x.dtype in (np.float32, np.float64) else np.float64,
         output_sizes=sizes,
     )
-    one_axis = output != "()" and "," not in output
-    return da.moveaxis(result, -1, axis) if one_axis else result
+    if first:
+        result = da.moveaxis(result, -1, 0)
+    elif output not in ("()", "(n,n)", "(n,k)"):
+        result = da.moveaxis(result, -1, axis)
+    return da.expand_dims(result, axis) if keepdims else result

@@ -48,6 +48,8 @@ class LineTransport:
         self.x, self.mass, self.strength = x, mass, strength
         self.targets, self.target_mass = targets, target_mass
         self.rise = np.diff(targets)
+        with np.errstate(over="ignore", divide="ignore"):
+            self.rate = self.rise / strength
         self._factor = None
         self._place_boundaries()
         n, m = len(x), len(targets)
@@ -76,16 +78,15 @@ class LineTransport:
         gap = np.zeros(len(self.rise))
         inner = np.flatnonzero((self.surplus == 0.0) & (self.boundary > 0))
         step = self.pivot[inner] - self.x[self.boundary[inner] - 1]
-        with np.errstate(over="ignore", divide="ignore"):
-            np.divide(step, self.strength, out=step, where=step > 0.0)
-            gap[inner] = step * self.rise[inner]
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap[inner] = np.where(step > 0.0, step * self.rate[inner], 0.0)
         return -0.5 * np.minimum(gap, SATURATED)
 
     def _evaluate(self, offset):
         """Set the plan; return the mass that too much of it has above each boundary."""
         self.offset = offset
         logits = self.plan
-        plan_logits(self.x, self.pivot, self.rise, offset, self.strength, logits)
+        plan_logits(self.x, self.pivot, self.rate, offset, logits)
         # Deeper than this, exp has nothing but underflow to report.
         np.maximum(logits, -800.0, out=logits)
         with np.errstate(under="ignore"):

@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from sksoft._blocks import take_rows
 from sksoft._sorting import ascending_order
 from sksoft._threads import EVERYTHING, map_chunks, row_chunks
 from sksoft._validation import normalized_axis, real_array
@@ -36,10 +37,18 @@ class Operator:
     negates = False
     # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
     homogeneous = False
+    # The output is a statistic: the axis is gone, or kept with length 1, and what the
+    # output has instead comes first.
+    reduces = False
+    keepdims = False
 
     def output_shape(self, n):
         """Shape of the output for a row of n entries."""
         return (n,)
+
+    def work(self, n):
+        """Steps, about, that a row of n entries takes: the measure of a chunk."""
+        return n
 
     def forward(self, rows, order, out, *, keep, **parameters):
         """Write the values; return the state for the linear maps if it is to keep."""
@@ -55,13 +64,16 @@ class Operator:
 
     def bounds(self, rows, order, **parameters):
         """Return the strengths up to which each row is hard and from which pooled."""
-        raise NotImplementedError
+        raise ValueError(
+            "operator must have an exactly hard and an exactly pooled regime with "
+            f"these arguments, got {type(self).__name__}."
+        )
 
 
 class Call:
     """An operator bound to validated arguments."""
 
-    def __init__(self, operator, x, axis, scalars, vectors):
+    def __init__(self, operator, x, axis, scalars, vectors, shared):
         self.operator = operator
         x = real_array(x, "x")
         if x.ndim == 0:
@@ -86,7 +98,8 @@ class Call:
             self._repeat_rows(batch, n_rows)
         self.n_rows = n_rows
         self.vectors = vectors.keys()
-        self.shapes = {}
+        self.shared = shared
+        self.shapes = {name: np.shape(values) for name, values in shared.items()}
         self.parameters = {}
         for name, value in scalars.items():
             self.shapes[name] = np.shape(value)
@@ -157,12 +170,12 @@ class Call:
             sorts == "always" or (derivative and sorts == "derivative")
         ):
             order = ascending_order(rows)
-        return rows, order, parameters
+        return rows, order, {**parameters, **self.shared}
 
     def run(self, keep):
         """Return the value and, where they are kept, the chunks and their states."""
         out = np.empty((self.n_rows, *self.operator.output_shape(self.n)), self.dtype)
-        chunks = row_chunks(self.n_rows, self.n)
+        chunks = row_chunks(self.n_rows, self.operator.work(self.n))
 
         def forward(part):
             rows, order, parameters = self._arguments(part, keep)
@@ -175,7 +188,11 @@ class Call:
 
     def _restored(self, out):
         """Give rows of the output their batch shape and put the axis back."""
-        out = out.reshape(*self.batch, *out.shape[1:])
+        out = out.reshape((*self.batch, *out.shape[1:]))
+        if self.operator.reduces:
+            core = range(out.ndim - len(self.batch))
+            out = np.moveaxis(out, [i - len(core) for i in core], core)
+            return np.expand_dims(out, self.axis) if self.operator.keepdims else out[()]
         if self.axis != -1 and out.ndim == len(self.batch) + 1:
             out = np.moveaxis(out, -1, self.axis)
         return out[()]
@@ -183,7 +200,12 @@ class Call:
     def _as_rows(self, array, shape, name):
         """The inverse of _restored, for a cotangent or a tangent."""
         array = real_array_like(array, shape, self.dtype, name)
-        if self.axis != -1 and array.ndim == len(self.batch) + 1:
+        if self.operator.reduces:
+            if self.operator.keepdims:
+                array = np.squeeze(array, self.axis)
+            core = range(array.ndim - len(self.batch))
+            array = np.moveaxis(array, core, [i - len(core) for i in core])
+        elif self.axis != -1 and array.ndim == len(self.batch) + 1:
             array = np.moveaxis(array, self.axis, -1)
         core = array.shape[len(self.batch) :]
         return np.ascontiguousarray(array).reshape(self.n_rows, *core)
@@ -222,7 +244,8 @@ class Call:
 
     def check_wrt(self, wrt):
         """Raise unless gradients with respect to these names exist."""
-        known = ["x"] + [name for name in self.parameters if self._puller(name)]
+        names = [*self.parameters, *self.shared]
+        known = ["x"] + [name for name in names if self._puller(name)]
         for name in wrt:
             if name not in known:
                 raise ValueError(
@@ -271,7 +294,7 @@ class Call:
         strength = self.parameters["regularization_strength"][part]
         moved = np.empty(cotangent.shape)
         self.operator.pushforward(state, self.rows[part].astype(np.float64), moved)
-        product = (moved * cotangent).reshape(len(strength), -1).sum(axis=1)
+        product = (moved * cotangent).sum(axis=tuple(range(1, moved.ndim)))
         safe = np.where(strength > 0.0, strength, 1.0)
         return np.where(strength > 0.0, -product / safe, 0.0)
 
@@ -280,19 +303,28 @@ class Call:
 
         def bounds(part):
             rows, order, parameters = self._arguments(part, True)
-            parameters = dict(parameters)
             parameters.pop("regularization_strength")
             return self.operator.bounds(rows, order, **parameters)
 
-        parts = map_chunks(bounds, row_chunks(self.n_rows, self.n))
+        chunks = row_chunks(self.n_rows, self.operator.work(self.n))
+        parts = map_chunks(bounds, chunks)
         return tuple(
             np.concatenate(bound).reshape(self.batch)[()]
             for bound in zip(*parts, strict=True)
         )
 
 
+def taken(rows, order):
+    """Return rows in sorted order, in double precision."""
+    out = np.empty(rows.shape)
+    take_rows(rows, order, out)
+    return out
+
+
 def real_array_like(array, shape, dtype, name):
     """Return an array of the given shape and dtype, not checked for finiteness."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, got a masked array.")
     array = np.asarray(array)
     if array.dtype.kind not in "fiub":
         raise TypeError(
@@ -314,7 +346,7 @@ def _summed(array, shape):
     return array.sum(axis=stretched, keepdims=True) if stretched else array
 
 
-def bind(operator, x, axis, scalars, vectors=None):
+def bind(operator, x, axis, scalars, vectors=None, shared=None):
     """Bind an operator to an array and its parameters.
 
     Parameters
@@ -330,13 +362,15 @@ def bind(operator, x, axis, scalars, vectors=None):
         (the shape of `x` without `axis`).
     vectors : dict of str to array-like, default=None
         Parameters with one value for each entry of a row.
+    shared : dict of str to ndarray, default=None
+        Parameters that all rows share, of any shape.
 
     Returns
     -------
     call : Call
         To be run or linearised.
     """
-    return Call(operator, x, axis, scalars, vectors or {})
+    return Call(operator, x, axis, scalars, vectors or {}, shared or {})
 
 
 def differentiable(signature="(n)->(n)"):

@@ -2,11 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The public soft sort, rank and permutation: one name each for all their methods."""
 
+from functools import partial
+
 import numpy as np
 
 from sksoft._validation import check_flag, nonnegative, real_array
 from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
+from sksoft.operators.pairwise import (
+    LaplaceSort,
+    PairwiseRank,
+    RelaxedPermutation,
+    RelaxedSort,
+)
 from sksoft.operators.permutahedron import PermutahedronRank, PermutahedronSort
 from sksoft.operators.transport import (
     TransportPermutation,
@@ -17,14 +25,40 @@ from sksoft.operators.transport import (
 __all__ = ["soft_permutation", "soft_rank", "soft_sort"]
 
 # The regularisations of each method, the default first.
-SORT_METHODS = {"permutahedron": ("l2", "entropic", "kl"), "sinkhorn": ("entropic",)}
-RANK_METHODS = {"permutahedron": ("l2", "entropic", "kl"), "sinkhorn": ("entropic",)}
-PERMUTATION_METHODS = {"sinkhorn": ("entropic",)}
+SORT_METHODS = {
+    "permutahedron": ("l2", "entropic", "kl"),
+    "sinkhorn": ("entropic",),
+    "neuralsort": (),
+    "softsort": (),
+    "laplace": (),
+}
+RANK_METHODS = {
+    "permutahedron": ("l2", "entropic", "kl"),
+    "sinkhorn": ("entropic",),
+    "pairwise": (),
+    "gaussian": (),
+    "laplace": (),
+}
+PERMUTATION_METHODS = {"sinkhorn": ("entropic",), "neuralsort": (), "softsort": ()}
 
 # What the methods without a choice make of the direction.
-SORTS = {"sinkhorn": TransportSort}
-RANKS = {"sinkhorn": TransportRank}
-PERMUTATIONS = {"sinkhorn": TransportPermutation}
+SORTS = {
+    "sinkhorn": TransportSort,
+    "neuralsort": partial(RelaxedSort, "neuralsort"),
+    "softsort": partial(RelaxedSort, "softsort"),
+    "laplace": LaplaceSort,
+}
+RANKS = {
+    "sinkhorn": TransportRank,
+    "pairwise": partial(PairwiseRank, "pairwise"),
+    "gaussian": partial(PairwiseRank, "gaussian"),
+    "laplace": partial(PairwiseRank, "laplace"),
+}
+PERMUTATIONS = {
+    "sinkhorn": TransportPermutation,
+    "neuralsort": partial(RelaxedPermutation, "neuralsort"),
+    "softsort": partial(RelaxedPermutation, "softsort"),
+}
 
 
 @differentiable()
@@ -42,7 +76,13 @@ def soft_sort(
     With ``method="permutahedron"`` the result is the projection of
     ``(1, ..., n) / regularization_strength`` onto the permutahedron of `x`, the convex
     hull of its permutations [1]_. It costs O(n log n). With ``method="sinkhorn"`` it is
-    ``P @ x`` with the doubly stochastic matrix of :func:`soft_permutation` [2]_.
+    ``P @ x`` with the doubly stochastic matrix of :func:`soft_permutation` [2]_; with
+    ``method="neuralsort"`` [3]_ or "softsort" [4]_ it is ``P @ x`` with the matrices of
+    these names, in O(n**2) time (less where the strength is small) and O(n) memory.
+    ``method="laplace"`` takes the points y where the sum of the Laplace distribution
+    functions of ``(y - x) / regularization_strength`` is 1/2, 3/2, ... [5]_, in
+    O(n log n). Beware that these points spread without bound as the strength grows,
+    beyond the range of `x`, even where all values are equal.
 
     Parameters
     ----------
@@ -53,21 +93,22 @@ def soft_sort(
     descending : bool, default=False
         Whether the largest value comes first. The descending result is the ascending
         one reversed, for every regularisation.
-    method : {"permutahedron", "sinkhorn"}, default="permutahedron"
-        How the sort is relaxed.
+    method : str, default="permutahedron"
+        How the sort is relaxed: "permutahedron", "sinkhorn", "neuralsort", "softsort"
+        or "laplace".
     regularization : {"l2", "entropic", "kl"} or None, default=None
         None takes the default of the method: "l2" for "permutahedron",
-        "entropic", the only choice, for "sinkhorn". For "permutahedron", "l2"
-        preserves the sum of `x`; "entropic" works in the log domain and
-        preserves the sum of ``exp(x)``. "kl" is another word for "entropic"
+        "entropic", the only choice, for "sinkhorn"; the others have no choice. For
+        "permutahedron", "l2" preserves the sum of `x`; "entropic" works in the log
+        domain and preserves the sum of ``exp(x)``. "kl" is another word for "entropic"
         here, as in other packages.
     regularization_strength : float or array-like, default=1.0
         At least 0; one value, or values that broadcast against the batch shape, the
         shape of `x` without `axis`. 0 sorts exactly. Data that grow are sorted more
         softly, the other way round from :func:`soft_rank`: the sort is exact up to the
         reciprocal of the largest gap between neighbouring values, and the default pools
-        values whose gaps are above 1. See :func:`strength_bounds`. With
-        ``method="sinkhorn"`` it is in the unit of `x`, as in :func:`soft_rank`.
+        values whose gaps are above 1. See :func:`strength_bounds`. With the other
+        methods it is in the unit of `x`, as in :func:`soft_rank`.
 
     Returns
     -------
@@ -94,6 +135,12 @@ def soft_sort(
        Ranking", ICML 2020.
     .. [2] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
        Transport", NeurIPS 2019.
+    .. [3] Grover, Wang, Zweig and Ermon, "Stochastic Optimization of Sorting Networks
+       via Continuous Relaxations", ICLR 2019.
+    .. [4] Prillo and Eisenschlos, "SoftSort: A Continuous Relaxation for the argsort
+       Operator", ICML 2020.
+    .. [5] Struski, Bednarczyk, Podolak and Tabor, "LapSum - One Method to Differentiate
+       Them All: Ranking, Sorting and Top-k Selection", ICML 2025.
 
     Examples
     --------
@@ -134,6 +181,13 @@ def soft_rank(
     expected position under the doubly stochastic matrix of :func:`soft_permutation`
     [2]_.
 
+    The other methods add up ``F((x_i - x_j) / regularization_strength)`` over the other
+    entries j. "pairwise" takes the logistic function [3]_; "gaussian" the probability
+    that one of two values with normal noise exceeds the other, which gives the expected
+    ranks of SoftRank [4]_; both take O(n**2) time (less where the strength is small)
+    and O(n) memory. "laplace" takes the Laplace distribution function [5]_, in
+    O(n log n).
+
     Parameters
     ----------
     x : array-like of shape (..., n, ...)
@@ -142,29 +196,33 @@ def soft_rank(
         The axis to rank along.
     descending : bool, default=False
         Whether the largest value has rank 1. The result is the rank of ``-x``.
-    method : {"permutahedron", "sinkhorn"}, default="permutahedron"
-        How the ranking is relaxed.
+    method : str, default="permutahedron"
+        How the ranking is relaxed: "permutahedron", "sinkhorn", "pairwise", "gaussian"
+        or "laplace".
     regularization : {"l2", "entropic", "kl"} or None, default=None
         None takes the default of the method: "l2" for "permutahedron",
-        "entropic", the only choice, for "sinkhorn". For "permutahedron", "l2"
-        is the Euclidean projection; "kl" projects ``exp(x / strength)`` in the
-        Kullback-Leibler sense. Both keep the sum of the ranks and give tied
-        values their average rank. "entropic" is the Kullback-Leibler projection
-        onto the permutahedron of ``exp(1), ..., exp(n)``, mapped back by the
-        logarithm: the form of the paper, a different geometry from "kl".
+        "entropic", the only choice, for "sinkhorn"; the others have no choice. For
+        "permutahedron", "l2" is the Euclidean projection; "kl" projects
+        ``exp(x / strength)`` in the Kullback-Leibler sense. Both keep the sum of the
+        ranks and give tied values their average rank. "entropic" is the
+        Kullback-Leibler projection onto the permutahedron of ``exp(1), ..., exp(n)``,
+        mapped back by the logarithm: the form of the paper, a different geometry from
+        "kl".
     regularization_strength : float or array-like, default=1.0
         At least 0; one value, or values that broadcast against the batch shape, the
         shape of `x` without `axis`. 0 ranks exactly (average ranks for ties, zero
-        gradient). Ranks are exact up to the smallest gap between values. The default
-        pools most real inputs into one block, on which L2 ranks are an affine function
-        of `x`: see :func:`strength_bounds`.
+        gradient). With "permutahedron", ranks are exact up to the smallest gap between
+        values, and the default pools most real inputs into one block, on which L2 ranks
+        are an affine function of `x`: see :func:`strength_bounds`. With the other
+        methods, ranks are all but exact where gaps are many strengths.
     weights : array-like of shape (n,) or of the shape of `x`, default=None
         Non-negative. An integer weight is a repetition of the value; zero is absence:
         the others are ranked without it, and its own rank is the limit of a vanishing
-        weight. For ``method="permutahedron"`` only, as `targets`.
+        weight. Not for "sinkhorn".
     targets : array-like of shape (n,) or of the shape of `x`, default=None
         The numbers to hand out instead of the ranks 1, ..., n: the smallest value gets
-        the smallest (with `descending`, the largest value does). Positive for "kl".
+        the smallest (with `descending`, the largest value does). Positive for "kl". For
+        "permutahedron" only.
 
     Returns
     -------
@@ -179,13 +237,15 @@ def soft_rank(
         If `x` holds NaN or infinite values, the strength is negative or does not
         broadcast, an option is unknown, `weights` are negative or all zero, `targets`
         are not positive for "kl", both `weights` and `targets` are given, or one of
-        them for another method than "permutahedron".
+        them for a method that has none.
 
     See Also
     --------
     soft_sort : The sorted values.
+    rank_distribution : The probabilities of all ranks, for ``method="gaussian"``.
     vjp : The exact gradient.
     strength_bounds : The useful range of the strength.
+    squash : One scale for all data, as Sinkhorn ranks were published.
 
     References
     ----------
@@ -193,6 +253,12 @@ def soft_rank(
        Ranking", ICML 2020.
     .. [2] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
        Transport", NeurIPS 2019.
+    .. [3] Qin, Liu and Li, "A General Approximation Framework for Direct Optimization
+       of Information Retrieval Measures", Information Retrieval 13, 2010.
+    .. [4] Taylor, Guiver, Robertson and Minka, "SoftRank: Optimizing Non-Smooth Rank
+       Metrics", WSDM 2008.
+    .. [5] Struski, Bednarczyk, Podolak and Tabor, "LapSum - One Method to Differentiate
+       Them All: Ranking, Sorting and Top-k Selection", ICML 2025.
 
     Examples
     --------
@@ -207,21 +273,28 @@ def soft_rank(
     check_flag(descending, "descending")
     regularization = check_method(method, regularization, RANK_METHODS)
     strength = nonnegative(regularization_strength, "regularization_strength")
-    if method in RANKS:
-        _check_unused(method, weights=weights, targets=targets)
-        operator = RANKS[method](descending)
-        return bind(operator, x, axis, {"regularization_strength": strength})
+    if method == "sinkhorn":
+        _check_unused(method, weights=weights)
+    if method != "permutahedron":
+        _check_unused(method, targets=targets)
     vectors = {}
     if weights is not None:
         vectors["weights"] = nonnegative(weights, "weights")
     if targets is not None:
         vectors["targets"] = _checked_targets(targets, weights, regularization)
-    operator = PermutahedronRank(regularization, descending)
+    operator = rank_operator(method, regularization, descending)
     call = bind(operator, x, axis, {"regularization_strength": strength}, vectors)
     if weights is not None and call.n:
         if not call.parameters["weights"].any(axis=1).all():
             raise ValueError("weights must have a positive sum, got only zeros.")
     return call
+
+
+def rank_operator(method, regularization, descending=False):
+    """Return the operator of a checked method and regularisation."""
+    if method in RANKS:
+        return RANKS[method](descending)
+    return PermutahedronRank(regularization, descending)
 
 
 @differentiable("(n)->(n,n)")
@@ -244,6 +317,12 @@ def soft_permutation(
     strength: no Sinkhorn iteration, whose number of steps grows as the strength
     vanishes.
 
+    With ``method="neuralsort"`` [2]_ or "softsort" [3]_ only the rows sum to one, but
+    each has its largest weight at the entry that the exact sort puts there, at any
+    strength. Row i is the softmax, over the entries, of ``(2 i - n - 1) x`` minus the
+    sum of the absolute differences to `x`, or of minus the distance to the i-th
+    smallest entry, divided by the strength. It takes O(n**2) time.
+
     Parameters
     ----------
     x : array-like of shape (..., n, ...)
@@ -252,10 +331,11 @@ def soft_permutation(
         The axis to sort along.
     descending : bool, default=False
         Whether the first row is for the largest value.
-    method : {"sinkhorn"}, default="sinkhorn"
+    method : {"sinkhorn", "neuralsort", "softsort"}, default="sinkhorn"
         How the matrix is relaxed.
     regularization : {"entropic"} or None, default=None
-        None takes the default of the method, "entropic" for "sinkhorn".
+        None takes the default of the method, "entropic" for "sinkhorn"; the others have
+        no choice.
     regularization_strength : float or array-like, default=1.0
         At least 0, in the unit of `x`; one value, or values that broadcast against the
         batch shape, the shape of `x` without `axis`. 0 gives the permutation matrix
@@ -291,6 +371,10 @@ def soft_permutation(
     ----------
     .. [1] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
        Transport", NeurIPS 2019.
+    .. [2] Grover, Wang, Zweig and Ermon, "Stochastic Optimization of Sorting Networks
+       via Continuous Relaxations", ICLR 2019.
+    .. [3] Prillo and Eisenschlos, "SoftSort: A Continuous Relaxation for the argsort
+       Operator", ICML 2020.
 
     Examples
     --------

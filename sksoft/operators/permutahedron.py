@@ -4,11 +4,11 @@
 
 import numpy as np
 
-from sksoft._blocks import pool_blocks, put_rows, shift_blocks, take_rows
+from sksoft._blocks import pool_blocks, put_rows, shift_blocks
 from sksoft._pav import project_l2, rank_weighted_l2
 from sksoft._pav_exponential import project_exponential
 from sksoft._sorting import ascending_order
-from sksoft.operators._operator import Operator
+from sksoft.operators._operator import Operator, taken
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -58,12 +58,6 @@ class Blocks:
         return out
 
 
-def _taken(rows, order):
-    out = np.empty(rows.shape)
-    take_rows(rows, order, out)
-    return out
-
-
 def _hard_bound(gap, rise):
     """Smallest ratio of gaps over the last axis, infinite where there is none."""
     ratio = np.full(gap.shape, np.inf)
@@ -103,13 +97,15 @@ def _bisect_pooled(start, is_pooled):
         if not open_below.any():
             break
         low = np.where(open_below, 0.25 * low, low)
-    while np.any(high > low * (1.0 + 1e-14)):
+    while True:
         middle = np.sqrt(low) * np.sqrt(high)
-        if np.all((middle <= low) | (middle >= high)):
-            break
-        pooled = is_pooled(middle)
-        low, high = np.where(pooled, low, middle), np.where(pooled, middle, high)
-    return high
+        # A row that is done stays as it is, whatever the others need.
+        active = (high > low * (1.0 + 1e-14)) & (low < middle) & (middle < high)
+        if not active.any():
+            return high
+        pooled = is_pooled(np.where(active, middle, high))
+        low = np.where(active & ~pooled, middle, low)
+        high = np.where(active & pooled, middle, high)
 
 
 class PermutahedronSort(Operator):
@@ -128,7 +124,7 @@ class PermutahedronSort(Operator):
         ascending = None
         target = np.empty_like(out) if self.descending else out
         if self.entropic:
-            values = rows.astype(np.float64) if order is None else _taken(rows, order)
+            values = rows.astype(np.float64) if order is None else taken(rows, order)
             ascending = values.copy() if keep else None
             self._project(values, regularization_strength, blocks)
             target[...] = values
@@ -193,7 +189,7 @@ class PermutahedronSort(Operator):
         return -(moved * self._directed(cotangent)).sum(axis=1) / safe
 
     def bounds(self, rows, order):
-        ascending = _taken(rows, order)
+        ascending = taken(rows, order)
         n = ascending.shape[1]
         gap = np.diff(ascending, axis=1)
         hard = _hard_bound(np.ones_like(gap), gap)
@@ -247,7 +243,7 @@ class PermutahedronRank(Operator):
                 np.empty((2, rows.shape[1])),
             )
         else:
-            values = _taken(rows, order)
+            values = taken(rows, order)
             problem.project(values, regularization_strength, blocks)
             put_rows(values, order, out)
         return problem, blocks, values, regularization_strength
@@ -301,7 +297,7 @@ class PermutahedronRank(Operator):
         return out
 
     def bounds(self, rows, order, weights=None, targets=None):
-        ascending = _taken(rows, order)
+        ascending = taken(rows, order)
         problem = _RankProblem(self.regularization, order, weights, targets)
         level = problem.level(ascending.shape)
         gap = np.diff(ascending, axis=1)
@@ -330,7 +326,7 @@ class _RankProblem:
         self.order = order
         self.weight = self.target = None
         if weights is not None:
-            weight = _taken(weights, order)
+            weight = taken(weights, order)
             floor = VANISHING * weight.max(axis=1, keepdims=True, initial=0.0)
             self.weight = np.maximum(weight, floor)
             self.before = np.cumsum(weight, axis=1) - weight
@@ -339,7 +335,7 @@ class _RankProblem:
             self.target = self.before + span
         if targets is not None:
             self.target_order = ascending_order(targets)
-            self.target = _taken(targets, self.target_order)
+            self.target = taken(targets, self.target_order)
 
     def project(self, values, strength, blocks):
         """Replace sorted rows by their soft ranks and note the blocks."""

@@ -9,12 +9,17 @@ import numpy as np
 from sksoft._validation import check_flag, nonnegative
 from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
+from sksoft.operators.masks import POWERS, LaplaceSelection, SparseSelection
 from sksoft.operators.transport import ROUNDING, EntropicSelection, TransportTopK
 
 __all__ = ["soft_topk", "soft_topk_sorted"]
 
 # The regularisations of each method, the default first.
-TOPK_METHODS = {"transport": ("entropic",)}
+TOPK_METHODS = {
+    "transport": ("entropic",),
+    "permutahedron": tuple(POWERS),
+    "laplace": (),
+}
 
 
 @differentiable()
@@ -50,17 +55,26 @@ def soft_topk(
         The axis to select along.
     largest : bool, default=True
         Whether the largest entries are selected, or the smallest.
-    method : {"transport"}, default="transport"
-        How the mask is relaxed.
-    regularization : {"entropic"} or None, default=None
-        What the mask is regularised by. None takes the default of the method,
-        "entropic" for "transport".
+    method : {"transport", "permutahedron", "laplace"}, default="transport"
+        How the mask is relaxed. "permutahedron" maximises
+        ``sum(x * p) - strength * sum(abs(p)**r / r)`` over the masks that sum to k,
+        the sparse top-k of Sander et al. [2]_: entries away from the boundary are
+        exactly 0 and exactly 1. "laplace" replaces the logistic function by the
+        distribution function of the Laplace law [3]_. Both cost O(n log n).
+    regularization : {"entropic", "l2", "l3/2", "l4/3"} or None, default=None
+        What the mask is regularised by. None takes the default of the method:
+        "entropic" for "transport", its only one; "l2" for "permutahedron", the
+        exponent r = 2, where the mask is a projection. "l3/2" and "l4/3" are the
+        exponents r = 3/2 and 4/3, whose masks are smoother: the powers 2 and 3 of
+        ``clip((x - tau) / strength, 0, 1)``. "laplace" has no choice.
     regularization_strength : float or array-like, default=1.0
         At least 0, in the unit of `x`; one value, or values that broadcast against the
         batch shape. 0 gives the hard mask (entries that tie at the boundary share what
-        is left, with a zero gradient). The mask is all but hard where the gap between
-        the entries k and k + 1 is many strengths, and close to ``k / n`` everywhere
-        where the strength exceeds the spread of `x`, which the default often does.
+        is left, with a zero gradient). With "permutahedron" the mask is exactly hard up
+        to the gap between the entries k and k + 1, see :func:`strength_bounds`; with
+        the other methods it is all but hard where the gap is many strengths. It is
+        close to ``k / n`` everywhere where the strength exceeds the spread of `x`,
+        which the default often does.
     weights : array-like of shape (n,) or of the shape of `x`, default=None
         Non-negative: the mask satisfies ``sum(weights * p) = k`` instead. An integer
         weight is a repetition of the entry.
@@ -84,11 +98,16 @@ def soft_topk(
     --------
     soft_rank : The ranks.
     vjp : The exact gradient, in `x`, `k`, the strength and `weights`.
+    strength_bounds : The useful range of the strength, for "permutahedron".
 
     References
     ----------
     .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
        Optimal Transport", NeurIPS 2020.
+    .. [2] Sander, Puigcerver, Djolonga, Peyre and Blondel, "Fast, Differentiable and
+       Sparse Top-k: a Convex Analysis Perspective", ICML 2023.
+    .. [3] Struski, Bednarczyk, Podolak and Tabor, "LapSum - One Method to Differentiate
+       Them All: Ranking, Sorting and Top-k Selection", ICML 2025.
 
     Examples
     --------
@@ -99,9 +118,12 @@ def soft_topk(
     array([1., 0., 1., 0.])
     >>> soft_topk([3.0, 1.0, 2.0, 0.0], 1, largest=False, regularization_strength=0.0)
     array([0., 0., 0., 1.])
+    >>> soft_topk([3.0, 1.0, 2.0, 0.0], 2, method="permutahedron",
+    ...           regularization_strength=2.0)
+    array([1.  , 0.25, 0.75, 0.  ])
     """
     check_flag(largest, "largest")
-    check_method(method, regularization, TOPK_METHODS)
+    regularization = check_method(method, regularization, TOPK_METHODS)
     scalars = {
         "k": nonnegative(k, "k"),
         "regularization_strength": nonnegative(
@@ -111,7 +133,12 @@ def soft_topk(
     vectors = {}
     if weights is not None:
         vectors["weights"] = nonnegative(np.asarray(weights), "weights")
-    operator = EntropicSelection(largest, weights is not None)
+    if method == "transport":
+        operator = EntropicSelection(largest, weights is not None)
+    elif method == "permutahedron":
+        operator = SparseSelection(regularization, largest)
+    else:
+        operator = LaplaceSelection(largest)
     call = bind(operator, x, axis, scalars, vectors)
     _check_k(call)
     return call

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Selections, ranks, sorts and permutations as entropic transport, solved exactly."""
 
+import math
+
 import numpy as np
 
 from sksoft._sinkhorn import (
     selection_product,
     shift_rows,
     solve_offset,
+    start_rows,
+    start_weighted_rows,
     write_selection,
 )
 from sksoft.operators._line_transport import LineTransport
@@ -15,8 +19,6 @@ from sksoft.operators._operator import Operator
 
 # Weights that sum to k up to rounding select exactly those entries.
 ROUNDING = 1e-14
-# Entries further apart than this many strengths are selected or not, to the last bit.
-SATURATED = 1500.0
 
 
 class EntropicSelection(Operator):
@@ -29,20 +31,16 @@ class EntropicSelection(Operator):
     def forward(
         self, rows, order, out, *, keep, k, regularization_strength, weights=None
     ):
-        if weights is None:
-            pivot, below, balanced, full = _boundary(rows, k)
-        else:
-            pivot, below, balanced, full = _weighted_boundary(rows, order, k, weights)
         strength = regularization_strength
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            gap = pivot - below
-            balanced &= gap > strength
-            offset = np.where(balanced, -0.5 * (gap / strength), 0.0)
-            hard = balanced & (gap / SATURATED > strength)
-        # An infinite offset selects what is not below the pivot.
-        offset[hard | full | (k == 0.0)] = -np.inf
-        pivot[full] = -np.inf
-        pivot[k == 0.0] = np.inf
+        pivot, offset = np.empty((2, len(rows)))
+        balanced = np.empty(len(rows), np.uint8)
+        if weights is None:
+            parts, place = _partitioned(rows, k)
+            start_rows(parts, place, k, strength, pivot, offset, balanced)
+        else:
+            start_weighted_rows(
+                rows, order, weights, k, strength, pivot, offset, balanced
+            )
         e, shift = _solved(rows, weights, k, pivot, strength, balanced, offset)
         write_selection(e, shift, out, keep)
         if not keep:
@@ -89,46 +87,16 @@ class EntropicSelection(Operator):
         )
 
 
-def _boundary(rows, k):
-    """Return the ceil(k)-th largest entry and the next, whether k is whole or all."""
+def _partitioned(rows, k):
+    """Return rows with their ceil(k)-th largest entries in place, and these places."""
     n = rows.shape[1]
-    kept = np.clip(np.ceil(k), 1, max(n, 1)).astype(np.intp)
-    balanced = kept == k
-    full = k >= n
     if rows.size == 0:
-        nowhere = np.zeros(len(rows))
-        return nowhere, nowhere - np.inf, balanced, full
-    if (kept == kept[0]).all():
-        place = n - kept[0]
-        parts = np.partition(rows, place, axis=1)
-        pivot = parts[:, place].astype(np.float64)
-        below = parts[:, :place].max(axis=1, initial=-np.inf).astype(np.float64)
-        return pivot, below, balanced, full
-    ascending = np.sort(rows, axis=1).astype(np.float64, copy=False)
-    each = np.arange(len(rows))
-    pivot = ascending[each, n - kept]
-    below = np.where(kept < n, ascending[each, n - kept - 1], -np.inf)
-    return pivot, below, balanced, full
-
-
-def _weighted_boundary(rows, order, k, weights):
-    """Return the entry at which the weight of the largest reaches k, and the next."""
-    mass = np.cumsum(np.take_along_axis(weights, order[:, ::-1], axis=1), axis=1)
-    total = mass.max(axis=1, initial=0.0)
-    full = k >= total * (1.0 - ROUNDING)
-    if rows.size == 0:
-        nowhere = np.zeros(len(rows))
-        return nowhere, nowhere - np.inf, full, full
-    descending = np.take_along_axis(rows, order[:, ::-1], axis=1).astype(np.float64)
-    each = np.arange(len(rows))
-    at = np.argmax(mass >= (k * (1.0 - ROUNDING))[:, None], axis=1)
-    reached = mass[each, at]
-    beyond = mass > reached[:, None]
-    below = np.where(
-        beyond.any(axis=1), descending[each, np.argmax(beyond, axis=1)], -np.inf
-    )
-    balanced = np.abs(reached - k) <= ROUNDING * total
-    return descending[each, at], below, balanced, full
+        return rows, np.zeros(len(rows), np.intp)
+    if len(k) == 1 or (k == k[0]).all():
+        place = n - min(max(math.ceil(k[0]), 1), n)
+        return np.partition(rows, place, axis=1), np.full(len(rows), place)
+    place = n - np.minimum(np.maximum(np.ceil(k), 1.0), n)
+    return np.sort(rows, axis=1), place.astype(np.intp)
 
 
 def _solved(rows, weights, k, pivot, strength, balanced, offset):
@@ -138,9 +106,8 @@ def _solved(rows, weights, k, pivot, strength, balanced, offset):
     settled = np.empty(len(rows), np.uint8)
     shift_rows(rows, pivot, strength, offset, e)
     np.exp(e, out=e)
-    solve_offset(e, weights, k, balanced.view(np.uint8), offset, shift, settled)
-    far = np.flatnonzero(settled == 0)
-    if len(far):
+    if solve_offset(e, weights, k, balanced, offset, shift, settled):
+        far = np.flatnonzero(settled == 0)
         part_weights = None if weights is None else weights[far]
         nearer = offset[far] + shift[far]
         e[far], shift[far] = _solved(

@@ -1,0 +1,400 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measure sksoft against its peers in one run on one thread; print tables of ratios.
+
+Usage: python benchmarks/peers.py [SECTION ...]
+
+A ratio is the median over repeats of the ratio within a pair: ours and theirs take
+turns, so that a machine that slows down slows both. "hard" and "half-way" are strengths
+at half the lower bound of ``sksoft.strength_bounds``, and at the geometric mean of the
+two bounds; 1.0 is the default strength. What is not installed is skipped, and said so.
+
+A new comparison is a function that yields rows, decorated with :func:`section`.
+"""
+
+import argparse
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+import time
+import tracemalloc
+from importlib.metadata import version
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.stats import rankdata
+from sklearn.isotonic import isotonic_regression as sklearn_isotonic_regression
+
+import sksoft
+
+STRENGTHS = ("hard", "half-way", "1.0")
+SHAPES = ((1_000_000,), (128, 1000), (128, 100), (10_000, 10))
+OPERATORS = (
+    ("soft_rank", "l2"),
+    ("soft_sort", "l2"),
+    ("soft_rank", "kl"),
+    ("soft_rank", "entropic"),
+    ("soft_sort", "entropic"),
+)
+
+SECTIONS = {}
+
+
+def section(title, columns, needs=()):
+    """Register a function that yields rows: texts, then numbers, then the budget."""
+
+    def register(function):
+        SECTIONS[function.__name__] = (title, columns, needs, function)
+        return function
+
+    return register
+
+
+# -- measuring ----------------------------------------------------------------------
+
+
+def seconds(function, number, clock=time.process_time):
+    """Return the time of one call; processor time, so that others do not count."""
+    start = clock()
+    for _ in range(number):
+        function()
+    return (clock() - start) / number
+
+
+def calls_for(function, at_least=0.01):
+    """Call a function for the first time; return how many calls take long enough."""
+    function()
+    return max(1, int(at_least / seconds(function, 1)))
+
+
+def paired_ratio(one, other, budget_seconds=1.5):
+    """Return the median of time(one) / time(other) over interleaved repeats."""
+    numbers = calls_for(one), calls_for(other)
+    ratios = []
+    start = time.perf_counter()
+    while len(ratios) < 5 or (
+        len(ratios) < 51 and time.perf_counter() - start < budget_seconds
+    ):
+        ratios.append(seconds(one, numbers[0]) / seconds(other, numbers[1]))
+    return float(np.median(ratios))
+
+
+def normal(shape, seed=0):
+    """Return numbers to sort."""
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def strengths(operator, x, regularization):
+    """Return the strengths at which an operator is measured, one for all rows."""
+    low, high = sksoft.strength_bounds(operator, x, regularization=regularization)
+    halfway = np.median(np.sqrt(low) * np.sqrt(high))
+    return 0.5 * float(np.min(low)), float(halfway), 1.0
+
+
+def forward_and_vjp(operator, x, cotangent, **parameters):
+    """Return a function that computes the values and one gradient."""
+
+    def run():
+        _, pullback = sksoft.vjp(operator, x, **parameters)
+        return pullback(cotangent)
+
+    return run
+
+
+# -- sorting ------------------------------------------------------------------------
+
+
+def argsort_budget(regularization, shape):
+    """Return the upper limit of the ratio to np.argsort."""
+    if regularization == "l2":
+        return 3.0 if shape[-1] < 100 else 2.0
+    return 3.5 if shape[-1] >= 1000 else 5.0
+
+
+def over_shapes(prepare, name, regularization):
+    """Return the ratios of an operator: for each shape, one at each strength.
+
+    ``prepare(x, cotangent, strength)`` returns the function that the time of ours is
+    divided by.
+    """
+    operator = getattr(sksoft, name)
+    ratios = []
+    for shape in SHAPES:
+        x, g = normal(shape), normal(shape, 1)
+        at_strengths = []
+        for strength in strengths(operator, x, regularization):
+            ours = forward_and_vjp(
+                operator,
+                x,
+                g,
+                regularization=regularization,
+                regularization_strength=strength,
+            )
+            at_strengths.append(paired_ratio(ours, prepare(x, g, strength)))
+        ratios.append(tuple(at_strengths))
+    return ratios
+
+
+@section(
+    "Time as a multiple of np.argsort of the same array: forward + vjp, float64, at "
+    "strengths " + ", ".join(STRENGTHS),
+    ("work", *map(str, SHAPES), "budgets"),
+)
+def argsort():
+    """Compare with the sort that any ranking needs."""
+    for name, regularization in OPERATORS:
+        ratios = over_shapes(
+            lambda x, g, strength: lambda: np.argsort(x, axis=-1), name, regularization
+        )
+        limits = (f"{argsort_budget(regularization, shape):g}" for shape in SHAPES)
+        yield f"`{name}` {regularization}", *ratios, "<= " + ", ".join(limits)
+
+
+@section(
+    "How many times faster than torchsort, CPU: forward + backward, float64, at "
+    "strengths " + ", ".join(STRENGTHS),
+    ("work", *map(str, SHAPES), "budget"),
+    needs=("torch", "torchsort"),
+)
+def torchsort():
+    """Compare with the C++ kernels of torchsort, whose "kl" sorts are entropic here."""
+    import torch
+    import torchsort
+
+    torch.set_num_threads(1)
+    for name, regularization in OPERATORS:
+        if (name, regularization) == ("soft_rank", "entropic"):
+            continue
+        peer = getattr(torchsort, name)
+        kind = "l2" if regularization == "l2" else "kl"
+
+        def prepare(x, g, strength, peer=peer, kind=kind):
+            values = torch.from_numpy(np.atleast_2d(x)).clone().requires_grad_()
+            cotangent = torch.from_numpy(np.atleast_2d(g))
+
+            def theirs():
+                values.grad = None
+                peer(
+                    values, regularization=kind, regularization_strength=strength
+                ).backward(cotangent)
+
+            return theirs
+
+        times_faster = [
+            tuple(1.0 / ratio for ratio in ratios)
+            for ratios in over_shapes(prepare, name, regularization)
+        ]
+        yield f"`{name}` {regularization}", *times_faster, ">= 5"
+
+
+def rank_by(isotonic, x, strength):
+    """Return soft L2 ranks of one row by an isotonic regression of SciPy's kind."""
+    order = np.argsort(x)
+    z = x[order] / strength
+    ranks = np.empty_like(x)
+    fitted = isotonic(z - np.arange(1.0, len(x) + 1.0))
+    ranks[order] = z - fitted
+    return ranks
+
+
+@section(
+    "How many times faster than the same values by SciPy and scikit-learn: forward",
+    ("work", "n = 1,000,000", "n = 1000", "n = 100", "budget"),
+)
+def isotonic():
+    """Compare forward values only: these peers have no gradient. Half-way strength."""
+    sizes = (1_000_000, 1000, 100)
+    peers = {
+        "scipy.optimize.isotonic_regression": lambda y: isotonic_regression(y).x,
+        "sklearn.isotonic.isotonic_regression": sklearn_isotonic_regression,
+    }
+    for name, peer in peers.items():
+        ratios = []
+        for n in sizes:
+            x = normal(n)
+            strength = strengths(sksoft.soft_rank, x, "l2")[1]
+            ours = sksoft.soft_rank(x, regularization_strength=strength)
+            np.testing.assert_allclose(rank_by(peer, x, strength), ours, atol=1e-6 * n)
+            ratios.append(
+                paired_ratio(
+                    lambda x=x, peer=peer, strength=strength: rank_by(
+                        peer, x, strength
+                    ),
+                    lambda x=x, strength=strength: sksoft.soft_rank(
+                        x, regularization_strength=strength
+                    ),
+                )
+            )
+        yield f"`soft_rank` l2 by {name}", *ratios, "-"
+    ratios = [
+        paired_ratio(
+            lambda x=x: rankdata(x),
+            lambda x=x: sksoft.soft_rank(x, regularization_strength=0.0),
+        )
+        for x in map(normal, sizes)
+    ]
+    yield "hard ranks by scipy.stats.rankdata", *ratios, "-"
+
+
+# -- scaling and overhead -----------------------------------------------------------
+
+
+@section(
+    "How many times faster two threads are than one: forward + vjp",
+    ("work", "times", "budget"),
+)
+def threads():
+    """Compare thread counts; a pool is started before it is timed."""
+    for shape in ((128, 1000), (128, 10_000)):
+        x, g = normal(shape), normal(shape, 1)
+        run = forward_and_vjp(sksoft.soft_rank, x, g)
+        number = calls_for(run, 0.05)
+        ratios = []
+        for _ in range(15):
+            times = []
+            for n_threads in (1, 2):
+                sksoft.set_num_threads(n_threads)
+                run()
+                times.append(seconds(run, number, time.perf_counter))
+            ratios.append(times[0] / times[1])
+        sksoft.set_num_threads(1)
+        yield f"`soft_rank` l2, {shape}", float(np.median(ratios)), ">= 1.7"
+
+
+@section(
+    "Growth from n = 100,000 to n = 10,000,000, as a multiple of np.argsort's growth",
+    ("work", "ratio", "budget"),
+)
+def growth():
+    """Compare the growth of forward + vjp with that of the sort, strength 1.0."""
+    sizes = (100_000, 10_000_000)
+    for name in ("soft_rank", "soft_sort"):
+        ratios = []
+        for n in sizes:
+            x, g = normal(n), normal(n, 1)
+            ours = forward_and_vjp(getattr(sksoft, name), x, g)
+            ratios.append(paired_ratio(ours, lambda x=x: np.argsort(x), 3.0))
+        yield f"`{name}` l2", ratios[1] / ratios[0], "<= 1.3"
+
+
+@section(
+    "Peak of extra memory as a multiple of the input: forward + vjp, n = 1,000,000",
+    ("work", "ratio", "budget"),
+)
+def memory():
+    """Measure what is allocated beside the input and the cotangent."""
+    x, g = normal(1_000_000), normal(1_000_000, 1)
+    for name, regularization in OPERATORS:
+        run = forward_and_vjp(
+            getattr(sksoft, name), x, g, regularization=regularization
+        )
+        tracemalloc.start()
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        yield f"`{name}` {regularization}", round(peak / x.nbytes, 2), "<= 6"
+
+
+@section("One call on a row of 10, in microseconds", ("work", "microseconds", "budget"))
+def overhead():
+    """Measure what a call costs besides the work."""
+    x, g = normal(10), normal(10, 1)
+    runs = {}
+    for name in ("soft_rank", "soft_sort"):
+        operator = getattr(sksoft, name)
+        runs[f"`{name}` forward"] = lambda operator=operator: operator(x), "<= 15"
+        runs[f"`{name}` forward + vjp"] = forward_and_vjp(operator, x, g), "-"
+    for work, (run, budget) in runs.items():
+        times = [seconds(run, 1000) for _ in range(21)]
+        yield work, 1e6 * float(np.median(times)), budget
+
+
+@section("Import, in seconds beyond `import sklearn`", ("work", "seconds", "budget"))
+def import_time():
+    """Measure the import in new interpreters."""
+    code = (
+        "import sklearn, time; start = time.perf_counter(); import sksoft; "
+        "print(time.perf_counter() - start)"
+    )
+    times = [
+        float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(9)
+    ]
+    yield "`import sksoft`", float(np.median(times)), "<= 0.1"
+
+
+# -- reporting ----------------------------------------------------------------------
+
+
+def within(numbers, budget):
+    """Return whether numbers keep to a budget such as '<= 2, 3', or '' without one."""
+    sense, _, limits = budget.partition(" ")
+    if not limits:
+        return ""
+    limits = [float(limit) for limit in limits.split(",")]
+    if len(limits) == 1:
+        limits *= len(numbers)
+    kept = [
+        max(np.ravel(number)) <= limit
+        if sense == "<="
+        else min(np.ravel(number)) >= limit
+        for number, limit in zip(numbers, limits, strict=True)
+    ]
+    return "yes" if all(kept) else "NO"
+
+
+def cell(number):
+    """Return the text of a number, or of several."""
+    if isinstance(number, tuple):
+        return " / ".join(map(cell, number))
+    return f"{number:.1f}" if 1.0 <= number < 100.0 else f"{number:.2g}"
+
+
+def report(name):
+    """Measure a section and print it as a Markdown table, row by row."""
+    title, columns, needs, function = SECTIONS[name]
+    print(f"\n{title}\n")
+    missing = [module for module in needs if importlib.util.find_spec(module) is None]
+    if missing:
+        print(f"Skipped: {', '.join(missing)} is not installed.", flush=True)
+        return
+    columns = (*columns, "kept")
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "---|" * len(columns), flush=True)
+    for work, *numbers, budget in function():
+        cells = [work, *map(cell, numbers), budget, within(numbers, budget)]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def describe():
+    """Print what the figures depend on."""
+    packages = [("numpy", "numpy"), ("scipy", "scipy"), ("scikit-learn", "sklearn")]
+    packages += [("torch", "torch"), ("torchsort", "torchsort"), ("POT", "ot")]
+    found = [
+        f"{package} {version(package)}"
+        for package, module in packages
+        if importlib.util.find_spec(module) is not None
+    ]
+    print(f"sksoft {sksoft.__version__}, Python {platform.python_version()},", end=" ")
+    print(", ".join(found))
+    print(f"{os.cpu_count()} processors, {platform.machine()}, one thread", end="")
+    if hasattr(os, "getloadavg"):
+        load = os.getloadavg()[0]
+        print(f"; load at the start {load:.1f}" + " (busy)" * (load > 0.5), end="")
+    print(flush=True)
+
+
+def main():
+    """Run the sections that the command line names, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("section", nargs="*", choices=[*SECTIONS, []])
+    names = parser.parse_args().section or SECTIONS
+    sksoft.set_num_threads(1)
+    describe()
+    for name in names:
+        report(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Soft top-k and Sinkhorn operators against np.argsort and POT, as ratios in one run.
+
+Run with OMP_NUM_THREADS=1. Each row compares medians of alternating repetitions. POT is
+given the same plan and as many iterations as it needs for the same accuracy; where it
+does not get there within its limit, the ratio is a lower bound, marked by ">".
+"""
+
+import statistics
+import time
+
+import numpy as np
+
+import sksoft
+from sksoft import soft_permutation, soft_topk, vjp
+
+# The largest marginal error, relative, that counts as the same accuracy.
+ACCURACY = 1e-9
+
+
+def median_times(*functions, repeat=7):
+    """Return the median time of each function, measured in turn."""
+    times = [[] for _ in functions]
+    for _ in range(repeat):
+        for function, kept in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            kept.append(time.perf_counter() - start)
+    return [statistics.median(kept) for kept in times]
+
+
+def topk_against_argsort(n=1_000_000, repeat=9):
+    """Yield rows for soft top-k, forward and vjp, against sorting the same array."""
+    rng = np.random.default_rng(0)
+    x, cotangent = rng.normal(size=(2, n))
+    for strength in (1e-3, 0.1):
+
+        def ours(strength=strength):
+            _, pullback = vjp(soft_topk, x, n // 20, regularization_strength=strength)
+            pullback(cotangent)
+
+        ours_time, sort_time = median_times(ours, lambda: np.argsort(x), repeat=repeat)
+        name = f"soft_topk fwd+vjp / argsort, n={n}, strength={strength:g}"
+        yield name, f"{ours_time / sort_time:.2f}", "<= 1.5"
+
+
+def pot_plan(cost, mass, target_mass, epsilon, max_iter):
+    """Return POT's plan, the time it took, and its largest relative marginal error."""
+    import ot
+
+    start = time.perf_counter()
+    with np.errstate(over="ignore"):
+        plan = ot.sinkhorn(
+            mass,
+            target_mass,
+            cost,
+            epsilon,
+            method="sinkhorn_log",
+            numItermax=max_iter,
+            stopThr=1e-12,
+            warn=False,
+        )
+    elapsed = time.perf_counter() - start
+    rows = np.abs(plan.sum(axis=1) / mass - 1.0).max()
+    columns = np.abs(plan.sum(axis=0) / target_mass - 1.0).max()
+    return plan, elapsed, max(rows, columns)
+
+
+def _against_pot(name, ours, pot, budget):
+    (ours_time,) = median_times(ours)
+    _, pot_time, error = pot
+    mark = "" if error <= ACCURACY else "> "
+    note = "" if error <= ACCURACY else f" (POT's error still {error:.0e})"
+    return name + note, f"{mark}{pot_time / ours_time:.0f}", budget
+
+
+def topk_against_pot(n=1000, max_iter=3000):
+    """Yield rows for POT's time over ours, on the two-target plan."""
+    x = np.random.default_rng(1).uniform(size=n)
+    k = n // 20
+    cost = (x[:, None] - np.array([1.0, 0.0])) ** 2
+    target_mass = np.array([k, n - k]) / n
+    for strength in (0.1, 0.01):
+        pot = pot_plan(cost, np.full(n, 1 / n), target_mass, 2 * strength, max_iter)
+
+        def ours(strength=strength):
+            soft_topk(x, k, regularization_strength=strength)
+
+        name = f"POT sinkhorn_log / soft_topk, n={n}, strength={strength:g}"
+        yield _against_pot(name, ours, pot, ">= 500")
+
+
+def permutation_against_pot(n=200, max_iter=3000):
+    """Yield rows for POT's time over ours, on the plan to n positions."""
+    x = np.random.default_rng(2).uniform(size=n)
+    positions = np.arange(1.0, n + 1.0)
+    mass = np.full(n, 1 / n)
+    for strength in (10.0, 1.0, 0.1):
+        cost = -x[:, None] * positions
+        pot = pot_plan(cost, mass, mass, strength, max_iter)
+
+        def ours(strength=strength):
+            soft_permutation(x, regularization_strength=strength)
+
+        name = f"POT sinkhorn_log / soft_permutation, n={n}, strength={strength:g}"
+        yield _against_pot(name, ours, pot, ">= 5")
+
+
+def rows():
+    """Yield (what, ratio, budget) for all comparisons of this module."""
+    yield from topk_against_argsort()
+    for n in (1000, 10_000):
+        yield from topk_against_pot(n)
+    for n in (200, 1000):
+        # At the larger size POT is not given the time to converge.
+        yield from permutation_against_pot(n, max_iter=3000 if n < 500 else 60)
+
+
+if __name__ == "__main__":
+    sksoft.set_num_threads(1)
+    for name, ratio, budget in rows():
+        print(f"{name:78} {ratio:>8}  budget {budget}")

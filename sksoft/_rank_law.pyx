@@ -1,0 +1,162 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The distribution of the rank of each entry under normal noise (Taylor et al. 2008).
+
+Given the shifted score of entry i, every other entry j is below it independently with
+probability below(i, j) = Phi((x_i - x_j) / (scale sigma) + node), and the number of those
+below follows by adding one entry at a time. Nodes with weights average over the noise of
+entry i; the published recursion is the single node 0 with scale sqrt(2).
+"""
+
+from cython cimport floating
+from libc.math cimport INFINITY, erfc, exp
+
+
+cdef inline double shifted(
+    double gap, double width, double node
+) noexcept nogil:
+    if gap == 0.0:
+        return node
+    if width > 0.0:
+        return gap / width + node
+    return INFINITY if gap > 0.0 else -INFINITY
+
+
+cdef inline double normal_cdf(double t) noexcept nogil:
+    return 0.5 * erfc(-0.70710678118654752440 * t)
+
+
+cdef inline double normal_density(double t) noexcept nogil:
+    return 0.39894228040143267794 * exp(-0.5 * t * t)
+
+
+def rank_law(
+    const double[:, ::1] x,
+    const double[::1] sigma,
+    const double[::1] nodes,
+    const double[::1] node_weights,
+    double scale,
+    double[:, ::1] work,
+    floating[:, :, ::1] out,
+):
+    """out[row, i, k] = probability that entry i has rank k + 1."""
+    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count
+    cdef double p, width
+    with nogil:
+        for r in range(x.shape[0]):
+            width = scale * sigma[r]
+            for i in range(n):
+                for k in range(n):
+                    work[0, k] = 0.0
+                for m in range(nodes.shape[0]):
+                    count = 0
+                    work[1, 0] = node_weights[m]
+                    for j in range(n):
+                        if j != i:
+                            p = normal_cdf(shifted(x[r, i] - x[r, j], width, nodes[m]))
+                            add_entry(&work[1, 0], count, p)
+                            count += 1
+                    for k in range(n):
+                        work[0, k] += work[1, k]
+                for k in range(n):
+                    out[r, i, k] = <floating> work[0, k]
+
+
+cdef inline void add_entry(double* law, Py_ssize_t count, double p) noexcept nogil:
+    cdef Py_ssize_t k
+    law[count + 1] = law[count] * p
+    for k in range(count, 0, -1):
+        law[k] = law[k - 1] * p + law[k] * (1.0 - p)
+    law[0] *= 1.0 - p
+
+
+def pull_rank_law(
+    const double[:, ::1] x,
+    const floating[:, :, ::1] cotangent,
+    const double[::1] sigma,
+    const double[::1] nodes,
+    const double[::1] node_weights,
+    double scale,
+    double[:, ::1] history,
+    double[::1] adjoint,
+    double[:, ::1] out,
+):
+    """Write the gradient in x: the recursion run backwards."""
+    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count
+    cdef double t, p, slope, width
+    with nogil:
+        for r in range(x.shape[0]):
+            width = scale * sigma[r]
+            for i in range(n):
+                out[r, i] = 0.0
+            if width == 0.0:
+                continue
+            for i in range(n):
+                for m in range(nodes.shape[0]):
+                    count = 0
+                    history[0, 0] = node_weights[m]
+                    for j in range(n):
+                        if j != i:
+                            p = normal_cdf(shifted(x[r, i] - x[r, j], width, nodes[m]))
+                            for k in range(count + 1):
+                                history[count + 1, k] = history[count, k]
+                            add_entry(&history[count + 1, 0], count, p)
+                            count += 1
+                    for k in range(n):
+                        adjoint[k] = cotangent[r, i, k]
+                    for j in range(n - 1, -1, -1):
+                        if j != i:
+                            count -= 1
+                            t = shifted(x[r, i] - x[r, j], width, nodes[m])
+                            p = normal_cdf(t)
+                            slope = 0.0
+                            for k in range(count + 1):
+                                slope += history[count, k] * (adjoint[k + 1] - adjoint[k])
+                                adjoint[k] += p * (adjoint[k + 1] - adjoint[k])
+                            slope *= normal_density(t)
+                            out[r, i] += slope
+                            out[r, j] -= slope
+            for i in range(n):
+                out[r, i] /= width
+
+
+def push_rank_law(
+    const double[:, ::1] x,
+    const double[:, ::1] tangent,
+    const double[::1] sigma,
+    const double[::1] nodes,
+    const double[::1] node_weights,
+    double scale,
+    double[:, ::1] work,
+    floating[:, :, ::1] out,
+):
+    """Write the derivative of the distributions along a tangent of x."""
+    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count
+    cdef double t, p, speed, width
+    with nogil:
+        for r in range(x.shape[0]):
+            width = scale * sigma[r]
+            for i in range(n):
+                for k in range(n):
+                    work[0, k] = 0.0
+                for m in range(nodes.shape[0]):
+                    if width == 0.0:
+                        break
+                    count = 0
+                    work[1, 0] = node_weights[m]
+                    work[2, 0] = 0.0
+                    for j in range(n):
+                        if j != i:
+                            t = shifted(x[r, i] - x[r, j], width, nodes[m])
+                            p = normal_cdf(t)
+                            speed = normal_density(t) * (tangent[r, i] - tangent[r, j])
+                            add_entry(&work[2, 0], count, p)
+                            for k in range(count + 1):
+                                work[2, k] -= work[1, k] * speed
+                                work[2, k + 1] += work[1, k] * speed
+                            add_entry(&work[1, 0], count, p)
+                            count += 1
+                    for k in range(n):
+                        work[0, k] += work[2, k]
+                for k in range(n):
+                    out[r, i, k] = <floating> (work[0, k] / width if width > 0.0 else 0.0)

@@ -1,0 +1,250 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pictures of fitted models."""
+
+import numpy as np
+from sklearn.covariance import MinCovDet
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from sksoft._validation import check_option
+
+__all__ = ["TrimmingDisplay"]
+
+
+class TrimmingDisplay:
+    """Residuals of a trimmed regression, rows kept and dropped.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    abscissa : ndarray of shape (n_samples,)
+        What the residuals are drawn against.
+
+    residuals : ndarray of shape (n_samples,)
+        Observed less predicted target values, over the scale if that is positive.
+
+    support : ndarray of shape (n_samples,)
+        Which rows are kept.
+
+    cutoff : float or None
+        Size of the standardised residuals beyond which rows are dropped.
+
+    xlabel : str
+        What the abscissa is.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the picture.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    kept_ : matplotlib PathCollection
+        The rows kept.
+
+    dropped_ : matplotlib PathCollection
+        The rows dropped.
+
+    See Also
+    --------
+    sksoft.linear_model.LeastTrimmedSquaresRegressor : What it draws.
+
+    References
+    ----------
+    .. [1] P. J. Rousseeuw and B. C. van Zomeren (1990). Unmasking multivariate outliers
+       and leverage points. Journal of the American Statistical Association 85(411),
+       633-639.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import numpy as np
+    >>> from sksoft.inspection import TrimmingDisplay
+    >>> from sksoft.linear_model import LeastTrimmedSquaresRegressor
+    >>> X = np.arange(20.0)[:, np.newaxis]
+    >>> y = 3 * X.ravel() + np.cos(np.arange(20))
+    >>> y[:3] = 100
+    >>> reg = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
+    >>> display = TrimmingDisplay.from_estimator(reg, X, y)
+    >>> int(display.support.sum())
+    17
+    """
+
+    def __init__(self, *, abscissa, residuals, support, cutoff=None, xlabel=""):
+        self.abscissa = abscissa
+        self.residuals = residuals
+        self.support = support
+        self.cutoff = cutoff
+        self.xlabel = xlabel
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, kind="fitted", ax=None, **kwargs):
+        """Draw the residuals of a fitted trimmed regression.
+
+        Parameters
+        ----------
+        estimator : LeastTrimmedSquaresRegressor or LeastTrimmedAbsoluteRegressor
+            Fitted estimator of one target.
+
+        X : array-like of shape (n_samples, n_features)
+            Samples, of the training or new.
+
+        y : array-like of shape (n_samples,)
+            Their target values.
+
+        kind : {"fitted", "distance"}, default="fitted"
+            Draw residuals against predictions, or against the robust distance of the
+            features from their centre, which tells leverage.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+
+        **kwargs : dict
+            Passed to ``ax.scatter`` for both kinds of rows.
+
+        Returns
+        -------
+        display : TrimmingDisplay
+            The display, drawn.
+        """
+        check_option(kind, "kind", ("fitted", "distance"))
+        check_is_fitted(estimator)
+        if np.ndim(estimator.coef_) > 1:
+            raise ValueError(
+                "estimator must have one target, got coef_ of shape "
+                f"{estimator.coef_.shape}."
+            )
+        abscissa = None
+        if kind == "distance":
+            rows = check_array(X, dtype=np.float64)
+            scatter = MinCovDet(random_state=0).fit(rows)
+            abscissa = np.sqrt(scatter.mahalanobis(rows))
+        return cls.from_predictions(
+            y,
+            estimator.predict(X),
+            scale=float(estimator.scale_),
+            abscissa=abscissa,
+            xlabel="Robust distance" if kind == "distance" else "Predicted value",
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_pred,
+        *,
+        scale,
+        cutoff=2.24,
+        abscissa=None,
+        xlabel="Predicted value",
+        ax=None,
+        **kwargs,
+    ):
+        """Draw the residuals of predictions.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Observed target values.
+
+        y_pred : array-like of shape (n_samples,)
+            Predicted target values.
+
+        scale : float
+            Scale of the errors of the good rows; 0 if these fit exactly.
+
+        cutoff : float, default=2.24
+            Rows with residuals beyond this many scales are dropped; the default is the
+            98.75 % quantile of the normal distribution.
+
+        abscissa : array-like of shape (n_samples,), default=None
+            What to draw the residuals against; the predictions if None.
+
+        xlabel : str, default="Predicted value"
+            What the abscissa is.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+
+        **kwargs : dict
+            Passed to ``ax.scatter`` for both kinds of rows.
+
+        Returns
+        -------
+        display : TrimmingDisplay
+            The display, drawn.
+        """
+        y_true = np.ravel(check_array(y_true, ensure_2d=False, dtype=np.float64))
+        y_pred = np.ravel(check_array(y_pred, ensure_2d=False, dtype=np.float64))
+        check_consistent_length(y_true, y_pred, abscissa)
+        if not scale >= 0:
+            raise ValueError(f"scale must be at least 0, got {scale}.")
+        residuals = y_true - y_pred
+        if scale > 0:
+            residuals = residuals / scale
+            support = np.abs(residuals) <= cutoff
+        else:
+            cutoff = None
+            size = np.abs(y_true) + np.abs(y_pred)
+            support = np.abs(residuals) <= 1e-8 * size
+        return cls(
+            abscissa=y_pred if abscissa is None else np.asarray(abscissa),
+            residuals=residuals,
+            support=support,
+            cutoff=cutoff,
+            xlabel=xlabel,
+        ).plot(ax=ax, **kwargs)
+
+    def plot(self, *, ax=None, **kwargs):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+
+        **kwargs : dict
+            Passed to ``ax.scatter`` for both kinds of rows.
+
+        Returns
+        -------
+        display : TrimmingDisplay
+            The display itself.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots()
+        style = {"s": 24, "linewidths": 1.2} | kwargs
+        kept, dropped = self.support, ~self.support
+        self.kept_ = ax.scatter(
+            self.abscissa[kept],
+            self.residuals[kept],
+            facecolors="none",
+            edgecolors="C0",
+            label=f"kept ({kept.sum()})",
+            **style,
+        )
+        self.dropped_ = ax.scatter(
+            self.abscissa[dropped],
+            self.residuals[dropped],
+            marker="x",
+            color="C3",
+            label=f"dropped ({dropped.sum()})",
+            **style,
+        )
+        ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+        if self.cutoff is not None:
+            for side in (-self.cutoff, self.cutoff):
+                ax.axhline(side, color="0.4", linewidth=0.8, linestyle="--", zorder=0)
+        unit = "Residual" if self.cutoff is None else "Residual / scale"
+        ax.set(xlabel=self.xlabel, ylabel=unit)
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

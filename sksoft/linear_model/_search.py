@@ -1,0 +1,350 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Search for the least trimmed squares fit: many starts, concentration, exchange."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sksoft.linear_model._design import whitener
+from sksoft.linear_model._starts import deterministic_starts, elemental_subsets
+from sksoft.linear_model._trimming import hard_mask
+
+# Sizes of the nested subsets that the search works on (Rousseeuw and Van Driessen).
+GROUP_SIZE = 300
+MERGED_SIZE = 1500
+POLISH_SIZE = 10_000
+# Largest number of entries of a table of products of columns (80 MB).
+MAX_PRODUCTS = 20_000_000
+# Largest number of concentration steps, on all rows and on a sample of them.
+MAX_STEPS = 50
+N_SAMPLE_STEPS = 8
+# Candidates that survive the screening.
+N_KEPT = 10
+# With more columns than this, of 500 elemental subsets not even one is expected to be
+# free of a contamination of 10 %.
+MAX_ELEMENTAL = 59
+# Rows up to which a candidate is improved by exchanges of single rows.
+MAX_EXCHANGE_SIZE = 300
+
+
+def trimmed_objective(design, y, coef, kept):
+    """Return the penalised sum of the smallest squared residuals, and their mask."""
+    losses = (y - design.matrix @ coef) ** 2
+    mask = hard_mask(losses, design.weight_or_none, kept)
+    value = np.sum(design.sample_weight * mask * losses)
+    return value + design.penalty @ coef**2, mask
+
+
+def concentrate(design, y, coef, kept, max_steps):
+    """Alternate between the best mask and the best coefficients (C-steps).
+
+    Returns
+    -------
+    coef : ndarray of shape (n_columns,)
+        Coefficients.
+
+    value : float
+        Their trimmed objective, never larger than that of the start.
+
+    mask : ndarray of shape (n_samples,)
+        The mask of their smallest losses.
+    """
+    value, mask = trimmed_objective(design, y, coef, kept)
+    for _ in range(max_steps):
+        new_coef = design.solve(mask, y)
+        new_value, new_mask = trimmed_objective(design, y, new_coef, kept)
+        if not new_value < value:
+            break
+        stable = np.array_equal(mask, new_mask)
+        coef, value, mask = new_coef, new_value, new_mask
+        if stable:
+            break
+    return coef, value, mask
+
+
+class Batch:
+    """Concentration steps of many candidates at once, on few whitened rows.
+
+    All Gram matrices of a step are one product of the candidates' masks with the
+    rows' products of columns. Single precision suffices to tell basins apart.
+
+    Parameters
+    ----------
+    design : Design
+        The rows, dense.
+
+    y : ndarray of shape (n_samples,)
+        Standardised target.
+
+    kept_share : float
+        Share of the weight that a fit keeps.
+
+    transform : ndarray of shape (n_columns, n_directions)
+        Whitens the columns.
+    """
+
+    def __init__(self, design, y, kept_share, transform):
+        self.transform = transform
+        white = design.matrix @ transform
+        # A row beyond these bounds is an outlier anyway; its square must not overflow.
+        self.rows = np.clip(white, -1e6, 1e6).astype(np.float32)
+        self.y = np.clip(y, -1e6, 1e6).astype(np.float32)
+        self.weight = design.weight_or_none
+        self.kept = kept_share * design.total
+        size = transform.shape[1]
+        self.upper = np.triu_indices(size)
+        self.products = None
+        if len(self.rows) * (len(self.upper[0]) + size) <= MAX_PRODUCTS:
+            self.products = np.empty(
+                (len(self.rows), len(self.upper[0]) + size), dtype=np.float32
+            )
+            column = 0
+            for j in range(size):
+                block = self.products[:, column : column + size - j]
+                np.multiply(self.rows[:, j:], self.rows[:, [j]], out=block)
+                column += size - j
+            np.multiply(self.rows, self.y[:, None], out=self.products[:, column:])
+        self.penalty = transform.T @ (design.penalty[:, None] * transform)
+
+    def losses(self, coefs):
+        """Return the squared residuals, of shape (n_candidates, n_samples)."""
+        residuals = coefs.astype(np.float32) @ self.rows.T
+        residuals -= self.y
+        return np.square(residuals, out=residuals)
+
+    def masks(self, losses):
+        """Return the weighted mask of each candidate's smallest losses."""
+        if self.weight is None:
+            position = min(int(np.ceil(self.kept)), losses.shape[1]) - 1
+            boundary = np.partition(losses, position, axis=1)[:, position, None]
+            return (losses <= boundary).astype(np.float32)
+        order = np.argsort(losses, axis=1)
+        weight = self.weight[order]
+        before = np.cumsum(weight, axis=1) - weight
+        mask = np.empty_like(losses)
+        share = np.clip(self.kept - before, 0.0, weight).astype(np.float32)
+        np.put_along_axis(mask, order, share, axis=1)
+        return mask
+
+    def step(self, coefs):
+        """Return each candidate's coefficients after one concentration step."""
+        masks = self.masks(self.losses(coefs))
+        size = self.rows.shape[1]
+        grams = np.empty((len(coefs), size, size))
+        if self.products is None:
+            rights = np.empty((len(coefs), size))
+            for mask, gram, right in zip(masks, grams, rights, strict=True):
+                weighted = self.rows * mask[:, None]
+                gram[:] = weighted.T @ self.rows
+                right[:] = weighted.T @ self.y
+        else:
+            sums = masks @ self.products
+            rights = sums[:, len(self.upper[0]) :].astype(np.float64)
+            grams[:, self.upper[0], self.upper[1]] = sums[:, : len(self.upper[0])]
+            grams[:, self.upper[1], self.upper[0]] = sums[:, : len(self.upper[0])]
+        return _solve(grams + self.penalty, rights, 1e-6)
+
+    def converge(self, coefs, max_steps):
+        """Take steps until no objective falls; return coefficients and objectives."""
+        values = self.values(coefs)
+        for _ in range(max_steps):
+            new_coefs = self.step(coefs)
+            new_values = self.values(new_coefs)
+            better = new_values < values * (1 - 1e-5)
+            if not better.any():
+                break
+            coefs = np.where(better[:, None], new_coefs, coefs)
+            values = np.where(better, new_values, values)
+        order = np.argsort(values, kind="stable")
+        return coefs[order], values[order]
+
+    def elemental(self, rows):
+        """Return the coefficients that fit each subset of rows best."""
+        subsets = self.rows[rows].astype(np.float64)
+        transposed = subsets.transpose(0, 2, 1)
+        right = transposed @ self.y[rows].astype(np.float64)[:, :, None]
+        return _solve(transposed @ subsets + self.penalty, right[:, :, 0], 1e-12)
+
+    def values(self, coefs):
+        """Return the trimmed objective of each candidate."""
+        losses = self.losses(coefs)
+        values = np.einsum("ij,ij->i", self.masks(losses), losses, dtype=np.float64)
+        return values + np.sum(coefs @ self.penalty * coefs, axis=1)
+
+    def screen(self, coefs, n_kept):
+        """Take two concentration steps, then keep the best candidates."""
+        coefs = self.step(self.step(coefs))
+        values = self.values(coefs)
+        best = np.argsort(values, kind="stable")[:n_kept]
+        return coefs[best]
+
+
+def _solve(grams, rights, ridge):
+    """Solve many small systems; directions that no row spans get 0."""
+    size = grams.shape[1]
+    diagonal = np.arange(size)
+    trace = np.trace(grams, axis1=1, axis2=2)
+    grams[:, diagonal, diagonal] += (ridge * trace / size + 1e-30)[:, None]
+    return np.linalg.solve(grams, rights[:, :, None])[:, :, 0]
+
+
+@dataclass
+class Candidate:
+    """The best fit found by `search`.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_columns,)
+        Coefficients in standardised units.
+
+    value : float
+        Sum of the smallest squared residuals, penalty included.
+
+    mask : ndarray of shape (n_samples,)
+        Which rows it keeps.
+
+    n_agreeing : int
+        How many of the screened candidates ended at this fit.
+    """
+
+    coef: np.ndarray
+    value: float
+    mask: np.ndarray
+    n_agreeing: int
+
+
+def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, rng):
+    """Search for the least trimmed squares fit.
+
+    Parameters
+    ----------
+    design : Design
+        Standardised rows.
+
+    y : ndarray of shape (n_samples,)
+        Standardised target.
+
+    kept : float
+        Weight that the fit keeps.
+
+    n_features : int
+        Number of columns before that of ones.
+
+    starts : {"auto", "deterministic", "random", "given"}
+        Kinds of starts.
+
+    n_starts : int
+        Number of elemental subsets.
+
+    given : ndarray of shape (n_given, n_columns)
+        Further starts, in standardised units.
+
+    exhaustive : bool
+        Whether the fit is to be an optimum. Otherwise it is a good start for the soft
+        objective, found sooner.
+
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    candidate : Candidate
+        The best fit found.
+    """
+    n_samples, n_columns = design.shape
+    share = kept / design.total
+    merged = np.arange(n_samples)
+    elemental = n_columns <= MAX_ELEMENTAL if starts == "auto" else starts == "random"
+    group_size = max(GROUP_SIZE, 6 * n_columns)
+    merged_size = max(MERGED_SIZE, 10 * n_columns)
+    n_groups = max(min(n_samples, merged_size) // group_size, 1) if elemental else 1
+    if n_groups > 1 or n_samples > merged_size:
+        merged = rng.permutation(n_samples)[:merged_size]
+    few = design.take(merged)
+    y_few = y[merged]
+    clipped = np.clip(few.matrix, -10.0, 10.0)
+    transform = whitener(clipped.T @ clipped / len(clipped))
+    whole = Batch(few, y_few, share, transform)
+
+    candidates = [given]
+    if starts in ("auto", "deterministic"):
+        candidates.append(deterministic_starts(few, y_few, n_features))
+    candidates = [np.vstack(candidates) @ np.linalg.pinv(transform).T]
+    if elemental:
+        for part in np.array_split(np.arange(len(merged)), n_groups):
+            batch = whole
+            if n_groups > 1:
+                batch = Batch(few.take(part), y_few[part], share, transform)
+            rows = elemental_subsets(
+                few.sample_weight[part],
+                -(-n_starts // n_groups),
+                transform.shape[1],
+                rng,
+            )
+            candidates.append(batch.screen(batch.elemental(rows), N_KEPT))
+    coefs = whole.screen(np.vstack(candidates), N_KEPT)
+    coefs, values = whole.converge(
+        coefs, MAX_STEPS if n_samples <= merged_size else N_SAMPLE_STEPS
+    )
+    n_agreeing = int(np.sum(values <= values[0] * (1 + 1e-4)))
+    # Of candidates in the same basin one goes on.
+    distinct = np.append(True, values[1:] > values[:-1] * (1 + 1e-4))
+    coefs = coefs[distinct] @ transform.T
+    n_products = n_columns * (n_columns + 3) // 2
+    polish_size = min(POLISH_SIZE, MAX_PRODUCTS // 4 // n_products)
+    if n_samples > 2 * polish_size > 4 * merged_size:
+        rows = np.sort(rng.permutation(n_samples)[:polish_size])
+        batch = Batch(design.take(rows), y[rows], share, transform)
+        back = np.linalg.pinv(transform).T
+        coefs = batch.converge(coefs[:3] @ back, N_SAMPLE_STEPS)[0][:1] @ transform.T
+    exchange = exhaustive and n_samples <= MAX_EXCHANGE_SIZE and not design.weighted
+    if not exchange:
+        coefs = coefs[:3]
+    max_steps = MAX_STEPS if exhaustive else 2
+    fits = [concentrate(design, y, coef, kept, max_steps) for coef in coefs]
+    if exchange:
+        fits = [_exchange(design, y, kept, *fit) for fit in fits]
+    coef, value, mask = min(fits, key=lambda fit: fit[1])
+    return Candidate(coef, value, mask, n_agreeing)
+
+
+def _exchange(design, y, kept, coef, value, mask):
+    """Swap a kept row for a dropped one while that lowers the objective.
+
+    References
+    ----------
+    .. [1] D. M. Hawkins (1994). The feasible solution algorithm for least trimmed
+       squares regression. Computational Statistics & Data Analysis 17(2), 185-196.
+    """
+    design = design.take(slice(None))
+    for _ in range(100):
+        if not np.isin(mask, (0.0, 1.0)).all():
+            break
+        inside, outside = np.flatnonzero(mask == 1), np.flatnonzero(mask == 0)
+        if not (len(inside) and len(outside)):
+            break
+        inverse = np.linalg.pinv(design.gram(mask), hermitian=True)
+        coef_kept = design.solve(mask, y)
+        residual = y - design.matrix @ coef_kept
+        A, B = design.matrix[inside], design.matrix[outside]
+        a, b = residual[inside][:, None], residual[outside][None, :]
+        cross = A @ inverse @ B.T
+        keep_a = 1 - np.sum(A @ inverse * A, axis=1)[:, None]
+        keep_b = 1 + np.sum(B @ inverse * B, axis=1)[None, :]
+        # Change of the objective when row b enters and row a leaves.
+        determinant = keep_a * keep_b + cross**2
+        change = (b**2 * keep_a - a**2 * keep_b + 2 * a * b * cross) / np.maximum(
+            determinant, 1e-12
+        )
+        change[np.broadcast_to(keep_a <= 1e-8, change.shape)] = np.inf
+        leaving, entering = np.unravel_index(np.argmin(change), change.shape)
+        if not change[leaving, entering] < -1e-10 * value:
+            break
+        swapped = mask.copy()
+        swapped[inside[leaving]], swapped[outside[entering]] = 0.0, 1.0
+        new = concentrate(design, y, design.solve(swapped, y), kept, 50)
+        if not new[1] < value * (1 - 1e-12):
+            break
+        coef, value, mask = new
+    return coef, value, mask

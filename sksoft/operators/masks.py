@@ -1,0 +1,144 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Soft selections that find their threshold in sorted rows: sparse top-k and LapSum."""
+
+import numpy as np
+
+from sksoft._blocks import put_rows
+from sksoft._hypersimplex import power_mask
+from sksoft._lapsum import laplace_mask
+from sksoft._sinkhorn import selection_product
+from sksoft.operators._operator import Operator, taken
+from sksoft.operators.permutahedron import _bisect_pooled, _hard_bound
+
+# The exponent 1 / (p - 1) of the masks regularised by a p-norm.
+POWERS = {"l2": 1, "l3/2": 2, "l4/3": 3}
+
+
+def sparse_mask(power, values, weight, k, strength):
+    """Return masks of sorted rows; slopes times strength as shares and factors."""
+    mask, share, factor = _room(values)
+    room = np.empty(values.shape[1] + 1)
+    power_mask(values, weight, k, strength, power, room, mask, share, factor)
+    return mask, share, factor
+
+
+def lapsum_mask(values, weight, k, strength):
+    """Return masks of sorted rows; slopes times strength as shares and factors."""
+    mask, share, factor = _room(values)
+    work = np.empty((3, values.shape[1] + 1))
+    laplace_mask(values, weight, k, strength, work, mask, share, factor)
+    return mask, share, factor
+
+
+def _room(values):
+    return np.empty(values.shape), np.empty(values.shape), np.zeros(len(values))
+
+
+class _Selection(Operator):
+    """mask_i = F((x_i - tau) / strength) with sum(weights * mask) = k.
+
+    Its Jacobian is factor (diag(s) - s (w s)^T / sum(w s)) / strength, s being shares
+    that never vanish together, however small the slope.
+    """
+
+    sorts = "always"
+
+    def __init__(self, largest):
+        self.negates = not largest
+
+    def solve(self, values, weight, k, strength):
+        """Return masks, shares and factors of sorted rows."""
+        raise NotImplementedError
+
+    def forward(
+        self, rows, order, out, *, keep, k, regularization_strength, weights=None
+    ):
+        values = taken(rows, order)
+        weight = None if weights is None else taken(weights, order)
+        mask, share, factor = self.solve(values, weight, k, regularization_strength)
+        put_rows(mask, order, out)
+        if not keep:
+            return None
+        return order, values, mask, share, factor, weight, regularization_strength
+
+    def _apply(self, state, vector, out, transpose):
+        order, _, _, share, factor, weight, strength = state
+        moved = np.empty(share.shape)
+        slope = share * factor[:, None]
+        vector = taken(vector, order)
+        selection_product(slope, weight, strength, vector, transpose, moved)
+        put_rows(moved, order, out)
+
+    def pullback(self, state, cotangent, out):
+        self._apply(state, cotangent, out, True)
+
+    def pushforward(self, state, tangent, out):
+        self._apply(state, tangent, out, False)
+
+    def pull_k(self, state, cotangent):
+        """<cotangent, d mask / dk>: what one more unit to select is worth."""
+        order, _, _, share, _, weight, _ = state
+        product = (share * taken(cotangent, order)).sum(axis=1)
+        norm = (share if weight is None else share * weight).sum(axis=1)
+        return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
+
+    def pull_regularization_strength(self, state, cotangent):
+        """-<cotangent, J x> / strength, with x from an entry at the threshold on."""
+        order, values, _, share, _, _, strength = state
+        if values.shape[1] == 0:
+            return np.zeros(len(values))
+        pivot = np.take_along_axis(values, share.argmax(axis=1)[:, None], axis=1)
+        rows = np.empty_like(values)
+        put_rows(np.where(share > 0.0, values - pivot, 0.0), order, rows)
+        moved = np.empty_like(values)
+        self._apply(state, rows, moved, False)
+        product = (moved * cotangent).sum(axis=1)
+        return np.divide(
+            -product, strength, out=np.zeros_like(product), where=strength > 0.0
+        )
+
+    def pull_weights(self, state, cotangent):
+        """A heavier entry leaves less to select."""
+        order, _, mask = state[:3]
+        gradient = np.empty(mask.shape)
+        put_rows(-mask * self.pull_k(state, cotangent)[:, None], order, gradient)
+        return gradient
+
+
+class SparseSelection(_Selection):
+    """Maximise <x, a> - strength sum |a|^p / p over 0 <= a <= 1, sum a = k."""
+
+    def __init__(self, regularization, largest):
+        super().__init__(largest)
+        self.power = POWERS[regularization]
+
+    def solve(self, values, weight, k, strength):
+        return sparse_mask(self.power, values, weight, k, strength)
+
+    def bounds(self, rows, order, k, weights=None):
+        values = taken(rows, order)
+        weight = None if weights is None else taken(weights, order)
+        mass = np.ones_like(values) if weight is None else weight
+        # The hard mask of fractional k rises in two steps.
+        level = self.solve(values, weight, k, np.zeros(len(values)))[0]
+        hard = _hard_bound(np.diff(values, axis=1), np.diff(level, axis=1))
+
+        def is_pooled(strength):
+            mask = self.solve(values, weight, k, strength)[0]
+            return np.all((mask > 0.0) & (mask < 1.0), axis=1)
+
+        spread = np.ptp(values, axis=1) if values.shape[1] else np.zeros(len(values))
+        inside = (k > 0.0) & (k < mass.sum(axis=1)) & (spread > 0.0)
+        pooled = np.where(inside, np.inf, 0.0)
+        if inside.any():
+            solved = _bisect_pooled(spread, lambda s: is_pooled(s) | ~inside)
+            pooled = np.where(inside, solved, pooled)
+        return hard, pooled
+
+
+class LaplaceSelection(_Selection):
+    """The Laplace distribution function of (x - tau) / strength."""
+
+    def solve(self, values, weight, k, strength):
+        return lapsum_mask(values, weight, k, strength)

@@ -1,0 +1,114 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Values brought to one scale before they are sorted or ranked."""
+
+import math
+
+import numpy as np
+
+from sksoft.operators._operator import Operator, bind, differentiable
+
+__all__ = ["squash"]
+
+# The standard deviation of the standard logistic distribution.
+LOGISTIC_SCALE = math.pi / math.sqrt(3.0)
+
+
+class LogisticSquash(Operator):
+    """u = sigmoid(LOGISTIC_SCALE (x - mean) / deviation)."""
+
+    def forward(self, rows, order, out, *, keep):
+        # Differences first, in units of the largest: nothing overflows or is lost.
+        distance = rows.astype(np.float64) - rows[:, :1]
+        unit = np.abs(distance).max(axis=1, initial=0.0, keepdims=True)
+        unit[unit == 0.0] = 1.0
+        distance /= unit
+        if rows.size:
+            distance -= distance.mean(axis=1, keepdims=True)
+        deviation = np.sqrt(np.square(distance).sum(axis=1, keepdims=True))
+        deviation /= math.sqrt(max(rows.shape[1], 1))
+        constant = deviation == 0.0
+        z = distance / np.where(constant, 1.0, deviation)
+        squashed = 1.0 / (1.0 + np.exp(-LOGISTIC_SCALE * z))
+        out[...] = squashed
+        if not keep:
+            return None
+        slope = LOGISTIC_SCALE * squashed * (1.0 - squashed)
+        slope[constant[:, 0]] = 0.0
+        return z, slope, deviation, unit
+
+    @staticmethod
+    def _standardized(values, z):
+        """Apply the derivative of (x - mean) / deviation, which is symmetric."""
+        if not values.size:
+            return values
+        along = (values * z).mean(axis=1, keepdims=True)
+        return values - values.mean(axis=1, keepdims=True) - z * along
+
+    def pullback(self, state, cotangent, out):
+        z, slope, deviation, unit = state
+        values = self._standardized(slope * cotangent, z)
+        out[...] = _scaled(values, deviation, unit)
+
+    def pushforward(self, state, tangent, out):
+        z, slope, deviation, unit = state
+        moved = slope * self._standardized(tangent.astype(np.float64), z)
+        out[...] = _scaled(moved, deviation, unit)
+
+
+def _scaled(values, deviation, unit):
+    with np.errstate(over="ignore"):
+        return values / np.where(deviation == 0.0, 1.0, deviation) / unit
+
+
+@differentiable()
+def squash(x, *, axis=-1):
+    """Map values into (0, 1) by a logistic curve of their own mean and deviation.
+
+    The result is ``sigmoid(pi / sqrt(3) * (x - mean) / deviation)``, the logistic
+    distribution function with the mean and the standard deviation of `x`, which keeps
+    the order and does not depend on the unit of `x`. It is what Sinkhorn ranks and
+    sorts were published with [1]_, so that one strength suits data of any scale;
+    outliers do not stretch the others apart. Its derivatives include those of the mean
+    and of the deviation.
+
+    Parameters
+    ----------
+    x : array-like of shape (..., n, ...)
+        The values. float32 and float64 are kept, other real types become float64.
+    axis : int, default=-1
+        The axis over which to take the mean and the deviation.
+
+    Returns
+    -------
+    squashed : ndarray of the shape of `x`
+        Between 0 and 1, and 0.5 where all values are equal (with a zero gradient).
+
+    Raises
+    ------
+    TypeError
+        If `x` does not hold real numbers.
+    ValueError
+        If `x` holds NaN or infinite values.
+
+    See Also
+    --------
+    soft_rank : Ranks of the squashed values, with ``method="sinkhorn"`` as published.
+
+    References
+    ----------
+    .. [1] Cuturi, Teboul and Vert, "Differentiable Ranks and Sorting using Optimal
+       Transport", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from sksoft import soft_rank, squash
+    >>> squash([1.0, 2.0, 9.0]).round(3)
+    array([0.178, 0.265, 0.927])
+    >>> ranks = soft_rank(
+    ...     squash([1.0, 2.0, 9.0]), method="sinkhorn", regularization_strength=0.01
+    ... )
+    >>> ranks.round(2)
+    array([1.01, 1.99, 3.  ])
+    """
+    return bind(LogisticSquash(), x, axis, {})

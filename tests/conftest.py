@@ -1,0 +1,32 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all tests share: the same examples in every run."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import sksoft
+
+settings.register_profile(
+    "sksoft",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("sksoft")
+
+
+@pytest.fixture
+def rng():
+    """Return a random generator that starts the same for every test."""
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def restore_threads():
+    """Go back to the default number of threads after a test."""
+    yield
+    sksoft.set_num_threads(None)

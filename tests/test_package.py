@@ -1,0 +1,139 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The package as a whole: what it exports, imports and declares."""
+
+import ast
+import importlib
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sksoft
+
+PACKAGE = Path(sksoft.__file__).parent
+ROOT = Path(__file__).parent.parent
+# The one module that may import private names of scikit-learn.
+COMPATIBILITY = "_sklearn_compat.py"
+
+
+def public_modules():
+    names = ["sksoft"]
+    for module in pkgutil.iter_modules(sksoft.__path__, "sksoft."):
+        if not module.name.startswith("sksoft._"):
+            names.append(module.name)
+    return names
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_exported_names_exist_and_are_public(name):
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for item in module.__all__:
+        assert not item.startswith("_")
+        assert hasattr(module, item)
+        assert getattr(module, item).__doc__
+
+
+def test_top_level_names():
+    assert sksoft.__all__ == sorted(sksoft.__all__)
+    operators = importlib.import_module("sksoft.operators")
+    assert set(operators.__all__) <= set(sksoft.__all__)
+    for name in operators.__all__:
+        assert getattr(operators, name) is getattr(sksoft, name)
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", sksoft.__version__)
+
+
+def imported_names(tree):
+    """Yield every dotted name that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
+def test_imports(path):
+    for name in imported_names(ast.parse(path.read_text(encoding="utf-8"))):
+        top, *rest = name.split(".")
+        if top == "sklearn" and path.name != COMPATIBILITY:
+            private = [part for part in rest if part.startswith("_")]
+            assert not private, f"{path.name} imports {name}"
+
+
+def run(code, **environment):
+    """Run Python code in a new process and return what it prints."""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+    return result.stdout
+
+
+def modules_after(statement):
+    code = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+    names = json.loads(run(f"{statement}; {code}"))
+    return {name.partition(".")[0] for name in names}
+
+
+def test_import_is_light():
+    # scikit-learn itself may import pandas.
+    before = modules_after("import sklearn.base, sklearn.utils.validation")
+    added = modules_after("import sksoft") - before
+    heavy = {"matplotlib", "dask", "pandas", "polars", "hypothesis", "pytest"}
+    assert not heavy & added
+
+
+def test_show_versions(capsys):
+    assert sksoft.show_versions() is None
+    report = capsys.readouterr().out
+    for word in ("python:", "sksoft threads:", "numpy:", "scipy:", "scikit-learn:"):
+        assert word in report
+
+
+KERNELS = sorted((ROOT / "sksoft").rglob("*.pyx"))
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=lambda p: p.name)
+def test_every_kernel_is_built_and_has_a_stub(path):
+    assert path.with_suffix(".pyi").exists()
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    importlib.import_module(name)
+
+
+def source_files():
+    for folder in ("sksoft", "tests", "examples", "benchmarks", "docs", "tools"):
+        for suffix in ("py", "pyi", "pyx", "pxd"):
+            yield from (ROOT / folder).rglob(f"*.{suffix}")
+    yield ROOT / "setup.py"
+
+
+def test_licence_headers():
+    header = [
+        "# Authors: The sksoft developers",
+        "# SPDX-License-Identifier: BSD-3-Clause",
+    ]
+    built = {"_build", "auto_examples", "generated", "output"}
+    for path in source_files():
+        if path.exists() and not built & set(path.parts):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            start = 1 if lines[0].startswith("#!") else 0
+            assert lines[start : start + 2] == header, path
+
+
+def test_kernels_are_short():
+    for path in KERNELS:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path

@@ -1,0 +1,166 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ascending order of rows is that of a stable argsort, entry by entry."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_array_equal
+
+from sksoft._order import embed_places, read_places
+from sksoft._sorting import SMALL, ascending_order
+
+DTYPES = [np.float64, np.float32]
+# Lengths around the powers of two, where the number of bits for places changes.
+LENGTHS = [
+    1,
+    2,
+    3,
+    5,
+    64,
+    127,
+    128,
+    129,
+    255,
+    256,
+    257,
+    511,
+    512,
+    513,
+    1023,
+    1024,
+    4099,
+]
+
+
+def check(rows):
+    rows = np.ascontiguousarray(rows)
+    # Enough rows that the fast path is taken.
+    repeats = -(-SMALL // max(rows.size, 1)) + 1
+    rows = np.ascontiguousarray(np.tile(rows, (repeats, 1)))
+    order = ascending_order(rows)
+    assert order.dtype == np.intp
+    assert_array_equal(order, rows.argsort(axis=1, kind="stable"))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_random(n, dtype, rng):
+    for scale in (1.0, 1e-30, 1e30):
+        check((scale * rng.normal(size=(3, n))).astype(dtype))
+        wide = scale * rng.lognormal(sigma=8.0, size=(2, n))
+        check(np.minimum(wide, 1e38).astype(dtype))
+        check(-np.abs(scale * rng.normal(size=(2, n))).astype(dtype))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ties(n, dtype, rng):
+    check(rng.integers(0, 4, size=(3, n)).astype(dtype))
+    check(rng.integers(-2, 3, size=(3, n)).astype(dtype))
+    check(np.full((2, n), -3.7, dtype))
+    check(np.round(rng.normal(size=(3, n)), 1).astype(dtype))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_near_ties(n, dtype, rng):
+    """Values a few units in the last place apart: their keys agree."""
+    for centre in (1.0, -1.0, 1e-200 if dtype == np.float64 else 1e-30, 2.0):
+        ulp = np.finfo(dtype).eps * np.abs(centre)
+        steps = rng.integers(-6, 7, size=(3, n))
+        check((centre + steps * ulp).astype(dtype))
+    few = rng.normal(size=(3, 1)) * (1 + rng.integers(0, 3, size=(3, n)) * 2.0**-52)
+    check(few.astype(dtype))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_subnormal_numbers_and_zeros(n, dtype, rng):
+    tiny = np.nextafter(dtype(0), dtype(1))
+    for spread in (2, 10, 3000):
+        steps = rng.integers(-spread, spread + 1, size=(4, n)).astype(dtype)
+        check(steps * tiny)
+    check(np.where(rng.random((4, n)) < 0.5, dtype(0.0), dtype(-0.0)))
+    mixed = rng.choice(np.array([0.0, -0.0, tiny, -tiny, 1.0, -1.0], dtype), (4, n))
+    check(mixed)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_every_place_of_a_tiny_negative_number(n, rng):
+    """Vectorised sorts may lose -0.0 beside 0.0; no key may become either of them."""
+    for place in {0, 1 % n, n // 2, n - 1}:
+        row = np.abs(rng.normal(size=(4, n)))
+        row[:, 0] = 0.0
+        row[:, place] = -5e-324
+        check(row)
+        check(-row)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_extremes(dtype, rng):
+    top = dtype(1e300) if dtype == np.float64 else np.finfo(dtype).max
+    values = np.array([top, -top, 0.0, -0.0, 1.0, -1.0, np.finfo(dtype).tiny], dtype)
+    check(rng.choice(values, (5, 300)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sorted_and_reversed(dtype, rng):
+    rows = np.sort(rng.normal(size=(3, 1000)), axis=1).astype(dtype)
+    check(rows)
+    check(rows[:, ::-1])
+
+
+def test_long_rows(rng):
+    n = 300_000
+    check(rng.normal(size=(1, n)))
+    check(rng.normal(size=(1, n)).astype(np.float32))
+    check(np.round(rng.normal(size=(1, n)), 3))
+
+
+@pytest.mark.parametrize("n", [600, 5000])
+def test_rows_that_are_finished_by_argsort(n, rng):
+    """Many near ties in descending order need too many moves one by one."""
+    rows = 1.0 + 2.0**-52 * np.arange(n, 0, -1)
+    rows = np.stack([rows, rng.normal(size=n), rows[rng.permutation(n)]])
+    keys = rows + 0.0
+    n_bits = n.bit_length()
+    embed_places(keys.view(np.int64), n_bits)
+    keys.sort(axis=1)
+    order, unfinished = np.empty(rows.shape, np.intp), np.empty(3, np.uint8)
+    read_places(keys.view(np.int64), rows, n_bits, order, unfinished)
+    assert unfinished.tolist() == [1, 0, 1]
+    check(rows)
+    check(-rows)
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 5), (5, 0), (0, 0), (300, 1), (1, 300), (300, 2)]
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_shapes(shape, dtype, rng):
+    rows = rng.normal(size=shape).astype(dtype)
+    assert_array_equal(ascending_order(rows), rows.argsort(axis=1, kind="stable"))
+
+
+def test_input_is_not_modified(rng):
+    rows = rng.normal(size=(4, 200))
+    rows[0, :3] = -0.0
+    copy = rows.copy()
+    rows.setflags(write=False)
+    ascending_order(rows)
+    assert rows.tobytes() == copy.tobytes()
+
+
+@given(
+    rows=arrays(
+        np.float64,
+        st.tuples(st.integers(1, 3), st.integers(1, 40)),
+        elements=st.floats(-1e300, 1e300),
+        fill=st.nothing(),
+    )
+)
+def test_anything(rows):
+    check(rows)

@@ -1,0 +1,205 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Threads change no bit of a result, survive forks and serve several callers."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import sksoft
+from sksoft import jvp, soft_rank, soft_sort, strength_bounds, vjp
+from sksoft._threads import CHUNK_SIZE, THREADING_SIZE, row_chunks
+
+pytestmark = pytest.mark.usefixtures("restore_threads")
+
+OPERATORS = [
+    (soft_rank, "l2"),
+    (soft_rank, "entropic"),
+    (soft_rank, "kl"),
+    (soft_sort, "l2"),
+    (soft_sort, "entropic"),
+]
+SHAPES = [(3, THREADING_SIZE), (700, 100), (40_000, 3), (2, 3, 20_000)]
+
+
+def everything(operator, x, g, **params):
+    value, pullback = vjp(operator, x, wrt=("x", "regularization_strength"), **params)
+    by_x, by_strength = pullback(g)
+    params.pop("regularization_strength")
+    bounds = ()
+    if x.shape[-1] < 1000:
+        bounds = strength_bounds(operator, x, **params)
+    moved = jvp(operator, x, g, regularization_strength=0.05, **params)[1]
+    return [value, by_x, by_strength, moved, *bounds]
+
+
+@pytest.mark.parametrize(("operator", "regularization"), OPERATORS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_results_do_not_depend_on_threads(operator, regularization, shape, rng):
+    x, g = rng.normal(size=(2, *shape))
+    strengths = 10.0 ** rng.uniform(-4, 1, shape[:-1])
+    params = {"regularization": regularization, "regularization_strength": strengths}
+    sksoft.set_num_threads(1)
+    serial = everything(operator, x, g, **params)
+    assert_array_equal(operator(x, **params), serial[0])
+    for n_threads in (2, 3):
+        sksoft.set_num_threads(n_threads)
+        for actual, expected in zip(
+            everything(operator, x, g, **params), serial, strict=True
+        ):
+            assert_array_equal(actual, expected)
+    # A row by itself, and the batch in another layout.
+    row = (0,) * (len(shape) - 1)
+    alone = operator(
+        x[row], regularization=regularization, regularization_strength=strengths[row]
+    )
+    assert_array_equal(alone, serial[0][row])
+    turned = np.asfortranarray(np.moveaxis(x, -1, 0))
+    assert_array_equal(
+        np.moveaxis(operator(turned, axis=0, **params), 0, -1), serial[0]
+    )
+
+
+@pytest.mark.parametrize("name", ["weights", "targets"])
+@pytest.mark.parametrize("regularization", ["l2", "entropic", "kl"])
+def test_vectors_do_not_depend_on_threads(name, regularization, rng):
+    x, vector, g = rng.uniform(0.5, 2.0, (3, 500, 100))
+    params = {name: vector, "regularization": regularization}
+    wrt = ("x", "regularization_strength") + (name,) * (name == "targets")
+    results = []
+    for n_threads in (1, 3):
+        sksoft.set_num_threads(n_threads)
+        value, pullback = vjp(
+            soft_rank, x, wrt=wrt, regularization_strength=0.02, **params
+        )
+        results.append([value, *pullback(g)])
+    for actual, expected in zip(*results, strict=True):
+        assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_chunks_cover_all_rows(n_threads):
+    sksoft.set_num_threads(n_threads)
+    for n_rows, n in [(2, THREADING_SIZE), (7, CHUNK_SIZE), (10**6, 1), (3, 10**9)]:
+        chunks = row_chunks(n_rows, n)
+        stops = [0, *(chunk.stop for chunk in chunks)]
+        assert [chunk.start for chunk in chunks] == stops[:-1]
+        assert stops[-1] == n_rows
+        assert all(chunk.start < chunk.stop for chunk in chunks)
+    assert row_chunks(100, 10) == [slice(None)]
+    assert row_chunks(1, 10**9) == [slice(None)]
+    assert row_chunks(0, 10) == [slice(None)]
+
+
+def test_number_of_threads():
+    sksoft.set_num_threads(3)
+    assert sksoft.get_num_threads() == 3
+    sksoft.set_num_threads(np.int64(2))
+    assert sksoft.get_num_threads() == 2
+    sksoft.set_num_threads(None)
+    assert sksoft.get_num_threads() >= 1
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "2", True])
+def test_rejects_bad_numbers_of_threads(bad):
+    with pytest.raises(ValueError, match=f"n_threads .*positive integer.*{bad!r}"):
+        sksoft.set_num_threads(bad)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"SKSOFT_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "1"}, 1),
+        ({"SKSOFT_NUM_THREADS": "4", "OMP_NUM_THREADS": "1,2"}, 1),
+        ({"SKSOFT_NUM_THREADS": "", "OMP_NUM_THREADS": "nonsense"}, None),
+        ({"SKSOFT_NUM_THREADS": "0"}, None),
+        ({"SKSOFT_NUM_THREADS": "100000"}, None),
+    ],
+)
+def test_environment(environment, expected, monkeypatch):
+    for name in ("SKSOFT_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    sksoft.set_num_threads(None)
+    assert sksoft.get_num_threads() == (expected or joblib.cpu_count())
+
+
+@pytest.mark.parametrize("name", ["SKSOFT_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_environment_of_a_process(name):
+    printed = subprocess.run(
+        [sys.executable, "-c", "import sksoft; print(sksoft.get_num_threads())"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, "SKSOFT_NUM_THREADS": "9", name: "1"},
+    ).stdout
+    assert printed.strip() == "1"
+
+
+def rank_in_child(x, connection):
+    connection.send(soft_rank(x, regularization_strength=0.01))
+    connection.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings(
+    # Python warns that forking a process with threads is risky: the point of the test.
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
+def test_a_forked_child_has_its_own_pool(rng):
+    sksoft.set_num_threads(2)
+    x = rng.normal(size=(100, 1000))
+    expected = soft_rank(x, regularization_strength=0.01)
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=rank_in_child, args=(x, theirs), daemon=True)
+    child.start()
+    try:
+        assert ours.poll(30), "the child hangs"
+        assert_array_equal(ours.recv(), expected)
+        child.join(30)
+        assert child.exitcode == 0
+    finally:
+        if child.is_alive():
+            child.kill()
+        child.join()
+        ours.close()
+        theirs.close()
+    assert_array_equal(soft_rank(x, regularization_strength=0.01), expected)
+
+
+def test_several_callers_while_the_number_of_threads_changes(rng):
+    sksoft.set_num_threads(2)
+    x = rng.normal(size=(80, 500))
+    expected = soft_rank(x, regularization_strength=0.01)
+    failures, stop = [], threading.Event()
+
+    def work():
+        try:
+            while not stop.is_set():
+                ranks = soft_rank(x, regularization_strength=0.01)
+                assert_array_equal(ranks, expected)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for i in range(60):
+        sksoft.set_num_threads(1 + i % 3)
+        stop.wait(0.01)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert not failures
