@@ -17,11 +17,3 @@ def pull_distances(
     query_gradient: NDArray[float64],
     template_gradient: NDArray[float64],
 ) -> None: ...
-def clipped_selection(
-    x: NDArray[float64],
-    weight: NDArray[float64] | None,
-    k: NDArray[float64],
-    strength: float,
-    out: NDArray[float64],
-    slope: NDArray[float64],
-) -> None: ...

@@ -1,12 +1,10 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Distances to candidate neighbours, the way back, and a selection with corners.
+"""Distances to candidate neighbours, and the way back of their gradients.
 
 Queries and templates are rows of embeddings; `candidates` holds, for each query, the
 numbers of a few templates, in any order. Distances are squared.
 """
-
-from libc.math cimport INFINITY
 
 
 def squared_distances(
@@ -77,64 +75,3 @@ def pull_distances(
                     part = twice * (a[i] - b[i])
                     up[i] += part
                     down[i] -= part
-
-
-def clipped_selection(
-    const double[:, ::1] x,
-    const double[:, ::1] weight,
-    const double[::1] k,
-    double strength,
-    double[:, ::1] out,
-    double[:, ::1] slope,
-):
-    """out = clip((tau - x) / strength, 0, 1) with sum w out = k; slope is 1 inside."""
-    cdef Py_ssize_t r, j, n = x.shape[1]
-    cdef double tau, p
-    cdef const double* w = NULL
-    with nogil:
-        for r in range(x.shape[0] if n > 0 else 0):
-            if weight is not None:
-                w = &weight[r, 0]
-            tau = clipped_threshold(&x[r, 0], w, n, k[r], strength)
-            for j in range(n):
-                p = (tau - x[r, j]) / strength
-                slope[r, j] = 1.0 if 0.0 < p < 1.0 else 0.0
-                out[r, j] = min(max(p, 0.0), 1.0)
-
-
-cdef double clipped_threshold(
-    const double* x, const double* w, Py_ssize_t n, double k, double strength
-) noexcept nogil:
-    # Newton's method on a piecewise linear function ends on the root's own piece.
-    cdef double left = INFINITY, right = -INFINITY, tau, p, weight, total, inside
-    cdef Py_ssize_t j
-    for j in range(n):
-        left = min(left, x[j])
-        right = max(right, x[j] + strength)
-    if k <= 0.0:
-        return left
-    tau = left
-    for _ in range(200):
-        total = -k
-        inside = 0.0
-        for j in range(n):
-            p = (tau - x[j]) / strength
-            weight = 1.0 if w == NULL else w[j]
-            if p >= 1.0:
-                total += weight
-            elif p >= 0.0:
-                total += weight * p
-                inside += weight
-        if total == 0.0:
-            break
-        if total < 0.0:
-            left = tau
-        else:
-            right = tau
-        p = tau - total * strength / inside if inside > 0.0 else 0.5 * (left + right)
-        if not left < p < right:
-            p = 0.5 * (left + right)
-        if p == tau or not left < p < right:
-            break
-        tau = p
-    return tau

@@ -109,7 +109,9 @@ def test_clipped_masks_of_extreme_strengths(rng, strength):
     p = Mask(strength, "l2").values(D, np.full(5, 4.0), None)
     np.testing.assert_allclose(p.sum(axis=1), 4.0, rtol=1e-9)
     if strength == 1e-12:
-        np.testing.assert_array_equal(np.argsort(-p)[:, :4].sum(), np.argsort(D)[:, :4].sum())
+        np.testing.assert_array_equal(
+            np.argsort(-p)[:, :4].sum(), np.argsort(D)[:, :4].sum()
+        )
 
 
 def test_clipped_mask_shares_ties_and_takes_all():
@@ -177,7 +179,7 @@ def test_locations_have_the_gradient_they_tell(
     _, slopes = judge.locations(templates, votes)
     moved = central_difference(
         lambda t: judge.locations(templates, votes + t * direction)[0], np.zeros(1)
-    )
+    )[..., 0]
     expected = (slopes * direction[:, :, None]).sum(axis=1)
     np.testing.assert_allclose(expected, moved, atol=1e-6)
 

@@ -41,7 +41,7 @@ class Embedding:
             weight[...] = rng.uniform(-bound, bound, size=weight.shape)
 
     def unpack(self, theta):
-        """Return views: the linear part, hidden weights and biases by turns, the last."""
+        """Return views: the linear part, hidden weights and biases, the last part."""
         parts = np.split(theta, self._ends[:-1])
         return [
             part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft neighbours that agree on a value."""
 
+from types import MappingProxyType
+
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
@@ -20,7 +22,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     _losses = ("squared_error", "huber", "trimmed")
     _votes = ("mean", "median", "trimmed")
-    _y_options = {"multi_output": True, "y_numeric": True}
+    _y_options = MappingProxyType({"multi_output": True, "y_numeric": True})
 
     def __init__(
         self,

@@ -4,8 +4,7 @@
 
 import numpy as np
 
-from sksoft._neighbors import clipped_selection, squared_distances
-from sksoft._sinkhorn import selection_product
+from sksoft._neighbors import squared_distances
 from sksoft.operators import soft_topk, vjp
 
 # Distances to all templates are held for so many pairs at a time.
@@ -102,40 +101,20 @@ class Mask:
         self.strength = strength
         self.regularization = regularization
 
+    def _arguments(self, k, weight):
+        method = "transport" if self.regularization == "entropic" else "permutahedron"
+        return {
+            "k": k,
+            "largest": False,
+            "method": method,
+            "regularization_strength": self.strength,
+            "weights": weight,
+        }
+
     def values(self, distances, k, weight):
         """Return p with sum(weight * p) = k along each row."""
-        if self.regularization == "entropic" or self.strength == 0.0:
-            return soft_topk(
-                distances,
-                k,
-                largest=False,
-                regularization_strength=self.strength,
-                weights=weight,
-            )
-        return self._clipped(distances, k, weight)[0]
+        return soft_topk(distances, **self._arguments(k, weight))
 
     def linearized(self, distances, k, weight):
         """Return p and the map of gradients in p to gradients in the distances."""
-        if self.regularization == "entropic" or self.strength == 0.0:
-            return vjp(
-                soft_topk,
-                distances,
-                k,
-                largest=False,
-                regularization_strength=self.strength,
-                weights=weight,
-            )
-        p, slope = self._clipped(distances, k, weight)
-        strength = np.full(len(p), -self.strength)
-
-        def pullback(cotangent):
-            out = np.empty_like(cotangent)
-            selection_product(slope, weight, strength, cotangent, True, out)
-            return out
-
-        return p, pullback
-
-    def _clipped(self, distances, k, weight):
-        p, slope = np.empty_like(distances), np.empty_like(distances)
-        clipped_selection(distances, weight, k, self.strength, p, slope)
-        return p, slope
+        return vjp(soft_topk, distances, **self._arguments(k, weight))
