@@ -132,7 +132,7 @@ def test_embeddings_pull_back_their_gradients(rng, central_difference, hidden):
     )
     theta = embedding.start + rng.normal(scale=0.3, size=len(embedding.start))
     cotangent = rng.normal(size=(7, 2))
-    Z, state = embedding.forward(theta, X)
+    _, state = embedding.forward(theta, X)
     gradient = embedding.backward(theta, state, cotangent)
     expected = central_difference(
         lambda t: (cotangent * embedding.forward(t, X)[0]).sum(), theta

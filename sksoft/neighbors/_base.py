@@ -153,12 +153,12 @@ class SoftNeighborsBase(
         self._targets = self._encoded(y, True, weight)
         self._weight = weight
         goes_on = self.warm_start and hasattr(self, "_theta")
-        if not goes_on:
+        if goes_on:
+            self._check_same_features(X)
+        else:
             self._set_unit(X, weight)
         self._X = np.ascontiguousarray((X - self._center) / self._unit)
-        if goes_on:
-            self._check_same_architecture()
-        else:
+        if not goes_on:
             start = self._initial_components(self._X, self._targets, weight)
             hidden = self._hidden()
             self._embedding = Embedding(start, hidden, rng)
@@ -341,12 +341,11 @@ class SoftNeighborsBase(
     def _discriminant_components(self, X, targets, weight, n_components):
         raise ValueError("init='lda' needs classes, and this is a regressor.")
 
-    def _check_same_architecture(self):
-        n_features = self._embedding.n_features
-        if self._X.shape[1] != n_features:
+    def _check_same_features(self, X):
+        if X.shape[1] != len(self._center):
             raise ValueError(
-                f"warm_start=True needs as many features as before, {n_features}, got "
-                f"{self._X.shape[1]}."
+                f"warm_start=True needs as many features as before, "
+                f"{len(self._center)}, got {X.shape[1]}."
             )
 
     def _embed(self, theta, X=None):
@@ -588,12 +587,15 @@ def kth_distance(distances, weight, k, query_weight):
     at = np.argmax(mass >= k[:, None] * (1.0 - 1e-12), axis=1)
     reached = ascending[np.arange(len(at)), at]
     unit = weighted_quantile(reached, 0.5, query_weight)
-    positive = reached > 0.0
-    if unit == 0.0 and positive.any():
-        kept = None if query_weight is None else query_weight[positive]
-        unit = weighted_quantile(reached[positive], 0.5, kept)
-    # Where all neighbours coincide, any unit does.
-    return unit or distances.max() or 1.0
+    if unit > 0.0:
+        return unit
+    # So many samples coincide: the nearest that do not tell the unit.
+    apart = np.where(distances > 0.0, distances, np.inf).min(axis=1)
+    some = np.isfinite(apart)
+    if not some.any():
+        return 1.0
+    kept = None if query_weight is None else query_weight[some]
+    return weighted_quantile(apart[some], 0.5, kept)
 
 
 def weighted_quantile(values, q, weight):

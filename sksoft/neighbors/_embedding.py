@@ -24,7 +24,6 @@ class Embedding:
 
     def __init__(self, components, hidden_layer_sizes, rng):
         n_components, n_features = components.shape
-        self.n_features = n_features
         sizes = [n_features, *hidden_layer_sizes]
         shapes = [(n_features, n_components)]
         for wide, narrow in itertools.pairwise(sizes):

@@ -18,7 +18,179 @@ HUBER_CORNER = 1.345
 
 
 class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBase):
-    """Predict by soft nearest neighbours in a learnt embedding."""
+    """Predict by soft nearest neighbours in a learnt embedding.
+
+    The embedding, linear or a linear map plus a small multilayer perceptron, is trained
+    so that the soft top-k neighbours [1]_ of each sample, itself left out, agree on its
+    target. A median or a trimmed vote, or such a loss, resists outliers in `y`.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        How many neighbours vote, or all samples (their total weight) where there are
+        fewer.
+
+    n_components : int, default=None
+        Dimension of the embedding, at most the number of features; as many by default.
+
+    hidden_layer_sizes : tuple of int, default=()
+        Widths of the hidden layers of rectified units that are added to the linear
+        embedding; none by default.
+
+    regularization_strength : float, default=0.3
+        How soft the selection is: at least 0, in units of the median squared distance
+        to the neighbour number `n_neighbors` in the starting embedding. 0 selects
+        exactly that many, which leaves nothing to train: the estimator is then plain
+        nearest neighbours.
+
+    regularization : {"entropic", "l2"}, default="entropic"
+        How the mask falls from 1 to 0 with the squared distance: as a logistic function
+        or as a clipped linear one, for which 1 to 3 is a good strength.
+
+    loss : {"squared_error", "huber", "trimmed"}, default="squared_error"
+        Half the squared error, Huber's loss of its length, or half the squared error
+        without the share `trim_fraction` of the samples where it is largest.
+
+    init : {"auto", "identity", "pca"} or array-like of shape \
+            (n_components, n_features), default="auto"
+        Where the linear part starts. "auto" is the identity, or the principal
+        components if there are fewer components than features.
+
+    alpha : float or "auto", default="auto"
+        Weight of half the squared distance of the parameters from their start. "auto"
+        is 0.03 (0.003 with hidden layers) times the number of features over the number
+        of samples.
+
+    n_candidates : int, "auto" or None, default="auto"
+        How many of the nearest samples may be selected at all, at least `n_neighbors`;
+        "auto" is 10 times as many and 10 more, None all samples.
+
+    solver : {"auto", "lbfgs", "adam"}, default="auto"
+        L-BFGS over all samples, or Adam over minibatches. "auto" is L-BFGS for a linear
+        embedding of at most 1000 samples without `early_stopping`.
+
+    batch_size : int or "auto", default="auto"
+        Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
+        between 32 and 256.
+
+    n_templates : int or None, default=1000
+        Number of samples, drawn for each step of Adam, that a batch finds its
+        neighbours among; None for all.
+
+    learning_rate_init : float or "auto", default="auto"
+        Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
+        0.036 over the square root of the number of features, or 0.005 with hidden
+        layers.
+
+    max_iter : int or "auto", default="auto"
+        Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
+        of 15 iterations, or as many epochs, from 10 to 60, as make 400 steps: stopping
+        there is part of the method, and no warning is given.
+
+    tol : float, default=1e-5
+        L-BFGS stops when no entry of the gradient is larger, Adam when 10 epochs in a
+        row have not improved the loss by as much.
+
+    early_stopping : bool, default=False
+        Whether Adam leaves a tenth of the samples out of the loss, though not out of
+        the vote, and returns to the epoch where theirs was smallest.
+
+    dropout : float, default=0.2
+        Share of the hidden units that a step of Adam leaves out, in [0, 1).
+
+    vote : {"mean", "median", "trimmed"}, default="mean"
+        What the selected neighbours agree on: their mean; a median, softened by
+        `regularization_strength` times the typical residual of the start; or the mean
+        without the share `trim_fraction` that is farthest from their least-trimmed
+        location.
+
+    trim_fraction : float, default=0.25
+        The share that a trimmed loss or vote leaves out, in [0, 0.5].
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the embedding of the previous one.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws hidden layers, batches, templates and, of more than 2000 samples, those
+        that the leave-one-out score is estimated on.
+
+    n_jobs : int, default=None
+        Number of jobs of the search for neighbours when predicting.
+
+    verbose : int, default=0
+        Whether `fit` prints a summary.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features_in_)
+        The linear part of the embedding.
+
+    coefs_ : list of ndarray
+        With hidden layers, their weights, and last those of the embedding.
+
+    intercepts_ : list of ndarray
+        With hidden layers, their biases.
+
+    embedding_ : ndarray of shape (n_samples, n_components)
+        Where training put its samples.
+
+    regularization_strength_ : float
+        The strength of the mask in units of squared distances of the embedding.
+
+    alpha_ : float
+        The weight of the pull towards the start.
+
+    loss_curve_ : list of float
+        The loss at the start and after each iteration, or of each epoch.
+
+    loo_score_ : float
+        One less the loss of the leave-one-out predictions over that of a constant: R2
+        for "squared_error". Estimated on at most 2000 training samples.
+
+    n_iter_ : int
+        Number of iterations or epochs.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    SoftKNeighborsClassifier : The same for classes.
+    sklearn.neighbors.KNeighborsRegressor : Without training.
+
+    Notes
+    -----
+    No sample is its own neighbour in training: one unit of its weight is taken away
+    where it meets itself. Distances are to a unit that is the features' root mean
+    variance, so that rescaling `X` changes nothing; features of unlike scales should be
+    standardised all the same. Memory grows with the number of samples times that of
+    candidates.
+
+    The embedding that training arrives at is kept only if its leave-one-out score is
+    at least that of the start; otherwise the start is kept.
+
+    References
+    ----------
+    .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
+       Optimal Transport", NeurIPS 2020.
+    .. [2] Goldberger, Roweis, Hinton and Salakhutdinov, "Neighbourhood Components
+       Analysis", NeurIPS 2004.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sksoft.neighbors import SoftKNeighborsRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), SoftKNeighborsRegressor())
+    >>> model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.3
+    True
+    """
 
     _losses = ("squared_error", "huber", "trimmed")
     _votes = ("mean", "median", "trimmed")
@@ -38,7 +210,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         n_candidates="auto",
         solver="auto",
         batch_size="auto",
-        n_templates=2000,
+        n_templates=1000,
         learning_rate_init="auto",
         max_iter="auto",
         tol=1e-5,
