@@ -14,6 +14,7 @@ EXTENSIONS = {
     "sksoft._hypersimplex": ["sksoft/_hypersimplex.pyx"],
     "sksoft._lapsum": ["sksoft/_lapsum.pyx"],
     "sksoft._line": ["sksoft/_line.pyx"],
+    "sksoft._neighbors": ["sksoft/_neighbors.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
     "sksoft._pairwise": ["sksoft/_pairwise.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],

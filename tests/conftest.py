@@ -26,6 +26,22 @@ def rng():
 
 
 @pytest.fixture
+def central_difference():
+    """Return a function that differentiates another numerically."""
+
+    def difference(function, at, step=1e-6):
+        columns = []
+        for entry in np.ndindex(at.shape):
+            moved = np.zeros_like(at)
+            moved[entry] = step
+            ahead, behind = function(at + moved), function(at - moved)
+            columns.append((np.asarray(ahead) - np.asarray(behind)) / (2.0 * step))
+        return np.stack(columns, axis=-1).reshape(*columns[0].shape, *at.shape)
+
+    return difference
+
+
+@pytest.fixture
 def restore_threads():
     """Go back to the default number of threads after a test."""
     yield

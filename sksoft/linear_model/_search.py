@@ -13,7 +13,7 @@ from sksoft.linear_model._trimming import hard_mask
 # Sizes of the nested subsets that the search works on (Rousseeuw and Van Driessen).
 GROUP_SIZE = 300
 MERGED_SIZE = 1500
-POLISH_SIZE = 10_000
+POLISH_SIZE = 5_000
 # Largest number of entries of a table of products of columns (80 MB).
 MAX_PRODUCTS = 20_000_000
 # Largest number of concentration steps, on all rows and on a sample of them.

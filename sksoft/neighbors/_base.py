@@ -1,0 +1,603 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the estimators of soft neighbours share: parameters, training, neighbours."""
+
+from numbers import Integral
+from types import MappingProxyType
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sksoft._optimize import Solution, fit_progress
+from sksoft._sklearn_compat import (
+    CallbackSupportMixin,
+    check_sample_weight,
+    with_callbacks,
+)
+from sksoft._validation import check_flag, check_option, nonnegative_number
+from sksoft.neighbors._embedding import Embedding
+from sksoft.neighbors._selection import (
+    Mask,
+    candidate_count,
+    distances_to,
+    limited,
+)
+from sksoft.neighbors._training import (
+    Adam,
+    LeaveOneOut,
+    Minibatches,
+    Problem,
+    by_lbfgs,
+)
+
+# alpha="auto" is this much, times the number of features over that of samples; with
+# hidden layers, the second number.
+AUTO_ALPHA = 0.03
+AUTO_ALPHA_HIDDEN = 0.003
+# learning_rate_init="auto" is this much over the square root of the number of inputs
+# of the linear part; with hidden layers, the second number.
+AUTO_RATE = 0.036
+AUTO_RATE_HIDDEN = 0.005
+# solver="auto" is L-BFGS up to so many samples.
+LBFGS_SAMPLES = 1000
+# Leave-one-out scores, and the unit of distance, are estimated on so many samples.
+SCORED_SAMPLES = 2000
+
+
+class SoftNeighborsBase(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
+    """An embedding trained so that soft neighbours vote well."""
+
+    def __init__(
+        self,
+        n_neighbors,
+        n_components,
+        hidden_layer_sizes,
+        regularization_strength,
+        regularization,
+        loss,
+        init,
+        alpha,
+        n_candidates,
+        solver,
+        batch_size,
+        n_templates,
+        learning_rate_init,
+        max_iter,
+        tol,
+        early_stopping,
+        dropout,
+        warm_start,
+        random_state,
+        verbose,
+    ):
+        self.n_neighbors = n_neighbors
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.regularization_strength = regularization_strength
+        self.regularization = regularization
+        self.loss = loss
+        self.init = init
+        self.alpha = alpha
+        self.n_candidates = n_candidates
+        self.solver = solver
+        self.batch_size = batch_size
+        self.n_templates = n_templates
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.dropout = dropout
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # What the subclasses say; the transformer has no such parameters.
+    _losses = ()
+    _votes = ("soft",)
+    vote = "soft"
+    n_jobs = None
+    _y_options = MappingProxyType({})
+
+    def _encoded(self, y, reset, weight, classes=None):
+        """Return targets as an array of numbers, and remember how to read them."""
+        raise NotImplementedError
+
+    def _training_vote(self):
+        """Return the vote that training improves."""
+        raise NotImplementedError
+
+    def _training_k(self, targets, weight):
+        """Return how many neighbours each sample selects in training."""
+        return np.full(len(targets), float(self.n_neighbors))
+
+    def _loo_score(self, Z, queries):
+        """Return the score of the queries' votes among the others."""
+        raise NotImplementedError
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Train the embedding.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training samples.
+
+        y : array-like of shape (n_samples,)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, in the loss and in the vote: an integer weight is a
+            repetition of the sample, and one of zero leaves it out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._check_parameters()
+        X, y, weight = self._validated(X, y, sample_weight, reset=True)
+        rng = check_random_state(self.random_state)
+        self._targets = self._encoded(y, True, weight)
+        self._weight = weight
+        goes_on = self.warm_start and hasattr(self, "_theta")
+        if goes_on:
+            self._check_same_features(X)
+        else:
+            self._set_unit(X, weight)
+        self._X = np.ascontiguousarray((X - self._center) / self._unit)
+        if not goes_on:
+            start = self._initial_components(self._X, self._targets, weight)
+            hidden = self._hidden()
+            self._embedding = Embedding(start, hidden, rng)
+            self._theta = self._embedding.start
+        start = self._theta
+        self._set_strength(start, rng)
+        self.alpha_ = self._absolute_alpha(len(X))
+        problem = self._problem(start)
+        queries = self._scored(len(X), rng)
+        before = self._loo_score(self._embed(start), queries)
+        with fit_progress(self, X, y) as progress:
+            solution = self._minimize(problem, start, rng, progress)
+        after = self._loo_score(self._embed(solution.x), queries)
+        # The guard: never worse than the start in leave-one-out score.
+        self._theta = solution.x if after >= before else start.copy()
+        self.loo_score_ = float(max(before, after))
+        self.loss_curve_ = solution.loss_curve
+        # A start without a slope takes a look, at least.
+        self.n_iter_ = max(solution.n_iter, int(self.max_iter != 0))
+        self._adam = None
+        if self.verbose:
+            print(
+                f"[{type(self).__name__}] {self.n_iter_} iterations, leave-one-out "
+                f"score {before:.4f} at the start, {after:.4f} at the end"
+            )
+        return self._finish(X.dtype)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train by one pass over more samples, which are added to the templates.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            More training samples.
+
+        y : array-like of shape (n_samples,)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        first = not hasattr(self, "_theta")
+        self._check_parameters()
+        X, y, weight = self._validated(X, y, sample_weight, reset=first)
+        rng = check_random_state(self.random_state)
+        targets = self._encoded(y, first, weight, classes)
+        if first:
+            self._set_unit(X, weight)
+            self._targets, self._weight = targets, weight
+            self._X = np.ascontiguousarray((X - self._center) / self._unit)
+            start = self._initial_components(self._X, targets, weight)
+            self._embedding = Embedding(start, self._hidden(), rng)
+            self._theta = self._embedding.start
+            self._set_strength(self._theta, rng)
+            self.loss_curve_, self.n_iter_, self._adam = [], 0, None
+            new = np.arange(len(X))
+        else:
+            new = len(self._X) + np.arange(len(X))
+            self._append((X - self._center) / self._unit, targets, weight)
+        self.alpha_ = self._absolute_alpha(len(self._X))
+        problem = self._problem(self._embedding.start)
+        if self._adam is None:
+            self._adam = Adam(len(self._theta))
+        batches = self._minibatches(len(self._X), rng)
+        if problem.leave_one_out.mask.strength > 0.0:
+            loss, self._theta = batches.epoch(problem, self._theta, self._adam, new)
+            self.loss_curve_.append(float(loss))
+            self.n_iter_ += 1
+        queries = self._scored(len(self._X), rng)
+        self.loo_score_ = float(self._loo_score(self._embed(self._theta), queries))
+        return self._finish(X.dtype)
+
+    def _append(self, X, targets, weight):
+        if weight is not None or self._weight is not None:
+            old = np.ones(len(self._X)) if self._weight is None else self._weight
+            new = np.ones(len(X)) if weight is None else weight
+            self._weight = np.concatenate([old, new])
+        self._X = np.concatenate([self._X, X])
+        self._targets = np.concatenate([self._targets, targets])
+
+    def _validated(self, X, y, sample_weight, reset):
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], reset=reset, **self._y_options
+        )
+        if sample_weight is None:
+            return X, y, None
+        weight = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        kept = weight > 0.0
+        if not kept.any():
+            raise ValueError("sample_weight must have a non-zero sum, got zeros.")
+        return X[kept], y[kept], weight[kept]
+
+    def _check_parameters(self):
+        positive_integer(self.n_neighbors, "n_neighbors")
+        nonnegative_number(self.regularization_strength, "regularization_strength")
+        check_option(self.regularization, "regularization", ("entropic", "l2"))
+        check_option(self.loss, "loss", self._losses)
+        check_option(self.vote, "vote", self._votes)
+        check_option(self.solver, "solver", ("auto", "lbfgs", "adam"))
+        for name in ("alpha", "learning_rate_init"):
+            if getattr(self, name) != "auto":
+                nonnegative_number(getattr(self, name), name)
+        for name in ("n_components", "n_templates"):
+            if getattr(self, name) is not None:
+                positive_integer(getattr(self, name), name)
+        if self.n_candidates not in (None, "auto"):
+            positive_integer(self.n_candidates, "n_candidates")
+            if self.n_candidates < self.n_neighbors:
+                raise ValueError(
+                    f"n_candidates must be at least n_neighbors={self.n_neighbors}, "
+                    f"got {self.n_candidates}."
+                )
+        if self.batch_size != "auto":
+            positive_integer(self.batch_size, "batch_size")
+        if self.max_iter != "auto":
+            positive_integer(self.max_iter, "max_iter", least=0)
+        nonnegative_number(self.tol, "tol")
+        check_flag(self.early_stopping, "early_stopping")
+        check_flag(self.warm_start, "warm_start")
+        if nonnegative_number(self.dropout, "dropout") >= 1.0:
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}.")
+        if self.solver == "lbfgs" and self.early_stopping:
+            raise ValueError("early_stopping=True needs solver='adam', got 'lbfgs'.")
+
+    def _hidden(self):
+        sizes = self.hidden_layer_sizes
+        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+        for size in sizes:
+            positive_integer(size, "hidden_layer_sizes")
+        return tuple(int(size) for size in sizes)
+
+    def _set_unit(self, X, weight):
+        """Centre the features, and take their mean variance for the unit."""
+        X = X.astype(np.float64)
+        self._center = np.average(X, axis=0, weights=weight)
+        variance = np.average((X - self._center) ** 2, axis=0, weights=weight)
+        unit = np.sqrt(variance.mean())
+        self._unit = unit if unit > 0.0 else 1.0
+
+    def _initial_components(self, X, targets, weight):
+        n_features = X.shape[1]
+        n_components = self.n_components or n_features
+        if n_components > n_features:
+            raise ValueError(
+                f"n_components must be at most the number of features, {n_features}, "
+                f"got {n_components}."
+            )
+        init = self.init
+        if not isinstance(init, str):
+            init = np.asarray(init, dtype=np.float64)
+            if init.shape != (n_components, n_features):
+                raise ValueError(
+                    f"init must have shape {(n_components, n_features)}, got "
+                    f"{init.shape}."
+                )
+            return init * self._unit
+        check_option(init, "init", ("auto", "identity", "pca", "lda"))
+        if init == "auto":
+            init = "identity" if n_components == n_features else "pca"
+        if init == "identity":
+            return np.eye(n_components, n_features)
+        if init == "pca":
+            weighted = X if weight is None else X * np.sqrt(weight)[:, None]
+            axes = np.linalg.eigh(weighted.T @ weighted)[1].T[::-1]
+            largest = np.abs(axes).argmax(axis=1)
+            axes *= np.sign(axes[np.arange(n_features), largest])[:, None]
+            return axes[:n_components]
+        return self._discriminant_components(X, targets, weight, n_components)
+
+    def _discriminant_components(self, X, targets, weight, n_components):
+        raise ValueError("init='lda' needs classes, and this is a regressor.")
+
+    def _check_same_features(self, X):
+        if X.shape[1] != len(self._center):
+            raise ValueError(
+                f"warm_start=True needs as many features as before, "
+                f"{len(self._center)}, got {X.shape[1]}."
+            )
+
+    def _embed(self, theta, X=None):
+        return self._embedding.forward(theta, self._X if X is None else X)[0]
+
+    def _limit(self):
+        """Return what candidates may weigh in total, None for no limit."""
+        if self.n_candidates == "auto":
+            return 10 * self.n_neighbors + 10
+        return self.n_candidates
+
+    def _leave_one_out(self, vote, strength, k):
+        mask = Mask(strength, self.regularization)
+        return LeaveOneOut(
+            vote, mask, k, self._weight, self._limit(), self._trimmed_samples()
+        )
+
+    def _trimmed_samples(self):
+        """Return the share of the samples that the loss leaves out."""
+        return 0.0
+
+    def _set_strength(self, theta, rng):
+        """Take the median distance to the k-th neighbour for the unit of strength."""
+        Z = self._embed(theta)
+        k = np.full(len(Z), float(self.n_neighbors))
+        everyone = np.arange(len(Z))
+        neighbors = self._leave_one_out(None, 0.0, k)
+        queries = self._scored(len(Z), rng)
+        _, distances, weight, k = neighbors.neighborhoods(Z, everyone, queries)
+        self._distance_unit = kth_distance(
+            distances,
+            weight,
+            k,
+            None if self._weight is None else self._weight[queries],
+        )
+        self.regularization_strength_ = (
+            self.regularization_strength * self._distance_unit
+        )
+
+    def _absolute_alpha(self, n_samples):
+        if self.alpha != "auto":
+            return float(self.alpha)
+        total = n_samples if self._weight is None else self._weight.sum()
+        share = AUTO_ALPHA_HIDDEN if self._hidden() else AUTO_ALPHA
+        return share * self._X.shape[1] / total
+
+    def _problem(self, start):
+        k = self._training_k(self._targets, self._weight)
+        leave_one_out = self._leave_one_out(
+            self._training_vote(), self.regularization_strength_, k
+        )
+        return Problem(self._embedding, self._X, leave_one_out, self.alpha_, start)
+
+    def _scored(self, n_samples, rng):
+        """Return the samples that the leave-one-out score is estimated on."""
+        if n_samples <= SCORED_SAMPLES:
+            return np.arange(n_samples)
+        return np.sort(rng.choice(n_samples, SCORED_SAMPLES, replace=False))
+
+    def _minibatches(self, n_samples, rng):
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = int(np.clip(n_samples // 12, 32, 256))
+        rate = self.learning_rate_init
+        if rate == "auto":
+            rate = AUTO_RATE / np.sqrt(self._X.shape[1])
+            if self._hidden():
+                rate = AUTO_RATE_HIDDEN
+        dropout = self.dropout if self._hidden() else 0.0
+        return Minibatches(batch_size, self.n_templates, rate, dropout, rng)
+
+    def _minimize(self, problem, start, rng, progress):
+        solver = self.solver
+        if solver == "auto":
+            small = len(self._X) <= LBFGS_SAMPLES and not self._hidden()
+            solver = "lbfgs" if small and not self.early_stopping else "adam"
+        max_iter = None if self.max_iter == "auto" else self.max_iter
+        if self.regularization_strength_ == 0.0:
+            # A hard mask has no gradient: nothing can be learnt.
+            max_iter = 0
+        options = {
+            "max_iter": max_iter,
+            "tol": self.tol,
+            "progress": progress,
+            "attributes": self._fitted_maps,
+        }
+        if max_iter == 0:
+            return Solution(x=start, value=np.nan)
+        if solver == "lbfgs":
+            return by_lbfgs(problem, start, **options)
+        batches = self._minibatches(len(self._X), rng)
+        return batches.minimize(
+            problem, start, early_stopping=self.early_stopping, **options
+        )
+
+    def _fitted_maps(self, theta):
+        """Return the fitted attributes of an embedding, for X as it is given."""
+        parts = self._embedding.unpack(theta)
+        maps = {"components_": (parts[0] / self._unit).T.copy()}
+        if len(parts) > 1:
+            coefs = [parts[1] / self._unit, *(part.copy() for part in parts[3::2])]
+            shift = (self._center / self._unit) @ parts[1]
+            intercepts = [parts[2] - shift, *(part.copy() for part in parts[4::2])]
+            maps.update(coefs_=coefs, intercepts_=intercepts)
+        return maps
+
+    def _finish(self, dtype):
+        """Set the fitted attributes and index the embedding."""
+        for name, value in self._fitted_maps(self._theta).items():
+            cast = [part.astype(dtype, copy=False) for part in value]
+            setattr(self, name, np.array(cast) if name == "components_" else cast)
+        self._n_features_out = self.components_.shape[0]
+        self._Z = self._embed(self._theta)
+        self.embedding_ = self._Z.astype(dtype, copy=False)
+        self._neighbors = NearestNeighbors(
+            n_neighbors=min(self.n_neighbors, len(self._X)), n_jobs=self.n_jobs
+        ).fit(self._Z)
+        return self
+
+    def _transformed(self, X):
+        X = (X - self._center) / self._unit
+        return self._embed(self._theta, X)
+
+    def transform(self, X):
+        """Map samples into the embedding.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        X_embedded : ndarray of shape (n_samples, n_components)
+            Where they are in the embedding.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._transformed(X).astype(X.dtype, copy=False)
+
+    def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
+        """Find the nearest training samples in the embedding.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), default=None
+            The queries; by default the training samples, each without itself.
+
+        n_neighbors : int, default=None
+            How many to find; `n_neighbors` of the estimator by default.
+
+        return_distance : bool, default=True
+            Whether distances are returned too.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors)
+            Distances in the embedding, not squared, ascending.
+
+        indices : ndarray of shape (n_queries, n_neighbors)
+            Row numbers of the training samples, without those of weight zero.
+        """
+        check_is_fitted(self)
+        return self._neighbors.kneighbors(
+            self._queries(X), n_neighbors, return_distance
+        )
+
+    def kneighbors_graph(self, X=None, n_neighbors=None, mode="connectivity"):
+        """Return the graph of the nearest training samples in the embedding.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), default=None
+            The queries; by default the training samples, each without itself.
+
+        n_neighbors : int, default=None
+            How many to find; `n_neighbors` of the estimator by default.
+
+        mode : {"connectivity", "distance"}, default="connectivity"
+            Whether edges are ones or distances.
+
+        Returns
+        -------
+        graph : sparse matrix of shape (n_queries, n_samples)
+            In CSR format.
+        """
+        check_is_fitted(self)
+        return self._neighbors.kneighbors_graph(self._queries(X), n_neighbors, mode)
+
+    def _queries(self, X):
+        if X is None:
+            return None
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._transformed(X)
+
+    def _selected(self, X):
+        """Return candidates of queries, their mask and their weights."""
+        check_is_fitted(self)
+        Z = self._queries(X)
+        total = len(self._X) if self._weight is None else self._weight.sum()
+        k = np.full(len(Z), min(float(self.n_neighbors), total))
+        weight = np.ones(len(self._X)) if self._weight is None else self._weight
+        count = candidate_count(self._limit(), weight)
+        candidates = self._neighbors.kneighbors(Z, count, return_distance=False)
+        distances = distances_to(Z, self._Z, candidates)
+        weights = None
+        if self._weight is not None:
+            weights = self._weight[candidates]
+            if self._limit() is not None:
+                weights = limited(weights, distances, self._limit())
+            k = np.minimum(k, weights.sum(axis=1))
+        strength = 0.0 if self.vote == "hard" else self.regularization_strength_
+        p = Mask(strength, self.regularization).values(distances, k, weights)
+        return candidates, p, weights
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def positive_integer(value, name, least=1):
+    """Raise unless value is an integer of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value}.")
+
+
+def kth_distance(distances, weight, k, query_weight):
+    """Return the median over queries of the distance at which weights reach k."""
+    order = np.argsort(distances, axis=1)
+    ascending = np.take_along_axis(distances, order, axis=1)
+    if distances.shape[1] == 0:
+        return 1.0
+    if weight is None:
+        weight = np.ones_like(distances)
+    mass = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    at = np.argmax(mass >= k[:, None] * (1.0 - 1e-12), axis=1)
+    reached = ascending[np.arange(len(at)), at]
+    unit = weighted_quantile(reached, 0.5, query_weight)
+    if unit > 0.0:
+        return unit
+    # So many samples coincide: the nearest that do not tell the unit.
+    apart = np.where(distances > 0.0, distances, np.inf).min(axis=1)
+    some = np.isfinite(apart)
+    if not some.any():
+        return 1.0
+    kept = None if query_weight is None else query_weight[some]
+    return weighted_quantile(apart[some], 0.5, kept)
+
+
+def weighted_quantile(values, q, weight):
+    """Return a quantile that a weight of two moves as a repetition does."""
+    return float(np.quantile(values, q, method="inverted_cdf", weights=weight))

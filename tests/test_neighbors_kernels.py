@@ -1,0 +1,210 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The parts that soft neighbours are made of, against plain definitions."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from sksoft._neighbors import pull_distances
+from sksoft.neighbors import _selection
+from sksoft.neighbors._embedding import Embedding
+from sksoft.neighbors._selection import (
+    Mask,
+    candidate_count,
+    distances_to,
+    limited,
+    nearest,
+)
+from sksoft.neighbors._votes import ValueVote, least_trimmed, soft_medians
+
+
+@pytest.mark.parametrize("n_components", [0, 1, 3, 4, 11])
+def test_distances_are_squared_euclidean(rng, n_components):
+    Q, T = rng.normal(size=(6, n_components)), rng.normal(size=(9, n_components))
+    candidates = rng.integers(9, size=(6, 4))
+    expected = np.take_along_axis(cdist(Q, T, "sqeuclidean"), candidates, axis=1)
+    np.testing.assert_allclose(distances_to(Q, T, candidates), expected, atol=1e-12)
+
+
+def test_distances_pull_back_their_gradients(rng, central_difference):
+    Q, T = rng.normal(size=(4, 3)), rng.normal(size=(5, 3))
+    candidates = rng.integers(5, size=(4, 2))
+    cotangent = rng.normal(size=(4, 2))
+    down, up = np.zeros_like(Q), np.zeros_like(T)
+    pull_distances(Q, T, candidates, cotangent, down, up)
+    value = central_difference(
+        lambda q: (cotangent * distances_to(q, T, candidates)).sum(), Q
+    )
+    np.testing.assert_allclose(down, value, atol=1e-7)
+    value = central_difference(
+        lambda t: (cotangent * distances_to(Q, t, candidates)).sum(), T
+    )
+    np.testing.assert_allclose(up, value, atol=1e-7)
+
+
+@pytest.mark.parametrize("pairs", [7, 2_000_000])
+def test_nearest_are_found_block_by_block(rng, monkeypatch, pairs):
+    monkeypatch.setattr(_selection, "PAIRS_AT_ONCE", pairs)
+    Z = rng.normal(size=(30, 4))
+    own = np.arange(30)
+    found = nearest(Z, Z, 5, own=own)
+    distances = cdist(Z, Z)
+    np.fill_diagonal(distances, np.inf)
+    expected = np.argsort(distances, axis=1)[:, :5]
+    np.testing.assert_array_equal(np.sort(found), np.sort(expected))
+    assert (found != own[:, None]).all()
+
+
+def test_all_but_oneself_are_found(rng):
+    Z = rng.normal(size=(6, 2))
+    found = nearest(Z, Z, 5, own=np.arange(6))
+    for i, row in enumerate(found):
+        assert sorted([i, *row]) == list(range(6))
+
+
+def test_candidates_weigh_enough(rng):
+    weight = rng.uniform(0.1, 3.0, size=50)
+    count = candidate_count(10, weight)
+    assert np.sort(weight)[:count].sum() >= 10 > np.sort(weight)[: count - 1].sum()
+    assert candidate_count(None, weight) == 50
+    assert candidate_count(10, np.ones(50)) == 10
+
+
+def test_a_limit_treats_weights_as_repetitions(rng):
+    distances = rng.random((3, 6))
+    weight = rng.integers(1, 4, size=(3, 6)).astype(float)
+    expected = np.zeros_like(weight)
+    for row in range(3):
+        copies = np.repeat(np.arange(6), weight[row].astype(int))
+        kept = copies[np.argsort(distances[row, copies], kind="stable")][:7]
+        np.add.at(expected[row], kept, 1.0)
+    np.testing.assert_array_equal(limited(weight, distances, 7), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("regularization", ["entropic", "l2"])
+def test_masks_sum_to_k_and_pull_back(
+    rng, central_difference, regularization, weighted
+):
+    D = rng.random((3, 8))
+    k = np.array([1.0, 2.5, 4.0])
+    weight = rng.uniform(0.5, 2.0, size=(3, 8)) if weighted else None
+    mask = Mask(0.3, regularization)
+    p, pullback = mask.linearized(D, k, weight)
+    np.testing.assert_array_equal(p, mask.values(D, k, weight))
+    np.testing.assert_allclose((p if weight is None else p * weight).sum(axis=1), k)
+    assert (0.0 <= p).all()
+    assert (p <= 1.0).all()
+    cotangent = rng.normal(size=D.shape)
+    expected = central_difference(
+        lambda d: (cotangent * mask.values(d, k, weight)).sum(), D
+    )
+    np.testing.assert_allclose(pullback(cotangent), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("strength", [1e-12, 1e-3, 1.0, 1e6])
+def test_clipped_masks_of_extreme_strengths(rng, strength):
+    D = rng.random((5, 30))
+    p = Mask(strength, "l2").values(D, np.full(5, 4.0), None)
+    np.testing.assert_allclose(p.sum(axis=1), 4.0, rtol=1e-9)
+    if strength == 1e-12:
+        np.testing.assert_array_equal(
+            np.argsort(-p)[:, :4].sum(), np.argsort(D)[:, :4].sum()
+        )
+
+
+def test_clipped_mask_shares_ties_and_takes_all():
+    mask = Mask(0.5, "l2")
+    p = mask.values(np.array([[1.0, 1.0, 1.0, 9.0]]), np.array([2.0]), None)
+    np.testing.assert_allclose(p, [[2 / 3, 2 / 3, 2 / 3, 0.0]])
+    p = mask.values(np.array([[1.0, 2.0, 3.0]]), np.array([3.0]), None)
+    np.testing.assert_allclose(p, 1.0)
+
+
+@pytest.mark.parametrize("hidden", [(), (5,), (6, 4)])
+def test_embeddings_pull_back_their_gradients(rng, central_difference, hidden):
+    X = rng.normal(size=(7, 3))
+    embedding = Embedding(rng.normal(size=(2, 3)), hidden, np.random.RandomState(0))
+    np.testing.assert_allclose(
+        embedding.forward(embedding.start, X)[0],
+        X @ embedding.unpack(embedding.start)[0],
+    )
+    theta = embedding.start + rng.normal(scale=0.3, size=len(embedding.start))
+    cotangent = rng.normal(size=(7, 2))
+    _, state = embedding.forward(theta, X)
+    gradient = embedding.backward(theta, state, cotangent)
+    expected = central_difference(
+        lambda t: (cotangent * embedding.forward(t, X)[0]).sum(), theta
+    )
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_the_gradient(rng, central_difference):
+    X = rng.normal(size=(4, 3))
+    embedding = Embedding(np.eye(2, 3), (300,), np.random.RandomState(0))
+    theta = embedding.start + rng.normal(scale=0.1, size=len(embedding.start))
+    plain, _ = embedding.forward(theta, X)
+    draws = [
+        embedding.forward(theta, X, 0.3, np.random.RandomState(seed))[0]
+        for seed in range(300)
+    ]
+    np.testing.assert_allclose(np.mean(draws, axis=0), plain, atol=0.15)
+    cotangent = rng.normal(size=(4, 2))
+    _, state = embedding.forward(theta, X, 0.3, np.random.RandomState(1))
+    gradient = embedding.backward(theta, state, cotangent)[:50]
+
+    def value(some):
+        moved = np.concatenate([some, theta[50:]])
+        Z, _ = embedding.forward(moved, X, 0.3, np.random.RandomState(1))
+        return (cotangent * Z).sum()
+
+    expected = central_difference(value, theta[:50])
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("vote", ["mean", "median", "trimmed"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_locations_have_the_gradient_they_tell(
+    rng, central_difference, vote, n_outputs
+):
+    targets = rng.normal(size=(12, n_outputs))
+    templates = np.array([rng.permutation(12)[:9] for _ in range(4)])
+    votes = rng.uniform(0.05, 1.0, size=(4, 9))
+    # What the votes sum to is given, as a mask makes sure.
+    votes *= (5.0 / votes.sum(axis=1))[:, None]
+    judge = ValueVote(targets, "squared_error", vote, 0.2, 0.3, 1.0)
+    direction = rng.normal(size=votes.shape)
+    direction -= direction.mean(axis=1, keepdims=True)
+    _, slopes = judge.locations(templates, votes)
+    moved = central_difference(
+        lambda t: judge.locations(templates, votes + t * direction)[0], np.zeros(1)
+    )[..., 0]
+    expected = (slopes * direction[:, :, None]).sum(axis=1)
+    np.testing.assert_allclose(expected, moved, atol=1e-6)
+
+
+def test_soft_median_softens_from_the_weighted_median(rng):
+    y = np.array([[3.0, 1.0, 2.0, 10.0, 7.0]])
+    votes = np.ones((1, 5))
+    for softness in (0.0, 1e-9, 1e-3):
+        median, _ = soft_medians(y, votes, votes.sum(axis=1), softness)
+        np.testing.assert_allclose(median, [3.0], atol=1e-6)
+    even, _ = soft_medians(y[:, :4], votes[:, :4], np.array([4.0]), 0.0)
+    np.testing.assert_allclose(even, [2.5])
+    heavy = np.array([[1.0, 1.0, 1.0, 9.0, 1.0]])
+    median, _ = soft_medians(y, heavy, heavy.sum(axis=1), 0.0)
+    np.testing.assert_allclose(median, [10.0])
+    wide, _ = soft_medians(y, votes, votes.sum(axis=1), 1e6)
+    np.testing.assert_allclose(wide, [y.mean()], rtol=1e-6)
+
+
+def test_trimmed_location_follows_the_majority():
+    y = np.array([[1.0, 1.1, 0.9, 50.0, 60.0]])[:, :, None]
+    votes = np.ones((1, 5))
+    value, slopes = least_trimmed(y, votes, np.array([3.0]))
+    np.testing.assert_allclose(value, [[1.0]])
+    np.testing.assert_array_equal(slopes[0, 3:, 0], 0.0)
+    # Half a vote of the nearest of the others counts as well.
+    value, _ = least_trimmed(y, votes, np.array([3.5]))
+    np.testing.assert_allclose(value, [[(3.0 + 0.5 * 50.0) / 3.5]])
