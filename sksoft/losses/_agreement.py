@@ -31,7 +31,8 @@ class Spearman(RowLoss):
         soft, pullback = vjp(soft_rank, scores, **self.params)
         excess = soft - ranks
         scale = 6.0 / (m * (m**2 - 1.0)) if m > 1 else 0.0
-        return scale * (excess**2).sum(axis=1), pullback(2.0 * scale * excess)
+        value = scale * np.einsum("ij,ij->i", excess, excess)
+        return value, pullback(2.0 * scale * excess)
 
 
 class FenchelYoungRanks(RowLoss):

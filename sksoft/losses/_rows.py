@@ -39,34 +39,40 @@ class Objective:
         present = ~np.isnan(target)
         rows, n_rows = _row_of_entries(shape, groups)
         weight = _row_weights(sample_weight, shape, groups, rows, n_rows)
-        if groups is None and present.all():
-            parts = [
-                (slice(None), np.arange(n_rows * shape[-1]).reshape(-1, shape[-1]))
-            ]
+        # Rows of one length need not be gathered, and have no index.
+        self.dense = groups is None and target.size > 0 and bool(present.all())
+        if self.dense:
+            target = target.reshape(n_rows, -1)
+            self.parts = [(None, weight, loss.prepare(target))]
         else:
-            parts = _rows_by_length(rows, n_rows, present.ravel())
-        target = target.ravel()
-        self.parts = [
-            (index, weight[which], loss.prepare(target[index]))
-            for which, index in parts
-            if index.size
-        ]
+            target = target.ravel()
+            self.parts = [
+                (index, weight[which], loss.prepare(target[index]))
+                for which, index in _rows_by_length(rows, n_rows, present.ravel())
+            ]
 
     def __call__(self, scores):
         """Return the value and its gradient in the scores."""
-        gradient = np.zeros(scores.size)
+        gradient = np.zeros(0 if self.dense else scores.size)
         total = 0.0
         for index, weight, rows, prepared in self.pieces(scores):
-            values, gradients = self.loss.evaluate(rows, prepared)
+            values, slopes = self.loss.evaluate(rows, prepared)
             total += float(weight @ values)
-            gradient[index] = weight[:, np.newaxis] * gradients
+            slopes = weight[:, np.newaxis] * slopes
+            if self.dense:
+                gradient = slopes
+            else:
+                gradient[index] = slopes
         return total, gradient.reshape(scores.shape)
 
     def pieces(self, scores):
         """Yield for each length where its rows are, weights, scores and targets."""
-        flat = scores.ravel()
         for index, weight, prepared in self.parts:
-            yield index, weight, np.asarray(flat[index], dtype=np.float64), prepared
+            if self.dense:
+                rows = scores.reshape(len(weight), -1)
+            else:
+                rows = scores.ravel()[index]
+            yield index, weight, np.asarray(rows, dtype=np.float64), prepared
 
 
 class LabelObjective:
