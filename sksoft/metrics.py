@@ -10,10 +10,10 @@ from sklearn.metrics import make_scorer
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
 from sksoft._sklearn_compat import check_sample_weight
-from sksoft._validation import check_option, real_array
-from sksoft.linear_model._trimming import hard_mask
+from sksoft._validation import LARGEST, check_option, real_array
 from sksoft.losses._relevance import GAINS, Discounted, checked_cutoff
 from sksoft.losses._rows import Objective, RowLoss, checked_target
+from sksoft.operators import soft_topk
 
 __all__ = [
     "kendall_tau_score",
@@ -126,9 +126,14 @@ def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
         sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
     )
     kept = (1 - trim_fraction) * weight.sum()
+    with np.errstate(over="ignore"):
+        losses = np.minimum(loss(y_true - y_pred), LARGEST)
     means = []
-    for losses in loss(y_true - y_pred).T:
-        means.append(losses @ (weight * hard_mask(losses, weight, kept)) / kept)
+    for target in losses.T:
+        mask = soft_topk(
+            target, kept, largest=False, regularization_strength=0.0, weights=weight
+        )
+        means.append(target @ (weight * mask) / kept)
     return float(np.mean(means))
 
 
