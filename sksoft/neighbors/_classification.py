@@ -132,12 +132,14 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of 15 iterations, or as many epochs, from 10 to 60, as make 400 steps: stopping
-        there is part of the method, and no warning is given.
+        of at most 15 iterations, or as many epochs, from 10 to 60, as make 400 steps
+        (600 with hidden layers): stopping there is part of the method, and no warning
+        is given.
 
     tol : float, default=1e-5
-        L-BFGS stops when no entry of the gradient is larger, Adam when 10 epochs in a
-        row have not improved the loss by as much.
+        L-BFGS stops when no entry of the gradient is larger. Adam with a given
+        `max_iter` or with `early_stopping` stops when 10 epochs in a row have not
+        improved the loss by as much.
 
     early_stopping : bool, default=False
         Whether Adam leaves a tenth of the samples out of the loss, though not out of
@@ -439,12 +441,14 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of 15 iterations, or as many epochs, from 10 to 60, as make 400 steps: stopping
-        there is part of the method, and no warning is given.
+        of at most 15 iterations, or as many epochs, from 10 to 60, as make 400 steps
+        (600 with hidden layers): stopping there is part of the method, and no warning
+        is given.
 
     tol : float, default=1e-5
-        L-BFGS stops when no entry of the gradient is larger, Adam when 10 epochs in a
-        row have not improved the loss by as much.
+        L-BFGS stops when no entry of the gradient is larger. Adam with a given
+        `max_iter` or with `early_stopping` stops when 10 epochs in a row have not
+        improved the loss by as much.
 
     early_stopping : bool, default=False
         Whether Adam leaves a tenth of the samples out of the loss, though not out of
