@@ -73,9 +73,10 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
         between 32 and 256.
 
-    n_templates : int or None, default=1000
+    n_templates : int, "auto" or None, default="auto"
         Number of samples, drawn for each step of Adam, that a batch finds its
-        neighbours among; None for all.
+        neighbours among, itself included. "auto" is all of up to 1500 samples, and 1000
+        of more; None is all.
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
@@ -84,7 +85,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of at most 15 iterations, or as many epochs, from 10 to 60, as make 400 steps
+        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
         (600 with hidden layers): stopping there is part of the method, and no warning
         is given.
 
@@ -212,7 +213,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         n_candidates="auto",
         solver="auto",
         batch_size="auto",
-        n_templates=1000,
+        n_templates="auto",
         learning_rate_init="auto",
         max_iter="auto",
         tol=1e-5,

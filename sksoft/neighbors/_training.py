@@ -22,8 +22,8 @@ PATIENCE = 10
 # Iterations of L-BFGS that training takes by itself, and what one must gain of all that
 # was gained for it to go on; steps of Adam, with and without hidden layers.
 LBFGS_BUDGET = 15
-LEAST_GAIN = 0.001
-LEAST_STEPS = 400
+LEAST_GAIN = 0.003
+LEAST_STEPS = 320
 LEAST_STEPS_HIDDEN = 600
 # The share of the samples held out to stop early.
 HELD_OUT = 0.1
@@ -301,8 +301,11 @@ class Minibatches:
         n_samples = len(problem.X)
         members, places = problem.everyone, queries
         if self.n_templates is not None and self.n_templates < n_samples:
-            rest = self.rng.choice(n_samples, self.n_templates, replace=False)
-            members = np.concatenate([queries, np.setdiff1d(rest, queries)])
+            others = np.ones(n_samples, dtype=bool)
+            others[queries] = False
+            some = max(self.n_templates - len(queries), 0)
+            rest = self.rng.choice(np.flatnonzero(others), some, replace=False)
+            members = np.concatenate([queries, rest])
             places = np.arange(len(queries))
         value, gradient = problem.batch(theta, members, places, self.dropout, self.rng)
         return value, theta + adam.step(gradient, rate)
