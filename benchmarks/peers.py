@@ -319,7 +319,8 @@ def import_time():
         "print(time.perf_counter() - start)"
     )
     times = [
-        float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(9)
+        float(subprocess.check_output([sys.executable, "-P", "-c", code]))
+        for _ in range(9)
     ]
     yield "`import sksoft`", float(np.median(times)), "<= 0.1"
 

@@ -17,10 +17,9 @@ cdef inline double divided(double gap, double strength) noexcept nogil:
 
 cdef inline double raised(double t, int power) noexcept nogil:
     cdef double out = t
-    cdef int _i
     if power == 0:
         return 1.0
-    for _i in range(power - 1):
+    for _ in range(power - 1):
         out *= t
     return out
 
@@ -74,14 +73,14 @@ cdef double distance_to_threshold(
     double strength, int power,
 ) noexcept nogil:
     # t = (s[stop - 1] - tau) / strength: Newton from above on a convex function.
-    cdef Py_ssize_t i, _iteration
+    cdef Py_ssize_t i
     cdef double t, u, total, slope, mass = 0.0, last = s[stop - 1], moved
     for i in range(start, stop):
         mass += item(weight, i)
     t = divided(last - s[start], strength) + pow(k / mass, 1.0 / power)
     if t > 1.0:
         t = 1.0
-    for _iteration in range(200):
+    for _ in range(200):
         total = slope = 0.0
         for i in range(start, stop):
             u = t - divided(last - s[i], strength)

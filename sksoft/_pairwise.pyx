@@ -11,6 +11,7 @@ Laplace law the sums are recurrences along the row (Struski et al. 2025).
 from libc.math cimport INFINITY, erfc, exp, sqrt
 
 cdef double REACH = 40.0  # beyond it the tail of either law is below 1e-17
+cdef double FAR = 100.0  # beyond it the density is below 4e-44, less than single precision has
 cdef double UNDERFLOW = 745.0
 
 
@@ -115,7 +116,7 @@ cdef void differences_row(
 ) noexcept nogil:
     cdef Py_ssize_t i, j
     cdef double t, f, moved, reach
-    reach = 2.0 * sqrt(UNDERFLOW) if gaussian else UNDERFLOW
+    reach = 2.0 * sqrt(FAR) if gaussian else FAR
     for i in range(n):
         out[i] = 0.0
     if strength == 0.0:

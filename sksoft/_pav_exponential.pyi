@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 def project_exponential(
     s: NDArray[np.float64],
+    decay: NDArray[np.float64],
     target: NDArray[np.float64] | None,
     weight: NDArray[np.float64] | None,
     strength: NDArray[np.float64],
@@ -14,4 +15,11 @@ def project_exponential(
     starts: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
     work: NDArray[np.float64],
+) -> None: ...
+def scale_blocks(
+    out: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    target: NDArray[np.float64] | None,
+    starts: NDArray[np.intp],
+    n_blocks: NDArray[np.intp],
 ) -> None: ...

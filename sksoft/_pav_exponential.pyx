@@ -44,6 +44,7 @@ cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
 
 def project_exponential(
     double[:, ::1] s,
+    double[:, ::1] decay,
     const double[:, ::1] target,
     const double[:, ::1] weight,
     const double[::1] strength,
@@ -51,83 +52,93 @@ def project_exponential(
     bint kl,
     Py_ssize_t[:, ::1] starts,
     Py_ssize_t[::1] n_blocks,
-    double[:, ::1] work,
+    double[::1] work,
 ):
-    """Replace sorted rows by their entropic soft sort, or entropic or KL soft ranks.
+    """Replace sorted rows by their entropic soft sort or soft ranks.
 
-    No target means 1..n, no weight means 1. A sort is P(1..n / strength, s), a rank
-    P(s / strength, target), both in the log domain; the KL rank projects
-    exp(s / strength) on the permutahedron of the target itself.
+    No target means 1..n, no weight means 1. A sort is P(1..n / strength, s), an entropic
+    rank P(s / strength, target). The KL rank projects exp(s / strength) on the
+    permutahedron of the target itself; with kl the result is the exponents of its
+    blocks, and decay receives the scales by which to multiply their exponentials (see
+    `scale_blocks`). decay holds exp(s[i - 1] - s[i]), for ranks with the gap over the
+    strength, and is overwritten in any case.
     """
     cdef Py_ssize_t r, n = s.shape[1]
     cdef const double* u
     cdef const double* v
     cdef const double* w
     with nogil:
-        for r in range(s.shape[0]):
-            if n > 0:
-                u = v = w = NULL
-                if sort:
-                    v = &s[r, 0]
-                else:
-                    u = &s[r, 0]
-                    if target is not None:
-                        v = &target[r, 0]
-                if weight is not None:
-                    w = &weight[r, 0]
-                if sort and s[r, n - 1] - s[r, 0] < NARROW:
-                    n_blocks[r] = sort_narrow(
-                        &s[r, 0], n, strength[r], &starts[r, 0], &work[0, 0], &work[1, 0]
-                    )
-                    continue
-                n_blocks[r] = partition_exponential(
-                    u, v, w, n, strength[r], kl, &starts[r, 0], &work[0, 0], &work[1, 0]
+        for r in range(s.shape[0] if n > 0 else 0):
+            u = v = w = NULL
+            if sort:
+                v = &s[r, 0]
+            else:
+                u = &s[r, 0]
+                if target is not None:
+                    v = &target[r, 0]
+            if weight is not None:
+                w = &weight[r, 0]
+            if sort and s[r, n - 1] - s[r, 0] < NARROW:
+                n_blocks[r] = sort_narrow(
+                    &s[r, 0], n, strength[r], &starts[r, 0], &decay[r, 0], &work[0]
                 )
-                evaluate_exponential(
-                    &s[r, 0], u, v, n, strength[r], kl, &starts[r, 0], n_blocks[r],
-                    &work[0, 0], &work[1, 0],
-                )
+                continue
+            n_blocks[r] = partition_exponential(
+                u, v, w, &decay[r, 0], n, strength[r], kl, &starts[r, 0], &work[0]
+            )
+            evaluate_exponential(
+                &s[r, 0], u, v, n, strength[r], kl, &starts[r, 0], n_blocks[r],
+                &decay[r, 0], &work[0],
+            )
 
 
 cdef Py_ssize_t partition_exponential(
-    const double* u, const double* v, const double* weight, Py_ssize_t n, double strength,
-    bint kl, Py_ssize_t* starts, double* share, double* mass,
+    const double* u, const double* v, const double* weight, double* decay, Py_ssize_t n,
+    double strength, bint kl, Py_ssize_t* starts, double* mass,
 ) noexcept nogil:
     # A block keeps share = sum of weight * exp((u - its last u) / strength) and mass: for
     # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
-    # is (start, one, two); older ones lie on a stack.
+    # is (start, one, two), with the decays dx, dy from the entry before it to its last;
+    # older ones lie on a stack, whose shares take the place of decays that were used.
     cdef Py_ssize_t b = 0, i = 1, start = 0
+    cdef double* share = decay
     # Only ratios matter: weights of any magnitude are brought near to one.
     cdef double scale = weight_scale(weight, n, kl)
     cdef double one = 1.0 if weight == NULL else weight[0] / scale
     cdef double two = one * item(v, 0) if kl else level_mass(weight, 0) / scale
-    cdef double new_one = one, new_two = two, e, f, x, y
+    cdef double step = vanishing_exp(divided(-1.0, strength))
+    cdef double new_one = one, new_two = two, x = 1.0, y = 1.0, dx = 1.0, dy = 1.0
     while True:
         while i < n:
             new_one = 1.0 if weight == NULL else weight[i] / scale
             new_two = new_one * item(v, i) if kl else level_mass(weight, i) / scale
-            e = divided(item(u, i - 1) - item(u, i), strength)
-            y = target_decay(v, i - 1, i, kl)
-            # exp(e) is at most 1 / (1 - e), which often tells without it.
-            if y > 1e-250 and new_one * two * y * (1.0 - e) > one * new_two:
-                break
-            x = vanishing_exp(e)
-            f = 0.0 if kl else item(v, i - 1) - item(v, i)
-            if not pooled(e, f, x, y, one, two, new_one, new_two):
+            x = step if u == NULL else decay[i]
+            y = decay[i] if u == NULL else target_decay(v, i - 1, i, kl)
+            if not pooled(u, v, i - 1, i, strength, kl, x, y, one, two, new_one, new_two):
                 break
             one = new_one + one * x
             two = new_two + two * y
+            dx *= x
+            dy *= y
             i += 1
         if b > 0 and i - start > 1:
-            e = divided(item(u, start - 1) - item(u, i - 1), strength)
-            f = 0.0 if kl else item(v, start - 1) - item(v, i - 1)
-            x = vanishing_exp(e)
-            y = target_decay(v, start - 1, i - 1, kl)
-            if pooled(e, f, x, y, share[b - 1], mass[b - 1], one, two):
+            if i - start > 64:
+                # Long products gather rounding errors.
+                dx = vanishing_exp(divided(item(u, start - 1) - item(u, i - 1), strength))
+                dy = target_decay(v, start - 1, i - 1, kl)
+            if pooled(
+                u, v, start - 1, i - 1, strength, kl, dx, dy, share[b - 1], mass[b - 1],
+                one, two,
+            ):
                 b -= 1
                 start = starts[b]
-                one += share[b] * x
-                two += mass[b] * y
+                one += share[b] * dx
+                two += mass[b] * dy
+                if b > 0:
+                    dx = vanishing_exp(
+                        divided(item(u, start - 1) - item(u, i - 1), strength)
+                    )
+                    dy = target_decay(v, start - 1, i - 1, kl)
                 continue
         starts[b] = start
         share[b] = one
@@ -138,18 +149,23 @@ cdef Py_ssize_t partition_exponential(
         start = i
         one = new_one
         two = new_two
+        dx = x
+        dy = y
         i += 1
 
 
 cdef inline bint pooled(
-    double e, double f, double x, double y, double share1, double mass1, double share2,
-    double mass2,
+    const double* u, const double* v, Py_ssize_t i, Py_ssize_t j, double strength, bint kl,
+    double x, double y, double share1, double mass1, double share2, double mass2,
 ) noexcept nogil:
-    # Blocks 1 < 2: is share2 mass1 exp(f) <= share1 mass2 exp(e)? By logarithms only
-    # where both exponentials, x and y, vanish.
+    # Blocks that end at i < j: is share2 mass1 y <= share1 mass2 x, where x and y are the
+    # decays of u and v from i to j? By logarithms only where both decays vanish.
     if x > 1e-250 or y > 1e-250:
         return share2 * mass1 * y <= share1 * mass2 * x
-    return f + log(share2 * mass1) <= e + log(share1 * mass2)
+    return (
+        (0.0 if kl else item(v, i) - item(v, j)) + log(share2 * mass1)
+        <= divided(item(u, i) - item(u, j), strength) + log(share1 * mass2)
+    )
 
 
 cdef double weight_scale(const double* weight, Py_ssize_t n, bint kl) noexcept nogil:
@@ -169,24 +185,45 @@ cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil
 
 cdef void evaluate_exponential(
     double* out, const double* u, const double* v, Py_ssize_t n, double strength, bint kl,
-    const Py_ssize_t* starts, Py_ssize_t n_blocks, const double* share, const double* mass,
+    const Py_ssize_t* starts, Py_ssize_t n_blocks, double* share, const double* mass,
 ) noexcept nogil:
     cdef Py_ssize_t b, i, start, stop
-    cdef double last, base, scale
+    cdef double last, base
     for b in range(n_blocks):
         start = starts[b]
         stop = starts[b + 1] if b + 1 < n_blocks else n
         last = item(u, stop - 1)
-        if stop - start == 1 and (kl or share[b] == mass[b]):
+        if kl:
+            base = 0.0
+            share[b] = mass[b] / share[b]
+        elif stop - start == 1 and share[b] == mass[b]:
             out[start] = item(v, start)
-        elif kl:
-            scale = mass[b] / share[b]
-            for i in range(start, stop):
-                out[i] = scale * vanishing_exp(divided(item(u, i) - last, strength))
+            continue
         else:
             base = item(v, stop - 1) + log(mass[b] / share[b])
-            for i in range(start, stop):
-                out[i] = base + divided(item(u, i) - last, strength)
+        for i in range(start, stop):
+            out[i] = base + divided(item(u, i) - last, strength)
+
+
+def scale_blocks(
+    double[:, ::1] out,
+    const double[:, ::1] scale,
+    const double[:, ::1] target,
+    const Py_ssize_t[:, ::1] starts,
+    const Py_ssize_t[::1] n_blocks,
+):
+    """Multiply each block by its scale; blocks of one become their target, else 1..n."""
+    cdef Py_ssize_t r, b, i, start, stop, n = out.shape[1]
+    with nogil:
+        for r in range(out.shape[0]):
+            for b in range(n_blocks[r]):
+                start = starts[r, b]
+                stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
+                if stop - start == 1:
+                    out[r, start] = stop if target is None else target[r, start]
+                    continue
+                for i in range(start, stop):
+                    out[r, i] *= scale[r, b]
 
 
 # Rows that spread less than this are sorted by their deviations, whose digits would be

@@ -40,7 +40,7 @@ def rank_law(
     floating[:, :, ::1] out,
 ):
     """out[row, i, k] = probability that entry i has rank k + 1."""
-    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count
+    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count, here
     cdef double p, width
     with nogil:
         for r in range(x.shape[0]):
@@ -54,20 +54,24 @@ def rank_law(
                     for j in range(n):
                         if j != i:
                             p = normal_cdf(shifted(x[r, i] - x[r, j], width, nodes[m]))
-                            add_entry(&work[1, 0], count, p)
+                            here = 1 + count % 2
+                            add_entry(&work[here, 0], count, p, &work[3 - here, 0])
                             count += 1
                     for k in range(n):
-                        work[0, k] += work[1, k]
+                        work[0, k] += work[1 + count % 2, k]
                 for k in range(n):
                     out[r, i, k] = <floating> work[0, k]
 
 
-cdef inline void add_entry(double* law, Py_ssize_t count, double p) noexcept nogil:
+cdef inline void add_entry(
+    const double* law, Py_ssize_t count, double p, double* out
+) noexcept nogil:
     cdef Py_ssize_t k
-    law[count + 1] = law[count] * p
-    for k in range(count, 0, -1):
-        law[k] = law[k - 1] * p + law[k] * (1.0 - p)
-    law[0] *= 1.0 - p
+    cdef double q = 1.0 - p
+    out[0] = law[0] * q
+    for k in range(1, count + 1):
+        out[k] = law[k - 1] * p + law[k] * q
+    out[count + 1] = law[count] * p
 
 
 def pull_rank_law(
@@ -98,9 +102,7 @@ def pull_rank_law(
                     for j in range(n):
                         if j != i:
                             p = normal_cdf(shifted(x[r, i] - x[r, j], width, nodes[m]))
-                            for k in range(count + 1):
-                                history[count + 1, k] = history[count, k]
-                            add_entry(&history[count + 1, 0], count, p)
+                            add_entry(&history[count, 0], count, p, &history[count + 1, 0])
                             count += 1
                     for k in range(n):
                         adjoint[k] = cotangent[r, i, k]
@@ -131,7 +133,7 @@ def push_rank_law(
     floating[:, :, ::1] out,
 ):
     """Write the derivative of the distributions along a tangent of x."""
-    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count
+    cdef Py_ssize_t r, i, j, k, m, n = x.shape[1], count, here, there
     cdef double t, p, speed, width
     with nogil:
         for r in range(x.shape[0]):
@@ -144,19 +146,22 @@ def push_rank_law(
                         break
                     count = 0
                     work[1, 0] = node_weights[m]
-                    work[2, 0] = 0.0
+                    work[3, 0] = 0.0
                     for j in range(n):
                         if j != i:
                             t = shifted(x[r, i] - x[r, j], width, nodes[m])
                             p = normal_cdf(t)
                             speed = normal_density(t) * (tangent[r, i] - tangent[r, j])
-                            add_entry(&work[2, 0], count, p)
+                            # The law in rows 1 and 2, its derivative in rows 3 and 4.
+                            here = 1 + count % 2
+                            there = 3 - here
+                            add_entry(&work[here, 0], count, p, &work[there, 0])
+                            add_entry(&work[2 + here, 0], count, p, &work[2 + there, 0])
                             for k in range(count + 1):
-                                work[2, k] -= work[1, k] * speed
-                                work[2, k + 1] += work[1, k] * speed
-                            add_entry(&work[1, 0], count, p)
+                                work[2 + there, k] -= work[here, k] * speed
+                                work[2 + there, k + 1] += work[here, k] * speed
                             count += 1
                     for k in range(n):
-                        work[0, k] += work[2, k]
+                        work[0, k] += work[3 + count % 2, k]
                 for k in range(n):
                     out[r, i, k] = <floating> (work[0, k] / width if width > 0.0 else 0.0)

@@ -93,12 +93,13 @@ def soft_mask(
     """Write the mask of the smallest losses; return its objective and threshold.
 
     The mask minimises ``sum s (mask * losses + strength * penalty(mask))`` over
-    ``0 <= mask <= 1`` and ``sum s * mask = kept``, with half the square for penalty or,
-    if entropic, ``mask log(mask) + (1 - mask) log(1 - mask)``. The strength is positive
-    and ``threshold`` a guess.
+    ``0 <= mask <= 1`` and ``sum s * mask = kept``. The penalty is half the square of
+    the mask less its mean or, if entropic, ``mask log(mask) + (1 - mask) log(1 -
+    mask)``. The strength is positive and ``threshold`` a guess.
     """
     cdef Py_ssize_t i
     cdef double value = 0.0
+    cdef double total = 0.0
     cdef double depth
     with nogil:
         threshold = find_threshold(
@@ -114,10 +115,13 @@ def soft_mask(
                     - strength * (fmax(depth, 0.0) + log1p(exp(-fabs(depth))))
                 )
         else:
+            # The constant strength / 2 * sum s mean^2 would drown the rest: leave it out.
+            for i in range(losses.shape[0]):
+                total += sample_weight[i]
             for i in range(losses.shape[0]):
                 mask[i] = capped_share((threshold - losses[i]) / strength)
-                if mask[i] > 0.0:
-                    value += sample_weight[i] * mask[i] * (
-                        losses[i] + 0.5 * strength * mask[i]
-                    )
+                depth = mask[i] - kept / total
+                value += sample_weight[i] * (
+                    mask[i] * losses[i] + 0.5 * strength * depth * depth
+                )
     return value, threshold

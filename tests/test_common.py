@@ -20,7 +20,12 @@ def public_estimators():
             namespace = importlib.import_module(f"sksoft.{module.name}")
             for name in namespace.__all__:
                 item = getattr(namespace, name)
-                if inspect.isclass(item) and issubclass(item, BaseEstimator):
+                if (
+                    inspect.isclass(item)
+                    and issubclass(item, BaseEstimator)
+                    # The checks know of no queries: test_ranking_queries.py adds them.
+                    and "qid" not in inspect.signature(item.fit).parameters
+                ):
                     found[name] = item
     return [found[name] for name in sorted(found)]
 

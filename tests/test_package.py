@@ -4,6 +4,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -36,8 +37,9 @@ def test_exported_names_exist_and_are_public(name):
     assert len(set(module.__all__)) == len(module.__all__)
     for item in module.__all__:
         assert not item.startswith("_")
-        assert hasattr(module, item)
-        assert getattr(module, item).__doc__
+        value = getattr(module, item)
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert value.__doc__
 
 
 def test_top_level_names():
@@ -73,7 +75,7 @@ def test_imports(path):
 def run(code, **environment):
     """Run Python code in a new process and return what it prints."""
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],
         capture_output=True,
         text=True,
         check=True,

@@ -136,7 +136,7 @@ def test_environment(environment, expected, monkeypatch):
 @pytest.mark.parametrize("name", ["SKSOFT_NUM_THREADS", "OMP_NUM_THREADS"])
 def test_environment_of_a_process(name):
     printed = subprocess.run(
-        [sys.executable, "-c", "import sksoft; print(sksoft.get_num_threads())"],
+        [sys.executable, "-P", "-c", "import sksoft; print(sksoft.get_num_threads())"],
         capture_output=True,
         text=True,
         check=True,

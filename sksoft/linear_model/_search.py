@@ -13,7 +13,7 @@ from sksoft.linear_model._trimming import hard_mask
 # Sizes of the nested subsets that the search works on (Rousseeuw and Van Driessen).
 GROUP_SIZE = 300
 MERGED_SIZE = 1500
-POLISH_SIZE = 10_000
+POLISH_SIZE = 5_000
 # Largest number of entries of a table of products of columns (80 MB).
 MAX_PRODUCTS = 20_000_000
 # Largest number of concentration steps, on all rows and on a sample of them.
@@ -118,7 +118,12 @@ class Batch:
         if self.weight is None:
             position = min(int(np.ceil(self.kept)), losses.shape[1]) - 1
             boundary = np.partition(losses, position, axis=1)[:, position, None]
-            return (losses <= boundary).astype(np.float32)
+            mask = (losses <= boundary).astype(np.float32)
+            excess = mask.sum(axis=1) - self.kept
+            for i in np.flatnonzero(excess > 1):
+                tied = losses[i] == boundary[i]
+                mask[i, tied] -= excess[i] / tied.sum()
+            return mask
         order = np.argsort(losses, axis=1)
         weight = self.weight[order]
         before = np.cumsum(weight, axis=1) - weight

@@ -13,6 +13,7 @@ from sksoft.linear_model._design import whitener
 from sksoft.linear_model._scale import (
     RAW,
     REWEIGHTED,
+    REWEIGHTED_TWICE,
     consistency_factor,
     small_sample_factor,
     truncation_factor,
@@ -23,7 +24,7 @@ from sksoft.linear_model._trimming import MaskTrimming, SortTrimming, hard_mask
 # Residuals within this quantile of the normal distribution survive reweighting.
 CUTOFF = float(special.ndtri(0.9875))
 # Absolute losses are rounded off within this share of the scale.
-ROUNDED = 0.05
+ROUNDED = 0.02
 # An entropic mask is as soft as a quadratic one of this many times the strength: their
 # transitions from 1 to 0 have the same standard deviation.
 ENTROPIC_SOFTNESS = 2 * np.pi
@@ -114,9 +115,25 @@ class TargetFit:
         objective = loss_curve[-1]
         support = np.abs(residual) <= CUTOFF * scale
         if self.estimator.reweight:
-            coef, residual, scale = self._reweight(coef, support, scale)
+            # The second time the scale is known better, and fewer good rows are lost.
+            for table in (REWEIGHTED, REWEIGHTED_TWICE):
+                support = np.abs(residual) <= CUTOFF * scale
+                coef, residual, scale, gram = self._reweight(
+                    coef, support, scale, table
+                )
+        else:
+            gram = self.design.gram(support)
+        errors = self._standard_errors(gram, scale)
         return self._fit(
-            coef, scale, support, mask, residual, objective, n_agreeing, loss_curve
+            coef,
+            scale,
+            support,
+            mask,
+            residual,
+            objective,
+            errors,
+            n_agreeing,
+            loss_curve,
         )
 
     def _residual(self, coef):
@@ -240,12 +257,13 @@ class TargetFit:
         mean_square = np.sum(self.design.sample_weight * mask * residual**2) / self.kept
         return self._raw_scale(mean_square, strength, power, entropic)
 
-    def _reweight(self, coef, support, scale):
-        """Fit the supporting rows; return coefficients, residuals and scale."""
+    def _reweight(self, coef, support, scale, table):
+        """Fit the supporting rows; return coefficients, residuals, scale and Gram."""
         design = self.design
         if self.power == 2:
-            coef = design.solve(support, self.y)
+            coef, gram = design.solve_with_gram(support, self.y)
         else:
+            gram = design.gram(support)
             trimming = _weighted_sum(design.sample_weight, support)
             coef = self._descend(coef, support.astype(float), trimming, scale)[0]
         residual = self._residual(coef)
@@ -257,8 +275,8 @@ class TargetFit:
             strength = 0.0
         elif self.estimator.regularization == "entropic":
             strength *= ENTROPIC_SOFTNESS
-        scale /= small_sample_factor(REWEIGHTED, self.share, self.ratio, strength)
-        return coef, residual, scale
+        scale /= small_sample_factor(table, self.share, self.ratio, strength)
+        return coef, residual, scale, gram
 
     def _exact(self, coef, mask, n_agreeing, tolerance):
         """Return the fit of rows that lie on a plane."""
@@ -266,10 +284,22 @@ class TargetFit:
         if self.estimator.reweight:
             coef = self.design.solve(support, self.y)
         residual = self._residual(coef)
-        return self._fit(coef, 0.0, support, mask, residual, 0.0, n_agreeing, [0.0])
+        errors = np.zeros(len(coef))
+        return self._fit(
+            coef, 0.0, support, mask, residual, 0.0, errors, n_agreeing, [0.0]
+        )
 
     def _fit(
-        self, coef, scale, support, mask, residual, objective, n_agreeing, loss_curve
+        self,
+        coef,
+        scale,
+        support,
+        mask,
+        residual,
+        objective,
+        errors,
+        n_agreeing,
+        loss_curve,
     ):
         """Return the fit in the units of the data."""
         units = self.standardizer
@@ -283,22 +313,20 @@ class TargetFit:
             mask,
             residual * units.y_scale,
             objective * unit,
-            self._standard_errors(support, scale),
+            errors,
             n_agreeing,
             [value * unit for value in loss_curve],
         )
 
-    def _standard_errors(self, support, scale):
+    def _standard_errors(self, gram, scale):
         """Return those of least squares on the supporting rows, in original units."""
-        if scale == 0:
-            return np.zeros(self.design.shape[1])
         units = self.standardizer.y_scale / self.standardizer.scale
         to_original = np.eye(self.design.shape[1])
         np.fill_diagonal(to_original[: len(units), : len(units)], units)
         if self.standardizer.fit_intercept:
             to_original[-1, : len(units)] = -units * self.standardizer.centre
             to_original[-1, -1] = self.standardizer.y_scale
-        root = to_original @ whitener(self.design.gram(support))
+        root = to_original @ whitener(gram)
         return scale * np.sqrt(np.sum(root**2, axis=1))
 
 

@@ -44,7 +44,7 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
 
     reweight : bool, default=True
         Whether to finish by least squares on all rows whose residuals are within the
-        98.75 % quantile of the normal distribution. Efficient on clean rows.
+        98.75 % quantile of the normal distribution, twice. Efficient on clean rows.
 
     starts : {"auto", "deterministic", "random", "ols"} or array-like of shape \
             (n_starts, n_features + 1), default="auto"
@@ -94,8 +94,8 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
         Weight of each row in the trimmed fit, before the reweighting.
 
     objective_ : float or ndarray of shape (n_targets,)
-        Objective of the trimmed fit; the sum of the smallest squared residuals if
-        ``regularization_strength`` is 0.
+        Objective of the trimmed fit, with ``w - h / n_samples`` for ``w`` in the
+        penalty; the sum of the smallest squared residuals at strength 0.
 
     breakdown_point_ : float
         Smallest share of wrong rows that can spoil the fit.
@@ -270,7 +270,7 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
     Notes
     -----
     The search for the good rows is that of least trimmed squares. Absolute values are
-    rounded off within 5 % of the scale of the errors.
+    rounded off within 2 % of the scale of the errors.
 
     References
     ----------

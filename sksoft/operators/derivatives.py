@@ -24,7 +24,7 @@ def vjp(operator, x, *args, wrt="x", **params):
         Further arguments of `operator`.
     wrt : str or tuple of str, default="x"
         The arguments to differentiate: "x", "regularization_strength", and where the
-        operator has them "k" or "targets".
+        operator has them "k", "weights" or "targets".
     **params
         Further arguments of `operator`.
 

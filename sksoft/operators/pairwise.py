@@ -276,7 +276,7 @@ class RankLaw(Operator):
     def forward(self, rows, order, out, *, keep, sigma):
         x = rows.astype(np.float64)
         n = x.shape[1]
-        rank_law(x, sigma, *self._noise(n), np.empty((2, n + 1)), out)
+        rank_law(x, sigma, *self._noise(n), np.empty((3, n + 1)), out)
         return (x, sigma) if keep else None
 
     def pullback(self, state, cotangent, out):
@@ -298,7 +298,7 @@ class RankLaw(Operator):
         x, sigma = state
         n = x.shape[1]
         tangent = tangent.astype(np.float64)
-        push_rank_law(x, tangent, sigma, *self._noise(n), np.empty((3, n + 1)), out)
+        push_rank_law(x, tangent, sigma, *self._noise(n), np.empty((5, n + 1)), out)
 
     def pull_sigma(self, state, cotangent):
         """The law only depends on x / sigma."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from sksoft._blocks import pool_blocks, put_rows, shift_blocks
 from sksoft._pav import project_l2, rank_weighted_l2
-from sksoft._pav_exponential import project_exponential
+from sksoft._pav_exponential import project_exponential, scale_blocks
 from sksoft._sorting import ascending_order
 from sksoft.operators._operator import Operator, taken
 
@@ -56,6 +56,22 @@ class Blocks:
         if weight is not None:
             out *= weight
         return out
+
+
+def _decays(values, strength=None):
+    """Return exp of minus the gap (over the strength) before each sorted value."""
+    out = np.empty_like(values)
+    out[:, :1] = 0.0
+    np.subtract(values[:, :-1], values[:, 1:], out=out[:, 1:])
+    if strength is not None:
+        # Where a strength is zero, ties still have a gap of zero.
+        with np.errstate(over="ignore"):
+            out /= np.maximum(strength, np.finfo(np.float64).smallest_subnormal)[
+                :, None
+            ]
+    # Vanished for the kernel, and far from subnormal numbers, which cost far more.
+    np.maximum(out, -600.0, out=out)
+    return np.exp(out, out=out)
 
 
 def _hard_bound(gap, rise):
@@ -144,9 +160,9 @@ class PermutahedronSort(Operator):
         return order, blocks, ascending, regularization_strength
 
     def _project(self, values, strength, blocks):
-        work = np.empty((2, values.shape[1]))
         project_exponential(
             values,
+            _decays(values),
             None,
             None,
             strength,
@@ -154,7 +170,7 @@ class PermutahedronSort(Operator):
             False,
             blocks.starts,
             blocks.n_blocks,
-            work,
+            np.empty(values.shape[1]),
         )
 
     def _share(self, blocks, ascending):
@@ -339,15 +355,16 @@ class _RankProblem:
 
     def project(self, values, strength, blocks):
         """Replace sorted rows by their soft ranks and note the blocks."""
-        n = values.shape[1]
         if self.regularization == "l2":
             self._project_l2(values, strength, blocks)
             return
         kl = self.regularization == "kl"
         hard = None if kl or strength.all() else strength == 0.0
         ascending = None if hard is None else values.copy()
+        decay = _decays(values, strength)
         project_exponential(
             values,
+            decay,
             self.target,
             self.weight,
             strength,
@@ -355,8 +372,11 @@ class _RankProblem:
             kl,
             blocks.starts,
             blocks.n_blocks,
-            np.empty((2, n)),
+            np.empty(values.shape[1]),
         )
+        if kl:
+            np.exp(values, out=values)
+            scale_blocks(values, decay, self.target, blocks.starts, blocks.n_blocks)
         if hard is not None:
             self._project_hard(values, ascending, hard, blocks)
 

@@ -32,8 +32,8 @@ class EntropicSelection(Operator):
         self, rows, order, out, *, keep, k, regularization_strength, weights=None
     ):
         strength = regularization_strength
-        pivot, offset = np.empty((2, len(rows)))
-        balanced = np.empty(len(rows), np.uint8)
+        pivot, offset = np.full((2, len(rows)), -np.inf)
+        balanced = np.zeros(len(rows), np.uint8)
         if weights is None:
             parts, place = _partitioned(rows, k)
             start_rows(parts, place, k, strength, pivot, offset, balanced)

@@ -1,0 +1,151 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Label ranking by a soft rank layer: the experiment of Blondel et al. 2020, 6.3.
+
+Spearman's coefficient in repeated k-fold cross-validation, the penalty chosen by an
+inner cross-validation on the training folds: soft ranks against no projection (ridge
+regression on the ranks), nearest neighbours and pairwise logistic regression.
+
+    python benchmarks/label_ranking.py --data DIR [--folds 10] [--inner 5] [--cap 1000]
+
+DIR holds the sets as ``NAME.csv.gz``: a line ``n,p,m``, then p features and m ranks in
+each row.
+"""
+
+import argparse
+import gzip
+import itertools
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, RepeatedKFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sksoft.metrics import spearman_score, spearman_scorer
+from sksoft.ranking import SoftLabelRanker
+
+
+class PairwiseRanker(BaseEstimator):
+    """Logistic regression for each pair of labels; the votes are added up."""
+
+    def __init__(self, C=1.0):
+        self.C = C
+
+    def fit(self, X, y):
+        self.models_ = {}
+        for i, j in itertools.combinations(range(y.shape[1]), 2):
+            before = y[:, i] < y[:, j]
+            model = float(before[0])
+            if before.min() != before.max():
+                model = LogisticRegression(C=self.C, max_iter=1000).fit(X, before)
+            self.models_[i, j] = model
+        self.n_labels_ = y.shape[1]
+        return self
+
+    def predict(self, X):
+        votes = np.zeros((len(X), self.n_labels_))
+        for (i, j), model in self.models_.items():
+            share = model if isinstance(model, float) else model.predict_proba(X)[:, 1]
+            votes[:, i] += share
+            votes[:, j] += 1.0 - share
+        return -votes
+
+
+def models(n_alphas):
+    """Return the contenders: name, estimator, grid."""
+    alphas = np.logspace(-3, 3, n_alphas)
+    return {
+        "soft": (SoftLabelRanker(), {"alpha": alphas}),
+        "convex": (SoftLabelRanker(loss="fenchel_young"), {"alpha": alphas}),
+        "ridge": (Ridge(), {"alpha": alphas}),
+        "knn": (KNeighborsRegressor(), {"n_neighbors": [5, 10, 20]}),
+        "pairs": (PairwiseRanker(), {"C": [0.1, 1.0, 10.0]}),
+    }
+
+
+def read(path, cap, rng):
+    """Return features and ranks, of at most cap rows."""
+    with gzip.open(path, "rt") as lines:
+        n, p, _ = map(int, lines.readline().split(","))
+        data = np.loadtxt(lines, delimiter=",")
+    rows = rng.permutation(n)[:cap]
+    return data[rows, :p], data[rows, p:]
+
+
+def fit_time_ratio(X, y):
+    """Return the median time of a soft fit over that of ridge regression."""
+    X = StandardScaler().fit_transform(X)
+    times = {SoftLabelRanker: [], Ridge: []}
+    for _ in range(9):
+        for model, seconds in times.items():
+            begin = time.perf_counter()
+            model().fit(X, y)
+            seconds.append(time.perf_counter() - begin)
+    return np.median(times[SoftLabelRanker]) / np.median(times[Ridge])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="*", default=None)
+    parser.add_argument("--models", nargs="*", default=None)
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--inner", type=int, default=5)
+    parser.add_argument("--alphas", type=int, default=7)
+    parser.add_argument("--cap", type=int, default=1000)
+    options = parser.parse_args()
+
+    contenders = models(options.alphas)
+    names = options.models or list(contenders)
+    print(f"{'set':12s} {'n':>5s} {'m':>3s}", end=" ")
+    print(*(f"{name:>7s}" for name in names), end="")
+    print(f"{'fit time / ridge':>18s}")
+    table = []
+    for path in sorted(options.data.glob("*.csv.gz")):
+        title = path.name.removesuffix(".csv.gz")
+        if options.sets and title not in options.sets:
+            continue
+        X, y = read(path, options.cap, np.random.default_rng(0))
+        outer = RepeatedKFold(
+            n_splits=options.folds, n_repeats=options.repeats, random_state=0
+        )
+        scores = {name: [] for name in names}
+        for train, test in outer.split(X):
+            for name in names:
+                estimator, grid = contenders[name]
+                step = type(estimator).__name__.lower()
+                search = GridSearchCV(
+                    make_pipeline(StandardScaler(), estimator),
+                    {f"{step}__{key}": values for key, values in grid.items()},
+                    scoring=spearman_scorer,
+                    cv=options.inner,
+                ).fit(X[train], y[train])
+                scores[name].append(spearman_score(y[test], search.predict(X[test])))
+        row = [np.mean(scores[name]) for name in names]
+        table.append(row)
+        print(f"{title:12s} {len(X):5d} {y.shape[1]:3d}", end=" ")
+        print(*(f"{value:7.3f}" for value in row), end="")
+        print(f"{fit_time_ratio(X, y):18.1f}", flush=True)
+    table = np.array(table)
+    print(f"{'mean':22s}", *(f"{value:7.3f}" for value in table.mean(axis=0)))
+    if "soft" not in names:
+        return
+    soft = table[:, names.index("soft")]
+    for name, other in zip(names, table.T, strict=True):
+        if name != "soft":
+            gain = soft - other
+            print(
+                f"soft against {name:7s}: {np.sum(gain > 0.002)} wins, "
+                f"{np.sum(np.abs(gain) <= 0.002)} ties, {np.sum(gain < -0.002)} losses "
+                f"(by more than .002); mean {gain.mean():+.4f}, worst {gain.min():+.4f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

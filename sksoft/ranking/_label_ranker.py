@@ -1,0 +1,300 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Label ranking: predict an order of labels for each sample."""
+
+import warnings
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sksoft._optimize import fit_progress
+from sksoft._sklearn_compat import (
+    CallbackSupportMixin,
+    check_sample_weight,
+    with_callbacks,
+)
+from sksoft._validation import check_option, nonnegative_number
+from sksoft.losses._agreement import FenchelYoungRanks, Spearman
+from sksoft.losses._rows import Objective
+from sksoft.metrics import spearman_score
+from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order
+from sksoft.ranking._scorer import Scorer, ScorerMixin, SquaredError
+
+
+class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
+    """Rank labels by scores that are fitted to soft ranks.
+
+    The score of each label is a linear function of the features, to which a small
+    neural network may be added. The soft ranks of a sample's scores, the projection on
+    the permutahedron, are brought close to the given ranks: in squared distance, which
+    is Spearman's coefficient, or in a convex loss [1]_. Scores that overshoot in the
+    right direction cost nothing, unlike in regression on ranks, where the fit begins.
+
+    Parameters
+    ----------
+    loss : {"spearman", "fenchel_young"}, default="spearman"
+        What is minimised: the squared distance of soft ranks and ranks, or the convex
+        Fenchel-Young loss, whose minimum does not depend on where the fit begins.
+
+    alpha : float, default=1.0
+        Penalty of the squared coefficients, at least 0, as in
+        :class:`sklearn.linear_model.Ridge` on the ranks.
+
+    hidden_layer_sizes : tuple of int, default=()
+        Sizes of the hidden layers of rectified linear units that are added to the
+        linear scores; none by default.
+
+    regularization_strength : float, default=1.0
+        Strength of the soft rank, at least 0, in units of a rank. At 1 the scores live
+        on the scale of ranks: those of regression are unchanged by the projection where
+        they lie inside the permutahedron. Smaller strengths are closer to hard ranks.
+
+    fit_intercept : bool, default=True
+        Whether the scores have an intercept.
+
+    max_iter : int, default=200
+        Largest number of iterations of L-BFGS.
+
+    tol : float, default=2e-3
+        The fit ends when no entry of the gradient exceeds this, in units of the
+        standard deviation of the scores.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights of the hidden layers.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_labels, n_features)
+        Coefficients of the linear scores.
+
+    intercept_ : ndarray of shape (n_labels,)
+        Intercepts of the scores.
+
+    hidden_coefs_ : list of ndarray
+        Weights of the hidden layers and, last, from these to the scores; empty without
+        hidden layers.
+
+    hidden_intercepts_ : list of ndarray
+        Intercepts of the hidden layers.
+
+    loss_curve_ : list of float
+        Loss, about one minus the mean of Spearman's coefficient, plus the penalty, at
+        the start and after each iteration.
+
+    n_iter_ : int
+        Number of iterations.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sksoft.losses.soft_spearman_loss : The loss.
+    ranks_from_order : Ranks of labels that are listed from best to worst.
+    sksoft.metrics.spearman_score : What :meth:`score` returns.
+
+    Notes
+    -----
+    Features of similar scale are expected, as for ridge regression. An *order* (labels
+    from best to worst) is not a vector of *ranks* (the place of each label): a sample
+    that prefers label 2, then 0, then 1 has the order ``[2, 0, 1]`` and the ranks
+    ``[2, 3, 1]``. Orders that count labels from 0 are refused; those that count from 1
+    cannot be told from ranks.
+
+    References
+    ----------
+    .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
+       Ranking", ICML 2020.
+
+    Examples
+    --------
+    >>> from sksoft.ranking import SoftLabelRanker
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> y = [[1, 2, 3], [1, 2, 3], [2, 1, 3], [3, 2, 1]]
+    >>> ranker = SoftLabelRanker(alpha=0.01).fit(X, y)
+    >>> ranker.predict([[0.5], [3.0]])
+    array([[1, 2, 3],
+           [3, 2, 1]])
+    >>> ranker.predict_order([[0.5], [3.0]])
+    array([[0, 1, 2],
+           [2, 1, 0]])
+    """
+
+    _estimator_type = "label_ranker"
+
+    def __init__(
+        self,
+        *,
+        loss="spearman",
+        alpha=1.0,
+        hidden_layer_sizes=(),
+        regularization_strength=1.0,
+        fit_intercept=True,
+        max_iter=200,
+        tol=2e-3,
+        random_state=None,
+    ):
+        self.loss = loss
+        self.alpha = alpha
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.regularization_strength = regularization_strength
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "label_ranker"
+        tags.target_tags.required = True
+        tags.target_tags.single_output = False
+        tags.target_tags.multi_output = True
+        return tags
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fit the scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples, n_labels)
+            The ranks of the labels: 1 is the best. Ties share a rank in any convention
+            (dense, least or average ranks); NaN stands for a label that is not ranked.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; an integer weight is a repetition of the sample.
+
+        Returns
+        -------
+        self : SoftLabelRanker
+            The fitted estimator.
+        """
+        hidden = self._check_scorer_parameters()
+        check_option(self.loss, "loss", ("spearman", "fenchel_young"))
+        strength = nonnegative_number(
+            self.regularization_strength, "regularization_strength"
+        )
+        X, y = validate_data(
+            self, X, y, validate_separately=({"dtype": np.float64}, RANKS)
+        )
+        check_ranks(y)
+        check_consistent_length(X, y)
+        weight = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
+        kept = weight > 0.0
+        X, y, weight = X[kept], y[kept], weight[kept]
+
+        n_labels = y.shape[1]
+        scorer = Scorer(X, weight, n_labels, hidden, self.fit_intercept, self.alpha)
+        # Half the squared error of the ranks, over this, is one minus Spearman's rho.
+        unit = max(n_labels * (n_labels**2 - 1) / 12.0, 1.0)
+        rate = self.alpha / (weight.sum() * unit)
+        if self.loss == "spearman":
+            loss = Spearman(strength, "permutahedron", None)
+        else:
+            loss = FenchelYoungRanks(strength, "l2", 1.0 / unit)
+        objective = Objective(loss, y.shape, -y, sample_weight=weight)
+        target = _centred_scores(y)
+        start = scorer.start(target, check_random_state(self.random_state))
+        if hidden:
+            share = weight[:, np.newaxis] / (2.0 * unit * weight.sum())
+            squares = SquaredError(target, share * ~np.isnan(y))
+            with warnings.catch_warnings():
+                # The first fit may stop anywhere.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                start = self._fit_scorer(scorer, start, squares, rate)
+        with fit_progress(self, X, y) as progress:
+            self._fit_scorer(scorer, start, objective, rate, progress)
+        return self
+
+    def decision_function(self, X):
+        """Return the scores of the labels, larger for what is preferred.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_labels)
+            The scores, about minus the ranks up to a constant.
+        """
+        check_is_fitted(self)
+        return self._scores(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def predict(self, X):
+        """Return the predicted ranks of the labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ranks : ndarray of int of shape (n_samples, n_labels)
+            The numbers 1 (the best) to n_labels in each row.
+        """
+        return ranks_from_order(self.predict_order(X))
+
+    def predict_order(self, X):
+        """Return the labels from best to worst.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        order : ndarray of int of shape (n_samples, n_labels)
+            Indices of labels, from 0; the first is the best.
+        """
+        return np.argsort(-self.decision_function(X), axis=1, kind="stable")
+
+    def score(self, X, y, sample_weight=None):
+        """Return the mean of Spearman's coefficient.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Test samples.
+
+        y : array-like of shape (n_samples, n_labels)
+            Their ranks, NaN where a label is not ranked.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            Between -1 and 1; NaN if no sample ranks two labels.
+        """
+        y = check_array(y, input_name="y", **RANKS)
+        check_ranks(y)
+        return spearman_score(y, self.predict(X), sample_weight=sample_weight)
+
+
+def _centred_scores(y):
+    """Return minus the ranks, centred, and spread as if all labels were ranked."""
+    ranked = ~np.isnan(y)
+    ranks = rankdata(y, axis=1, nan_policy="omit" if not ranked.all() else "propagate")
+    n_ranked = ranked.sum(axis=1, keepdims=True)
+    scores = (0.5 - ranks / (n_ranked + 1.0)) * (y.shape[1] + 1.0)
+    return np.where(ranked, scores, 0.0)

@@ -1,0 +1,329 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Learning to rank the documents of queries."""
+
+import warnings
+from typing import ClassVar
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sksoft._optimize import fit_progress
+from sksoft._sklearn_compat import (
+    CallbackSupportMixin,
+    check_sample_weight,
+    with_callbacks,
+)
+from sksoft._validation import check_option, nonnegative_number
+from sksoft.losses._relevance import GAINS, ListNet, SoftNDCG, checked_cutoff
+from sksoft.losses._rows import Objective, encode_groups
+from sksoft.metrics import ndcg_score
+from sksoft.ranking._scorer import Scorer, ScorerMixin
+
+
+class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
+    """Rank the documents of queries by scores that maximise a soft NDCG.
+
+    The score of a document is a linear function of its features, to which a small
+    neural network may be added. The fit begins with the convex loss of ListNet; then
+    the normalised discounted cumulative gain at soft ranks is maximised [1]_.
+
+    Parameters
+    ----------
+    k : int, default=None
+        Maximise and report NDCG at k, by the soft top-k mask; None takes all documents.
+
+    gain : {"exp2", "linear"}, default="exp2"
+        What a relevance counts: ``2**relevance - 1`` or itself.
+
+    rank : {"pairwise", "permutahedron"}, default="pairwise"
+        How documents are ranked softly, see :func:`sksoft.soft_rank`; "pairwise" is
+        ApproxNDCG.
+
+    regularization_strength : float, default=1.0
+        Strength of the soft rank, positive, in units of the mean standard deviation of
+        the first fit's scores within queries. For "permutahedron" it is divided by
+        the mean number of documents in a query, so that it spans as many ranks.
+
+    alpha : float, default=10.0
+        Penalty of the squared coefficients of standardised features, at least 0: half
+        of it is added to the sum of the losses of the queries.
+
+    hidden_layer_sizes : tuple of int, default=()
+        Sizes of the hidden layers of rectified linear units that are added to the
+        linear scores; none by default.
+
+    max_iter : int, default=200
+        Largest number of iterations of L-BFGS, of each of the two fits.
+
+    tol : float, default=1e-4
+        The fit ends when no entry of the gradient exceeds this, in units of the
+        standard deviation of the scores.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights of the hidden layers.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Coefficients of the linear scores.
+
+    hidden_coefs_ : list of ndarray
+        Weights of the hidden layers and, last, from these to the scores; empty without
+        hidden layers.
+
+    hidden_intercepts_ : list of ndarray
+        Intercepts of the hidden layers.
+
+    strength_ : float
+        The strength of the soft rank, in the unit of the first fit's scores.
+
+    loss_curve_ : list of float
+        One minus the soft NDCG, plus the penalty, at the start and after each iteration
+        of the second fit.
+
+    n_iter_ : int
+        Number of iterations of the second fit.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sksoft.losses.soft_ndcg_loss : The loss.
+    sksoft.metrics.ndcg_score : What :meth:`score` returns.
+
+    Notes
+    -----
+    `qid` names the query of each row: any hashable values, in any order. Enable
+    scikit-learn's metadata routing to have it split along with the rows in
+    cross-validation and pass through pipelines; the class requests it for ``fit`` and
+    ``score`` by default. Without routing scikit-learn cannot pass it to ``score``: then
+    `X` may be a data frame with a column "qid", which is not a feature. On tabular data
+    with many queries, ensembles of trees usually rank better.
+
+    References
+    ----------
+    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization
+       of information retrieval measures", Information Retrieval 13, 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoft.ranking import SoftNDCGRanker
+    >>> X = np.array([[0.0], [1.0], [2.0], [5.0], [4.0], [6.0]])
+    >>> y, qid = [0, 1, 2, 1, 0, 2], ["a", "a", "a", "b", "b", "b"]
+    >>> ranker = SoftNDCGRanker().fit(X, y, qid=qid)
+    >>> round(ranker.score(X, y, qid=qid), 6)
+    1.0
+    """
+
+    _estimator_type = "ranker"
+    __metadata_request__fit: ClassVar = {"qid": True}
+    __metadata_request__score: ClassVar = {"qid": True}
+
+    def __init__(
+        self,
+        *,
+        k=None,
+        gain="exp2",
+        rank="pairwise",
+        regularization_strength=1.0,
+        alpha=10.0,
+        hidden_layer_sizes=(),
+        max_iter=200,
+        tol=1e-4,
+        random_state=None,
+    ):
+        self.k = k
+        self.gain = gain
+        self.rank = rank
+        self.regularization_strength = regularization_strength
+        self.alpha = alpha
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "ranker"
+        tags.target_tags.required = True
+        return tags
+
+    @with_callbacks
+    def fit(self, X, y, qid=None, sample_weight=None):
+        """Fit the scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_documents, n_features)
+            Features of documents; a data frame may hold `qid` as a column.
+
+        y : array-like of shape (n_documents,)
+            Relevance, at least 0.
+
+        qid : array-like of shape (n_documents,)
+            The query that each document belongs to, of any hashable type, in any order.
+            It may only be left out where `X` has a column "qid".
+
+        sample_weight : array-like of shape (n_documents,), default=None
+            Non-negative weights of the queries, equal for all documents of a query; an
+            integer weight is a repetition of the query.
+
+        Returns
+        -------
+        self : SoftNDCGRanker
+            The fitted estimator.
+        """
+        hidden = self._check_scorer_parameters()
+        k = checked_cutoff(self.k)
+        check_option(self.gain, "gain", tuple(GAINS))
+        check_option(self.rank, "rank", ("pairwise", "permutahedron"))
+        strength = nonnegative_number(
+            self.regularization_strength, "regularization_strength"
+        )
+        if strength == 0.0:
+            raise ValueError("regularization_strength must be > 0, got 0.0.")
+        X, qid = split_qid(X, qid)
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        query = _checked_queries(qid, X)
+        weight = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
+        kept = weight > 0.0
+        X, y, query, weight = X[kept], y[kept].astype(float), query[kept], weight[kept]
+        query, _ = encode_groups(query)
+        return self._fit_queries(X, y, query, weight, k, strength, hidden)
+
+    def _fit_queries(self, X, y, query, weight, k, strength, hidden):
+        scale = np.sqrt(weight @ (X - weight @ X / weight.sum()) ** 2 / weight.sum())
+        scale = np.where(scale > 0.0, scale, 1.0)
+        n_queries = query.max() + 1
+        query_weight = np.zeros(n_queries)
+        query_weight[query] = weight
+        rate = self.alpha / query_weight.sum()
+        ridge = self.alpha * weight.sum() / query_weight.sum()
+        scorer = Scorer(X / scale, weight, 1, hidden, True, ridge)
+
+        def loss_of_rows(loss):
+            objective = Objective(loss, y.shape, y, query, weight)
+
+            def evaluate(scores):
+                value, gradient = objective(scores[:, 0])
+                return value, gradient[:, np.newaxis]
+
+            return evaluate
+
+        start = scorer.start(
+            _centred(y, query)[:, np.newaxis], check_random_state(self.random_state)
+        )
+        with warnings.catch_warnings():
+            # The first fit may stop anywhere.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            start = self._fit_scorer(scorer, start, loss_of_rows(ListNet()), rate)
+        scores = _centred(self._scores(X / scale)[:, 0], query)
+        spread = float(np.sqrt(weight @ scores**2 / weight.sum()))
+        self.strength_ = strength * (spread if spread > 0.0 else 1.0)
+        if self.rank == "permutahedron":
+            self.strength_ /= len(y) / n_queries
+        loss = SoftNDCG(k, self.gain, self.strength_, self.rank, None)
+        with fit_progress(self, X, y) as progress:
+            self._fit_scorer(scorer, start, loss_of_rows(loss), rate, progress)
+        # The scores matter up to a constant.
+        del self.intercept_
+        self.coef_ = self.coef_[0] / scale
+        if hidden:
+            self.hidden_coefs_[0] = self.hidden_coefs_[0] / scale[:, np.newaxis]
+        return self
+
+    def predict(self, X):
+        """Return the scores of documents, larger for what is to come first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_documents, n_features)
+            Features; a column "qid" of a data frame is left out.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_documents,)
+            The scores, comparable within a query.
+        """
+        check_is_fitted(self)
+        X, _ = split_qid(X, None)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        scores = X @ self.coef_
+        return scores + self._network(X)[:, 0] if self.hidden_coefs_ else scores
+
+    def score(self, X, y, qid=None, sample_weight=None):
+        """Return the mean NDCG of queries, at `k` if that is given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_documents, n_features)
+            Features; a data frame may hold `qid` as a column.
+
+        y : array-like of shape (n_documents,)
+            Relevance, at least 0.
+
+        qid : array-like of shape (n_documents,)
+            The query of each document, as for :meth:`fit`.
+
+        sample_weight : array-like of shape (n_documents,), default=None
+            Weights of the queries, equal for all documents of a query.
+
+        Returns
+        -------
+        score : float
+            Between 0 and 1. Documents with equal scores share the mean of their
+            discounts; a query without relevant documents counts 1.
+        """
+        scores = self.predict(X)
+        X, qid = split_qid(X, qid)
+        query = _checked_queries(qid, scores)
+        return ndcg_score(
+            y, scores, qid=query, k=self.k, gain=self.gain, sample_weight=sample_weight
+        )
+
+
+def split_qid(X, qid):
+    """Take the column "qid" out of a data frame, unless qid is given."""
+    if "qid" not in getattr(X, "columns", ()):
+        return X, qid
+    column = X["qid"]
+    X = X.drop("qid", axis=1) if hasattr(X, "iloc") else X.drop("qid")
+    return X, column if qid is None else qid
+
+
+def _checked_queries(qid, rows):
+    """Return the number of the query of each row."""
+    if qid is None:
+        advice = (
+            ""
+            if get_config()["enable_metadata_routing"]
+            else " Inside of scikit-learn's cross-validation and pipelines, first call "
+            "sklearn.set_config(enable_metadata_routing=True), which passes qid on."
+        )
+        raise ValueError(
+            "qid must be given, the query of each row, or X must be a data frame with "
+            f'a column "qid", got None.{advice}'
+        )
+    check_consistent_length(rows, qid)
+    return encode_groups(qid)[0]
+
+
+def _centred(values, query):
+    """Subtract from each value the mean of its query."""
+    total = np.bincount(query, weights=values)
+    return values - (total / np.bincount(query))[query]

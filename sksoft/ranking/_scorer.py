@@ -1,0 +1,255 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The scores that all rankers fit: linear in the features, plus a small network."""
+
+import itertools
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import linalg
+from sklearn.utils import check_scalar
+
+from sksoft._optimize import minimize
+
+
+class Scorer:
+    """Scores of training rows as a function of one vector of parameters.
+
+    The linear part is expressed in the eigenvectors of the features' Gram matrix,
+    scaled so that least squares would be solved in one step, which makes L-BFGS quick.
+    The network, of rectified linear units, is added to it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Features.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    n_outputs : int
+        How many scores each row has.
+    hidden_layer_sizes : tuple of int
+        Sizes of the hidden layers; empty for a linear model.
+    fit_intercept : bool
+        Whether the scores have an intercept.
+    ridge : float
+        Ridge penalty, against the Gram matrix, that the scaling assumes.
+    """
+
+    def __init__(self, X, weight, n_outputs, hidden_layer_sizes, fit_intercept, ridge):
+        X = X.astype(np.float64, copy=False)
+        n_features = X.shape[1]
+        self.centre = np.zeros(n_features)
+        if fit_intercept:
+            self.centre = weight @ X / weight.sum()
+            X = X - self.centre
+        self.fit_intercept = fit_intercept
+        self.n_outputs = n_outputs
+        self.weight = weight
+        self.basis, self.shrinkage = _whitening(X, weight, ridge)
+        self.design = X @ self.basis
+        self.shapes = [(self.design.shape[1], n_outputs)]
+        if fit_intercept:
+            self.shapes.append((n_outputs,))
+        self.hidden = tuple(hidden_layer_sizes)
+        if self.hidden:
+            scale = np.sqrt(weight @ X**2 / weight.sum())
+            self.scale = np.where(scale > 0.0, scale, 1.0)
+            self.inputs = X / self.scale
+            sizes = (n_features, *self.hidden, n_outputs)
+            for i, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
+                self.shapes.append((wide, narrow))
+                if i < len(self.hidden):
+                    self.shapes.append((narrow,))
+        self.ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+
+    def _split(self, params):
+        pieces = np.split(params, self.ends[:-1])
+        return [
+            piece.reshape(shape)
+            for piece, shape in zip(pieces, self.shapes, strict=True)
+        ]
+
+    def start(self, target, random_state):
+        """Return the parameters of ridge regression; the network's share is zero."""
+        target = target.astype(np.float64, copy=False)
+        pieces = []
+        weighted = self.weight[:, np.newaxis] * target
+        mean = weighted.sum(axis=0) / self.weight.sum()
+        pieces.append(self.design.T @ weighted / self.weight.sum())
+        if self.fit_intercept:
+            pieces.append(mean)
+        for i, shape in enumerate(self.shapes[len(pieces) :]):
+            last = i == 2 * len(self.hidden)
+            if len(shape) == 2 and not last:
+                bound = np.sqrt(6.0 / shape[0])
+                pieces.append(random_state.uniform(-bound, bound, size=shape))
+            else:
+                pieces.append(np.zeros(shape))
+        return np.concatenate([piece.ravel() for piece in pieces])
+
+    def objective(self, loss, rate):
+        """Return a function of the parameters: the loss plus a penalty, its gradient.
+
+        Parameters
+        ----------
+        loss : callable
+            Maps scores of shape (n_samples, n_outputs) to a value and its gradient.
+        rate : float
+            Half of this times the squared coefficients is added; intercepts are free.
+        """
+
+        def evaluate(params):
+            pieces = self._split(params)
+            scores, layers = self._forward(pieces)
+            value, gradient = loss(scores)
+            gradients = self._backward(pieces, layers, gradient)
+            shrunk = rate * self.shrinkage[:, np.newaxis] * pieces[0]
+            value += 0.5 * np.vdot(shrunk, pieces[0])
+            gradients[0] += shrunk
+            for piece, slope in zip(
+                pieces[1 + self.fit_intercept :],
+                gradients[1 + self.fit_intercept :],
+                strict=True,
+            ):
+                if piece.ndim == 2:
+                    value += 0.5 * rate * np.vdot(piece, piece)
+                    slope += rate * piece
+            return value, np.concatenate([piece.ravel() for piece in gradients])
+
+        return evaluate
+
+    def _forward(self, pieces):
+        scores = self.design @ pieces[0]
+        if self.fit_intercept:
+            scores += pieces[1]
+        layers = []
+        if self.hidden:
+            network = pieces[1 + self.fit_intercept :]
+            layers = _activations(self.inputs, network)
+            scores += layers[-1] @ network[-1]
+        return scores, layers
+
+    def _backward(self, pieces, layers, gradient):
+        gradients = [self.design.T @ gradient]
+        if self.fit_intercept:
+            gradients.append(gradient.sum(axis=0))
+        if self.hidden:
+            network = pieces[1 + self.fit_intercept :]
+            slopes = [layers[-1].T @ gradient]
+            for i in range(len(self.hidden) - 1, -1, -1):
+                gradient = gradient @ network[2 * i + 2].T * (layers[i + 1] > 0.0)
+                slopes += [gradient.sum(axis=0), layers[i].T @ gradient]
+            gradients += slopes[::-1]
+        return gradients
+
+    def attributes(self, params):
+        """Return the fitted attributes that the parameters stand for."""
+        pieces = self._split(params)
+        coef = (self.basis @ pieces[0]).T
+        intercept = np.zeros(self.n_outputs)
+        if self.fit_intercept:
+            intercept = pieces[1] - coef @ self.centre
+        network = pieces[1 + self.fit_intercept :] if self.hidden else []
+        coefs, intercepts = list(network[0::2]), list(network[1::2])
+        if self.hidden:
+            coefs[0] = coefs[0] / self.scale[:, np.newaxis]
+            intercepts[0] = intercepts[0] - self.centre @ coefs[0]
+        return {
+            "coef_": coef,
+            "intercept_": intercept,
+            "hidden_coefs_": coefs,
+            "hidden_intercepts_": intercepts,
+        }
+
+
+def _whitening(X, weight, ridge):
+    """Scale the eigenvectors of the Gram matrix such that ridge penalises all alike.
+
+    Returns the vectors as columns, with which the features' mean square is one where
+    the penalty is none, and their squared lengths.
+    """
+    rooted = np.sqrt(weight)[:, np.newaxis] * X
+    dual = X.shape[0] < X.shape[1]
+    gram = rooted @ rooted.T if dual else rooted.T @ rooted
+    values, vectors = linalg.eigh(gram, check_finite=False, overwrite_a=True)
+    kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
+    values, vectors = values[kept], vectors[:, kept]
+    if dual:
+        vectors = rooted.T @ vectors / np.sqrt(values)
+    shrinkage = weight.sum() / (values + ridge)
+    return vectors * np.sqrt(shrinkage), shrinkage
+
+
+def _activations(X, network):
+    """The inputs and the outputs of each hidden layer."""
+    layers = [X]
+    for coef, intercept in zip(network[0:-1:2], network[1::2], strict=True):
+        layers.append(np.maximum(layers[-1] @ coef + intercept, 0.0))
+    return layers
+
+
+class ScorerMixin:
+    """What estimators with a :class:`Scorer` share."""
+
+    def _check_scorer_parameters(self):
+        check_scalar(self.alpha, "alpha", Real, min_val=0.0)
+        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
+        check_scalar(self.tol, "tol", Real, min_val=0.0)
+        sizes = np.ravel(self.hidden_layer_sizes)
+        if any(not isinstance(n, Integral) or n < 1 for n in sizes.tolist()):
+            raise ValueError(
+                "hidden_layer_sizes must hold positive integers, got "
+                f"{self.hidden_layer_sizes!r}."
+            )
+        return tuple(int(n) for n in sizes)
+
+    def _fit_scorer(self, scorer, start, loss, rate, progress=None):
+        """Minimise a loss of the scores, store and return what was found."""
+        solution = minimize(
+            scorer.objective(loss, rate),
+            start,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            progress=progress,
+            attributes=scorer.attributes,
+        )
+        for name, value in scorer.attributes(solution.x).items():
+            setattr(self, name, value)
+        self.loss_curve_ = solution.loss_curve
+        self.n_iter_ = max(solution.n_iter, 1)
+        return solution.x
+
+    def _scores(self, X):
+        """Return the scores of validated rows, of shape (n_samples, n_outputs)."""
+        scores = X @ self.coef_.T + self.intercept_
+        return scores + self._network(X) if self.hidden_coefs_ else scores
+
+    def _network(self, X):
+        """Return what the hidden layers add to the scores."""
+        network = [self.hidden_coefs_[-1]]
+        layers = zip(self.hidden_coefs_[:-1], self.hidden_intercepts_, strict=True)
+        for coef, intercept in reversed(list(layers)):
+            network = [coef, intercept, *network]
+        return _activations(X, network)[-1] @ network[-1]
+
+
+class SquaredError:
+    """Squared distance of the scores to a target, the loss of the first fit.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_samples, n_outputs)
+        The target.
+    weight : ndarray of the same shape, or broadcastable to it
+        What each entry counts.
+    """
+
+    def __init__(self, target, weight):
+        self.target = target
+        self.weight = weight
+
+    def __call__(self, scores):
+        """Return the value and its gradient."""
+        excess = scores - self.target
+        weighted = self.weight * excess
+        return np.vdot(weighted, excess), 2.0 * weighted

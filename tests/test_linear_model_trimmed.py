@@ -1,0 +1,432 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The trimmed linear regressions: robustness, equivariance, awkward data."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression, QuantileRegressor, Ridge
+from sklearn.model_selection import GridSearchCV
+
+from sksoft.linear_model import (
+    LeastTrimmedAbsoluteRegressor,
+    LeastTrimmedSquaresRegressor,
+)
+from sksoft.operators import soft_topk
+
+BOTH = [LeastTrimmedSquaresRegressor, LeastTrimmedAbsoluteRegressor]
+
+
+def contaminated(seed=0, n_samples=100, n_features=3, n_outliers=30):
+    """Return rows of the plane with coefficients 1 and intercept 1, and wrong ones."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features))
+    y = X.sum(axis=1) + 1 + 0.1 * rng.normal(size=n_samples)
+    X[:n_outliers, 0] += 10
+    y[:n_outliers] = -50 + rng.normal(size=n_outliers)
+    return X, y
+
+
+def squares(**parameters):
+    return LeastTrimmedSquaresRegressor(random_state=0, **parameters)
+
+
+def parameters_of(reg):
+    return np.append(reg.coef_, reg.intercept_)
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("starts", ["auto", "deterministic", "random"])
+@pytest.mark.parametrize("strength", [0.0, 3.0])
+def test_ignores_bad_leverage_points(Regressor, starts, strength):
+    X, y = contaminated()
+    reg = Regressor(
+        regularization_strength=strength, starts=starts, random_state=0
+    ).fit(X, y)
+    np.testing.assert_allclose(parameters_of(reg), 1.0, atol=0.06)
+    assert reg.outlier_mask_[:30].all()
+    assert (reg.sample_weights_[:30] == 0).all()
+    np.testing.assert_allclose(reg.sample_weights_.sum(), (100 + 4 + 1) // 2)
+    assert reg.breakdown_point_ == pytest.approx((100 - 52 + 1) / 100)
+    assert reg.loss_curve_[-1] <= reg.loss_curve_[0]
+
+
+@pytest.mark.parametrize("scenario", ["group", "compact", "scattered"])
+def test_many_outliers_in_many_dimensions(scenario):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(1000, 20))
+    y = 5 * X.sum(axis=1) + 5 + rng.normal(size=1000)
+    if scenario == "scattered":
+        X[:400] = 10 * rng.normal(size=(400, 20))
+        y[:400] = rng.normal(size=400)
+    else:
+        X[:400] = rng.normal(size=(400, 20)) * (0.1 if scenario == "compact" else 1)
+        X[:400, 0] += 10
+        y[:400] = 5 - 5 * X[:400].sum(axis=1) + rng.normal(size=400)
+    oracle = LinearRegression().fit(X[400:], y[400:])
+    error = np.linalg.norm(parameters_of(squares().fit(X, y)) - 5)
+    assert error < 1.5 * np.linalg.norm(parameters_of(oracle) - 5)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.1, 3.0, 100.0])
+def test_one_row_far_away_changes_nothing(strength):
+    X, y = contaminated(n_outliers=0)
+    reg = squares(regularization_strength=strength)
+    near, far = y.copy(), y.copy()
+    near[0], far[0] = 1e3, 1e12
+    a, b = clone(reg).fit(X, near), clone(reg).fit(X, far)
+    np.testing.assert_allclose(parameters_of(a), parameters_of(b), rtol=1e-4)
+    X_far = X.copy()
+    X_far[0] = 1e12
+    c = clone(reg).fit(X_far, near)
+    np.testing.assert_allclose(parameters_of(a), parameters_of(c), rtol=1e-4)
+
+
+def test_one_row_far_away_spoils_the_sorted_formulation():
+    X, y = contaminated(n_outliers=0)
+    y[0] = 1e6
+    mask = squares(reweight=False).fit(X, y)
+    ordered = squares(formulation="sort", reweight=False).fit(X, y)
+    assert np.abs(parameters_of(mask) - 1).max() < 0.2
+    assert np.abs(parameters_of(ordered) - 1).max() > 100
+    assert ordered.breakdown_point_ == 1 / 100
+
+
+def test_infinite_strength_is_least_squares():
+    X, y = contaminated()
+    ols = LinearRegression().fit(X, y)
+    reg = squares(regularization_strength=np.inf, reweight=False).fit(X, y)
+    np.testing.assert_allclose(reg.coef_, ols.coef_, rtol=1e-10)
+    np.testing.assert_allclose(reg.intercept_, ols.intercept_, rtol=1e-10)
+    reg = squares(regularization_strength=1e12, reweight=False, tol=1e-10).fit(X, y)
+    np.testing.assert_allclose(reg.coef_, ols.coef_, rtol=1e-5)
+
+
+def test_vanishing_strength_is_hard_trimming():
+    X, y = contaminated()
+    hard = squares(regularization_strength=0.0, reweight=False).fit(X, y)
+    soft = squares(
+        regularization_strength=1e-9, reweight=False, starts=[[*hard.coef_, 0]]
+    ).fit(X, y)
+    start = [[*hard.coef_, hard.intercept_]]
+    soft = soft.set_params(starts=start).fit(X, y)
+    np.testing.assert_allclose(soft.objective_, hard.objective_, rtol=1e-6)
+    residuals = np.sort((y - hard.predict(X)) ** 2)
+    np.testing.assert_allclose(hard.objective_, residuals[:52].sum(), rtol=1e-10)
+
+
+def test_no_trimming_and_no_softness_is_quantile_regression():
+    X, y = contaminated(n_outliers=0)
+    reg = LeastTrimmedAbsoluteRegressor(
+        regularization_strength=np.inf, reweight=False
+    ).fit(X, y)
+    lad = QuantileRegressor(quantile=0.5, alpha=0).fit(X, y)
+    ours = np.abs(y - reg.predict(X)).sum()
+    assert ours < 1.002 * np.abs(y - lad.predict(X)).sum()
+
+
+def test_ridge_penalty():
+    X, y = contaminated()
+    ridge = Ridge(alpha=10.0).fit(X, y)
+    reg = squares(alpha=10.0, regularization_strength=np.inf, reweight=False).fit(X, y)
+    np.testing.assert_allclose(reg.coef_, ridge.coef_, rtol=1e-8)
+    trimmed = squares(alpha=10.0, regularization_strength=0.0, reweight=False)
+    trimmed.fit(X, y)
+    kept = trimmed.sample_weights_ == 1
+    ridge.fit(X[kept], y[kept])
+    np.testing.assert_allclose(trimmed.coef_, ridge.coef_, rtol=1e-6)
+
+
+def test_entropic_mask_is_soft_top_k():
+    X, y = contaminated(n_samples=60)
+    reg = squares(regularization="entropic", reweight=False).fit(X, y)
+    losses = (y - reg.predict(X)) ** 2
+    # Its strength is in units of the squared scale of the hard fit: recover it from two
+    # rows, then compare all of them.
+    logit = np.log(reg.sample_weights_ / (1 - reg.sample_weights_))
+    inside = np.argsort(np.abs(logit))[:2]
+    strength = -np.diff(losses[inside]) / np.diff(logit[inside])
+    expected = soft_topk(
+        -losses,
+        reg.sample_weights_.sum(),
+        regularization_strength=float(strength[0]),
+    )
+    np.testing.assert_allclose(reg.sample_weights_, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("regularization", ["l2", "entropic"])
+@pytest.mark.parametrize("formulation", ["mask", "sort"])
+def test_integer_weight_is_a_repetition(Regressor, regularization, formulation):
+    X, y = contaminated(n_samples=60, n_outliers=15)
+    weight = np.random.default_rng(3).integers(0, 4, size=60)
+    reg = Regressor(
+        random_state=0,
+        starts="deterministic",
+        regularization=regularization,
+        formulation=formulation,
+        tol=1e-9,
+    )
+    weighted = clone(reg).fit(X, y, sample_weight=weight)
+    repeated = clone(reg).fit(X.repeat(weight, axis=0), y.repeat(weight))
+    np.testing.assert_allclose(
+        parameters_of(weighted), parameters_of(repeated), rtol=1e-5
+    )
+    np.testing.assert_allclose(weighted.scale_, repeated.scale_, rtol=1e-5)
+    np.testing.assert_allclose(weighted.objective_, repeated.objective_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("strength", [0.0, 3.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_equivariance(strength, seed):
+    X, y = contaminated(seed, n_samples=80, n_outliers=20)
+    rng = np.random.default_rng(seed)
+    reg = squares(regularization_strength=strength, starts="random", tol=1e-9)
+    base = clone(reg).fit(X, y)
+    # A plane added to the target is added to the fit.
+    plane = rng.normal(size=3)
+    moved = clone(reg).fit(X, y + X @ plane + 5)
+    np.testing.assert_allclose(moved.coef_, base.coef_ + plane, atol=1e-5)
+    np.testing.assert_allclose(moved.intercept_, base.intercept_ + 5, atol=1e-5)
+    # Units of the target, its sign included.
+    scaled = clone(reg).fit(X, -1e3 * y)
+    np.testing.assert_allclose(scaled.coef_, -1e3 * base.coef_, rtol=1e-5)
+    np.testing.assert_allclose(scaled.scale_, 1e3 * base.scale_, rtol=1e-5)
+    # Other coordinates of the features.
+    mixing = rng.normal(size=(3, 3)) + 3 * np.eye(3)
+    mixed = clone(reg).fit(X @ mixing, y)
+    np.testing.assert_allclose(
+        mixed.coef_, np.linalg.solve(mixing, base.coef_), atol=1e-5
+    )
+    np.testing.assert_allclose(mixed.sample_weights_, base.sample_weights_, atol=1e-3)
+
+
+def test_order_of_rows_is_immaterial_to_deterministic_starts():
+    X, y = contaminated()
+    order = np.random.default_rng(0).permutation(len(y))
+    reg = squares(starts="deterministic", tol=1e-9)
+    a, b = clone(reg).fit(X, y), clone(reg).fit(X[order], y[order])
+    np.testing.assert_allclose(a.coef_, b.coef_, rtol=1e-6)
+    np.testing.assert_array_equal(a.support_[order], b.support_)
+
+
+def test_exact_fit():
+    X = np.arange(20.0)[:, None]
+    y = 3 * X.ravel() + 1
+    y[:7] = [50, -3, 22, 90, 5, 60, 41]
+    reg = squares().fit(X, y)
+    np.testing.assert_allclose(parameters_of(reg), [3, 1], rtol=1e-10)
+    assert reg.scale_ == 0
+    np.testing.assert_array_equal(np.flatnonzero(reg.outlier_mask_), np.arange(7))
+    assert (reg.standard_errors_ == 0).all()
+    assert "inf" in reg.summary()
+
+
+def test_timestamps_with_a_large_offset():
+    rng = np.random.default_rng(0)
+    t = 1.7e9 + np.arange(200.0) * 60
+    y = 0.002 * (t - 1.7e9) + 7
+    y[rng.permutation(200)[:60]] += 1000
+    reg = squares().fit(t[:, None], y)
+    np.testing.assert_allclose(reg.coef_, [0.002], rtol=1e-8)
+    np.testing.assert_allclose(reg.predict([[1.7e9]]), [7], atol=1e-4)
+
+
+def test_constant_and_collinear_columns():
+    X, y = contaminated()
+    wide = np.column_stack([X, np.full(100, 5.0), X[:, 0] + X[:, 1]])
+    reg = squares(starts="deterministic").fit(wide, y)
+    assert reg.coef_[3] == 0
+    np.testing.assert_allclose(
+        reg.predict(wide[30:]), X[30:].sum(axis=1) + 1, atol=0.15
+    )
+    assert reg.outlier_mask_[:30].all()
+
+
+def test_rare_dummies():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=200), np.zeros((200, 2))])
+    X[:8, 1] = X[8:20, 2] = 1
+    y = X @ [1.0, 5.0, -5.0] + 0.1 * rng.normal(size=200)
+    y[100:140] += 30
+    reg = squares(trim_fraction=0.25).fit(X, y)
+    np.testing.assert_allclose(reg.coef_, [1, 5, -5], atol=0.2)
+    np.testing.assert_array_equal(np.flatnonzero(reg.outlier_mask_)[:40] >= 0, True)
+    assert reg.outlier_mask_[100:140].all()
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 4, 5, 6, 8])
+def test_few_rows(n_samples):
+    X, y = contaminated(n_samples=n_samples, n_outliers=0)
+    reg = squares().fit(X, y)
+    assert np.isfinite(parameters_of(reg)).all()
+    assert np.isfinite(reg.scale_)
+    if n_samples <= 4:
+        np.testing.assert_allclose(reg.predict(X), y, atol=1e-8)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300, 3.0, 1e100])
+def test_constant_target(value):
+    X, _ = contaminated()
+    reg = squares().fit(X, np.full(100, value))
+    np.testing.assert_allclose(reg.predict(X), value, rtol=1e-12)
+    assert reg.scale_ == 0
+
+
+@pytest.mark.parametrize("factor", [1e-8, 1e8])
+def test_magnitudes(factor):
+    X, y = contaminated()
+    base = squares().fit(X, y)
+    reg = squares().fit(X * factor, y)
+    np.testing.assert_allclose(reg.coef_ * factor, base.coef_, rtol=1e-6)
+    reg = squares().fit(X, y * factor)
+    np.testing.assert_allclose(reg.coef_ / factor, base.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.coo_matrix])
+def test_sparse_features(container):
+    X, y = contaminated()
+    X *= np.random.default_rng(0).random(X.shape) < 0.5
+    y[30:] = X[30:].sum(axis=1) + 1 + 0.1 * np.cos(np.arange(70))
+    dense, thin = squares().fit(X, y), squares().fit(container(X), y)
+    np.testing.assert_allclose(dense.coef_, thin.coef_, rtol=1e-3)
+    np.testing.assert_allclose(dense.predict(X), thin.predict(container(X)), atol=1e-2)
+    np.testing.assert_array_equal(dense.support_, thin.support_)
+
+
+def test_several_targets_are_fitted_one_by_one():
+    X, y = contaminated()
+    Y = np.column_stack([y, -2 * y])
+    reg = squares(starts="deterministic").fit(X, Y)
+    single = squares(starts="deterministic").fit(X, Y[:, 1])
+    assert reg.coef_.shape == (2, 3)
+    assert reg.sample_weights_.shape == reg.support_.shape == (100, 2)
+    np.testing.assert_array_equal(reg.coef_[1], single.coef_)
+    np.testing.assert_allclose(reg.predict(X)[:, 1], single.predict(X), rtol=1e-12)
+    assert reg.summary().count("rows kept") == 2
+
+
+def test_float32():
+    X, y = contaminated()
+    reg = squares().fit(X.astype(np.float32), y.astype(np.float32))
+    assert reg.coef_.dtype == reg.predict(X.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(reg.coef_, squares().fit(X, y).coef_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("trim_fraction", ["auto", 0.25])
+@pytest.mark.parametrize("strength", [0.0, 3.0])
+def test_scale_is_calibrated(trim_fraction, strength):
+    rng = np.random.default_rng(0)
+    reg = squares(
+        trim_fraction=trim_fraction, regularization_strength=strength, n_starts=100
+    )
+    scales = [
+        reg.fit(rng.normal(size=(100, 5)), rng.normal(size=100)).scale_
+        for _ in range(60)
+    ]
+    # The mean of 60 has a standard error of about 0.015.
+    assert abs(np.mean(scales) - 1) < 0.06
+
+
+def test_standard_errors_are_those_of_least_squares_on_the_support():
+    X, y = contaminated()
+    reg = squares().fit(X, y)
+    rows = np.column_stack([X, np.ones(100)])[reg.support_]
+    expected = reg.scale_ * np.sqrt(np.diag(np.linalg.inv(rows.T @ rows)))
+    np.testing.assert_allclose(reg.standard_errors_, expected, rtol=1e-8)
+
+
+def test_summary():
+    X, y = contaminated()
+    import pandas as pd
+
+    table = squares().fit(pd.DataFrame(X, columns=["a", "b", "c"]), y).summary()
+    lines = table.splitlines()
+    assert lines[0].startswith("LeastTrimmedSquaresRegressor: ")
+    assert [line.split()[0] for line in lines[3:7]] == ["a", "b", "c", "(intercept)"]
+    assert "Pr(>|t|)" in table
+    assert "(intercept)" not in squares(fit_intercept=False).fit(X, y).summary()
+
+
+def test_without_intercept():
+    X, y = contaminated()
+    reg = squares(fit_intercept=False).fit(X, y - 1)
+    assert reg.intercept_ == 0
+    assert reg.standard_errors_.shape == (3,)
+    np.testing.assert_allclose(reg.coef_, 1, atol=0.1)
+
+
+def test_given_starts_and_warm_start():
+    X, y = contaminated()
+    found = squares().fit(X, y)
+    given = squares(starts=[np.ones(4)]).fit(X, y)
+    np.testing.assert_allclose(given.coef_, found.coef_, atol=1e-4)
+    # Least squares starts in the wrong place; what a warm start knows is kept.
+    warm = squares(warm_start=True).fit(X, y).set_params(starts="ols").fit(X, y)
+    np.testing.assert_allclose(warm.coef_, found.coef_, atol=1e-4)
+    cold = squares(starts="ols").fit(X, y)
+    assert np.abs(cold.coef_ - 1).max() > 1
+
+
+def test_too_few_iterations_warn():
+    X, y = contaminated()
+    with pytest.warns(ConvergenceWarning, match="max_iter=1"):
+        squares(max_iter=1, tol=1e-12).fit(X, y)
+
+
+def test_verbose_tells_what_happened(capsys):
+    X, y = contaminated()
+    squares(verbose=1).fit(X, y)
+    assert "outliers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("trim_fraction", 0.6, "trim_fraction == 0.6, must be <= 0.5"),
+        ("trim_fraction", "most", "trim_fraction must be an instance of"),
+        ("regularization_strength", -1.0, "regularization_strength == -1.0, must be"),
+        ("alpha", -1.0, "alpha == -1.0, must be >= 0"),
+        ("n_starts", 0, "n_starts == 0, must be >= 1"),
+        ("max_iter", 0, "max_iter == 0, must be >= 1"),
+        ("starts", "lucky", "starts must be one of"),
+        ("starts", [[1.0, 2.0]], r"starts must have shape .* got \(1, 2\)"),
+        ("formulation", "rank", "formulation must be one of 'mask', 'sort'"),
+        ("regularization", "l1", "regularization must be one of 'l2', 'entropic'"),
+        ("reweight", 1, "reweight must be True or False, got 1"),
+    ],
+)
+def test_bad_parameters(name, value, message):
+    X, y = contaminated()
+    with pytest.raises((ValueError, TypeError), match=message):
+        squares(**{name: value}).fit(X, y)
+
+
+def test_bad_weights():
+    X, y = contaminated()
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        squares().fit(X, y, sample_weight=np.zeros(100))
+    with pytest.raises(ValueError, match=r"whole numbers.*got 0\.5"):
+        squares(formulation="sort").fit(X, y, sample_weight=np.full(100, 0.5))
+
+
+def test_grid_search_and_pickle():
+    X, y = contaminated()
+    search = GridSearchCV(
+        squares(n_starts=20),
+        {"regularization_strength": [0.0, 3.0], "trim_fraction": ["auto", 0.25]},
+        cv=3,
+    ).fit(X, y)
+    copy = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(copy.predict(X), search.predict(X))
+
+
+def test_same_seed_same_fit():
+    X, y = contaminated(n_samples=3000, n_outliers=900)
+    a, b = squares().fit(X, y), squares().fit(X, y)
+    np.testing.assert_array_equal(a.coef_, b.coef_)
+    np.testing.assert_array_equal(a.sample_weights_, b.sample_weights_)

@@ -1,0 +1,76 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Scores of rankings against SciPy and scikit-learn."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from scipy.stats import kendalltau, spearmanr
+
+from sksoft.metrics import kendall_tau_score, ndcg_score, spearman_score
+
+COEFFICIENTS = [(spearman_score, spearmanr), (kendall_tau_score, kendalltau)]
+
+
+@pytest.mark.parametrize(("score", "reference"), COEFFICIENTS)
+def test_mean_over_rows_with_ties_and_missing_labels(score, reference, monkeypatch):
+    monkeypatch.setattr("sksoft.metrics.PAIRS_AT_ONCE", 50)
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 5, size=(20, 7)).astype(float)
+    predicted = rng.integers(0, 5, size=(20, 7)).astype(float)
+    true[rng.uniform(size=true.shape) < 0.2] = np.nan
+    weight = rng.uniform(size=20)
+    expected = []
+    for a, b in zip(true, predicted, strict=True):
+        expected.append(reference(a[~np.isnan(a)], b[~np.isnan(a)]).statistic)
+    assert score(true, predicted, sample_weight=weight) == pytest.approx(
+        np.average(expected, weights=weight), rel=1e-12
+    )
+    assert score(true[3], predicted[3]) == pytest.approx(expected[3], rel=1e-12)
+
+
+@pytest.mark.parametrize(("score", "reference"), COEFFICIENTS)
+def test_rows_without_a_coefficient_are_left_out(score, reference):
+    assert score([[1, 1, 1], [1, 2, 3]], [[1, 2, 3], [1, 2, 3]]) == 1.0
+    assert np.isnan(score([[1.0], [1.0]], [[1.0], [1.0]]))
+    assert np.isnan(score([[np.nan, 1.0]], [[1.0, 2.0]]))
+
+
+@pytest.mark.parametrize("k", [None, 1, 4, 50])
+def test_ndcg_agrees_with_scikit_learn_for_queries_of_one_length(k):
+    rng = np.random.default_rng(1)
+    grades = rng.integers(0, 5, size=(30, 8))
+    grades[:, 0] = 1
+    scores = rng.integers(0, 4, size=(30, 8)).astype(float)
+    for gain, gains in (("exp2", 2.0**grades - 1.0), ("linear", grades)):
+        expected = sklearn.metrics.ndcg_score(gains, scores, k=k)
+        assert ndcg_score(grades, scores, k=k, gain=gain) == pytest.approx(expected)
+        order = rng.permutation(grades.size)
+        qid = np.repeat(np.arange(30), 8)[order]
+        value = ndcg_score(
+            grades.ravel()[order], scores.ravel()[order], qid=qid, k=k, gain=gain
+        )
+        assert value == pytest.approx(expected)
+
+
+def test_ndcg_of_queries_without_relevant_documents():
+    qid = ["a", "a", "b", "b"]
+    grades, scores = [0, 0, 1, 0], [1.0, 0.0, 1.0, 0.0]
+    assert ndcg_score(grades, scores, qid=qid) == 1.0
+    assert ndcg_score(grades, scores, qid=qid, zero_division=0.0) == 0.5
+    weight = [3.0, 3.0, 1.0, 1.0]
+    assert (
+        ndcg_score(grades, scores, qid=qid, zero_division=0.0, sample_weight=weight)
+        == 0.25
+    )
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="target must have the shape"):
+        spearman_score([[1, 2]], [[1, 2], [1, 2]])
+    with pytest.raises(ValueError, match="y_pred must hold finite numbers"):
+        kendall_tau_score([[1, 2]], [[1, np.nan]])
+    with pytest.raises(ValueError, match="relevance must be >= 0"):
+        ndcg_score([-1, 0], [0.0, 1.0])
+    with pytest.raises(ValueError, match="gain must be one of"):
+        ndcg_score([1, 0], [0.0, 1.0], gain="square")

@@ -1,0 +1,135 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Top-k logistic regression: its limits, its trade-off, conventions."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import top_k_accuracy_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sksoft.ranking import TopKLogisticRegression
+
+
+def crowded(n_samples=600, n_classes=8, seed=0):
+    """Return overlapping classes in the plane, many of them close to each other."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(n_classes, 2))
+    y = rng.integers(0, n_classes, size=n_samples)
+    return centres[y] + 0.5 * rng.normal(size=(n_samples, 2)), y
+
+
+@parametrize_with_checks(
+    [
+        TopKLogisticRegression(k=1),
+        TopKLogisticRegression(k=1, loss="ranking", regularization_strength=3.0),
+        TopKLogisticRegression(k=1, loss="svm"),
+    ]
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("params", [{"mix": 1.0}, {"k": 3}, {"k": 10}])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_is_logistic_regression_without_a_topk_loss(params, fit_intercept):
+    X, y = load_iris(return_X_y=True)
+    classifier = TopKLogisticRegression(
+        C=0.5, tol=1e-9, fit_intercept=fit_intercept, **params
+    ).fit(X, y)
+    reference = LogisticRegression(
+        C=0.5, tol=1e-10, max_iter=10_000, fit_intercept=fit_intercept
+    ).fit(X, y)
+    np.testing.assert_allclose(classifier.coef_, reference.coef_, atol=1e-5)
+    np.testing.assert_allclose(
+        classifier.predict_proba(X), reference.predict_proba(X), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "strength"), [("ranking", 3.0), ("cross_entropy", 0.3), ("svm", 0.3)]
+)
+def test_trades_the_first_place_for_the_first_k(loss, strength):
+    # Squares of a board, which linear scores can separate only roughly.
+    X = np.random.default_rng(0).uniform(0.0, 4.0, size=(600, 2))
+    y = np.floor(X) @ [4, 1]
+    params = {"k": 2, "C": 100.0, "loss": loss, "regularization_strength": strength}
+    scores = {}
+    for mix in (1.0, 0.2):
+        classifier = TopKLogisticRegression(mix=mix, **params).fit(X, y)
+        probability = classifier.predict_proba(X)
+        scores[mix] = [top_k_accuracy_score(y, probability, k=k) for k in (1, 2)]
+    assert classifier.loss_curve_[-1] < classifier.loss_curve_[0]
+    assert scores[0.2][0] < scores[1.0][0]
+    if loss != "ranking":
+        assert scores[0.2][1] >= scores[1.0][1]
+
+
+def test_predictions_agree_with_each_other():
+    X, y = crowded()
+    names = np.array(list("hgfedcba"))[y]
+    classifier = TopKLogisticRegression(k=3).fit(X, names)
+    scores = classifier.decision_function(X)
+    assert classifier.classes_.tolist() == list("abcdefgh")
+    first = classifier.predict_topk(X)
+    assert first.shape == (600, 3)
+    np.testing.assert_array_equal(first[:, 0], classifier.predict(X))
+    everything = classifier.predict_topk(X, k=8)
+    assert (np.sort(everything, axis=1) == classifier.classes_).all()
+    np.testing.assert_allclose(classifier.predict_proba(X), softmax(scores, axis=1))
+    np.testing.assert_allclose(
+        np.exp(classifier.predict_log_proba(X)), classifier.predict_proba(X)
+    )
+
+
+def test_weights_are_repetitions():
+    X, y = crowded(60, n_classes=4)
+    times = np.random.default_rng(1).integers(0, 3, size=60)
+    params = {"k": 2, "tol": 1e-9}
+    weighted = TopKLogisticRegression(**params).fit(X, y, times)
+    repeated = TopKLogisticRegression(**params).fit(
+        np.repeat(X, times, axis=0), np.repeat(y, times)
+    )
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_in_a_grid_search_for_the_accuracy_at_k():
+    X, y = load_digits(return_X_y=True)
+    search = GridSearchCV(
+        TopKLogisticRegression(k=2, C=0.01),
+        {"mix": [0.2, 1.0]},
+        scoring="top_k_accuracy",
+        cv=3,
+        error_score="raise",
+    ).fit(X[:400] / 16.0, y[:400])
+    assert search.best_score_ > 0.9
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"k": 0}, ValueError, "k must lie between 1 and inf, got 0"),
+        ({"k": 1.0}, TypeError, "k must be an integer"),
+        ({"mix": 1.5}, ValueError, "mix == 1.5, must be <= 1.0"),
+        ({"loss": "hinge"}, ValueError, "loss must be one of"),
+        ({"C": 0.0}, ValueError, "C == 0.0, must be > 0.0"),
+        ({"regularization_strength": 0.0}, ValueError, "strength must be > 0"),
+        ({"tol": -1.0}, ValueError, "tol == -1.0"),
+    ],
+)
+def test_errors_of_parameters(params, error, message):
+    with pytest.raises(error, match=message):
+        TopKLogisticRegression(**params).fit(*crowded(40))
+
+
+def test_errors_of_predictions_and_warning():
+    X, y = crowded(100)
+    classifier = TopKLogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match="k must lie between 1 and 8, got 9"):
+        classifier.predict_topk(X, k=9)
+    with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
+        TopKLogisticRegression(max_iter=2).fit(X, y)
