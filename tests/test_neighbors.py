@@ -201,9 +201,7 @@ def test_scale_of_the_targets_carries_over(rng):
         )
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"n_candidates": 7}, {"vote": "hard"}], ids=str
-)
+@pytest.mark.parametrize("options", [{}, {"n_candidates": 7}], ids=str)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_weights_are_repetitions(rng, wine, estimator, options):
     X, y = wine

@@ -47,6 +47,9 @@ AUTO_RATE = 0.036
 AUTO_RATE_HIDDEN = 0.005
 # solver="auto" is L-BFGS up to so many samples.
 LBFGS_SAMPLES = 1000
+# n_templates="auto" is all of up to so many samples, and fewer of more.
+ALL_TEMPLATES = 1500
+SOME_TEMPLATES = 1000
 # Leave-one-out scores, and the unit of distance, are estimated on so many samples.
 SCORED_SAMPLES = 2000
 
@@ -271,9 +274,10 @@ class SoftNeighborsBase(
         for name in ("alpha", "learning_rate_init"):
             if getattr(self, name) != "auto":
                 nonnegative_number(getattr(self, name), name)
-        for name in ("n_components", "n_templates"):
-            if getattr(self, name) is not None:
-                positive_integer(getattr(self, name), name)
+        if self.n_components is not None:
+            positive_integer(self.n_components, "n_components")
+        if self.n_templates not in (None, "auto"):
+            positive_integer(self.n_templates, "n_templates")
         if self.n_candidates not in (None, "auto"):
             positive_integer(self.n_candidates, "n_candidates")
             if self.n_candidates < self.n_neighbors:
@@ -415,7 +419,10 @@ class SoftNeighborsBase(
             if self._hidden():
                 rate = AUTO_RATE_HIDDEN
         dropout = self.dropout if self._hidden() else 0.0
-        return Minibatches(batch_size, self.n_templates, rate, dropout, rng)
+        n_templates = self.n_templates
+        if n_templates == "auto":
+            n_templates = None if n_samples <= ALL_TEMPLATES else SOME_TEMPLATES
+        return Minibatches(batch_size, n_templates, rate, dropout, rng)
 
     def _minimize(self, problem, start, rng, progress):
         solver = self.solver

@@ -121,9 +121,10 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
         between 32 and 256.
 
-    n_templates : int or None, default=1000
+    n_templates : int, "auto" or None, default="auto"
         Number of samples, drawn for each step of Adam, that a batch finds its
-        neighbours among; None for all.
+        neighbours among, itself included. "auto" is all of up to 1500 samples, and 1000
+        of more; None is all.
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
@@ -132,12 +133,14 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of 15 iterations, or as many epochs, from 10 to 60, as make 400 steps: stopping
-        there is part of the method, and no warning is given.
+        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
+        (600 with hidden layers): stopping there is part of the method, and no warning
+        is given.
 
     tol : float, default=1e-5
-        L-BFGS stops when no entry of the gradient is larger, Adam when 10 epochs in a
-        row have not improved the loss by as much.
+        L-BFGS stops when no entry of the gradient is larger. Adam with a given
+        `max_iter` or with `early_stopping` stops when 10 epochs in a row have not
+        improved the loss by as much.
 
     early_stopping : bool, default=False
         Whether Adam leaves a tenth of the samples out of the loss, though not out of
@@ -257,7 +260,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         n_candidates="auto",
         solver="auto",
         batch_size="auto",
-        n_templates=1000,
+        n_templates="auto",
         learning_rate_init="auto",
         max_iter="auto",
         tol=1e-5,
@@ -428,9 +431,10 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
         between 32 and 256.
 
-    n_templates : int or None, default=1000
+    n_templates : int, "auto" or None, default="auto"
         Number of samples, drawn for each step of Adam, that a batch finds its
-        neighbours among; None for all.
+        neighbours among, itself included. "auto" is all of up to 1500 samples, and 1000
+        of more; None is all.
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
@@ -439,12 +443,14 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of 15 iterations, or as many epochs, from 10 to 60, as make 400 steps: stopping
-        there is part of the method, and no warning is given.
+        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
+        (600 with hidden layers): stopping there is part of the method, and no warning
+        is given.
 
     tol : float, default=1e-5
-        L-BFGS stops when no entry of the gradient is larger, Adam when 10 epochs in a
-        row have not improved the loss by as much.
+        L-BFGS stops when no entry of the gradient is larger. Adam with a given
+        `max_iter` or with `early_stopping` stops when 10 epochs in a row have not
+        improved the loss by as much.
 
     early_stopping : bool, default=False
         Whether Adam leaves a tenth of the samples out of the loss, though not out of
@@ -552,7 +558,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         n_candidates="auto",
         solver="auto",
         batch_size="auto",
-        n_templates=1000,
+        n_templates="auto",
         learning_rate_init="auto",
         max_iter="auto",
         tol=1e-5,

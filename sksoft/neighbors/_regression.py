@@ -73,9 +73,10 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
         between 32 and 256.
 
-    n_templates : int or None, default=1000
+    n_templates : int, "auto" or None, default="auto"
         Number of samples, drawn for each step of Adam, that a batch finds its
-        neighbours among; None for all.
+        neighbours among, itself included. "auto" is all of up to 1500 samples, and 1000
+        of more; None is all.
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
@@ -84,12 +85,14 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of 15 iterations, or as many epochs, from 10 to 60, as make 400 steps: stopping
-        there is part of the method, and no warning is given.
+        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
+        (600 with hidden layers): stopping there is part of the method, and no warning
+        is given.
 
     tol : float, default=1e-5
-        L-BFGS stops when no entry of the gradient is larger, Adam when 10 epochs in a
-        row have not improved the loss by as much.
+        L-BFGS stops when no entry of the gradient is larger. Adam with a given
+        `max_iter` or with `early_stopping` stops when 10 epochs in a row have not
+        improved the loss by as much.
 
     early_stopping : bool, default=False
         Whether Adam leaves a tenth of the samples out of the loss, though not out of
@@ -182,13 +185,13 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.datasets import make_friedman1
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from sksoft.neighbors import SoftKNeighborsRegressor
-    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X, y = make_friedman1(400, random_state=0)
     >>> model = make_pipeline(StandardScaler(), SoftKNeighborsRegressor())
-    >>> model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.3
+    >>> model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.85
     True
     """
 
@@ -210,7 +213,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         n_candidates="auto",
         solver="auto",
         batch_size="auto",
-        n_templates=1000,
+        n_templates="auto",
         learning_rate_init="auto",
         max_iter="auto",
         tol=1e-5,

@@ -19,9 +19,12 @@ from sksoft.neighbors._selection import (
 
 # Epochs without an improvement by tol after which Adam stops.
 PATIENCE = 10
-# Iterations of L-BFGS, and the steps of Adam, that training takes by itself.
+# Iterations of L-BFGS that training takes by itself, and what one must gain of all that
+# was gained for it to go on; steps of Adam, with and without hidden layers.
 LBFGS_BUDGET = 15
-LEAST_STEPS = 400
+LEAST_GAIN = 0.003
+LEAST_STEPS = 320
+LEAST_STEPS_HIDDEN = 600
 # The share of the samples held out to stop early.
 HELD_OUT = 0.1
 
@@ -180,18 +183,21 @@ class Problem:
         self.alpha = alpha
         self.start = start
         self.everyone = np.arange(len(X))
+        self.value = self.first_value = None
 
     def __call__(self, theta):
         """Return the loss over all samples and its gradient."""
-        Z, state = self.embedding.forward(theta, self.X)
-        pulled = np.zeros_like(Z)
-        value = self.leave_one_out.evaluate(Z, self.everyone, self.everyone, pulled)
-        gradient = self.embedding.backward(theta, state, pulled)
-        return self._pulled(theta, value, gradient)
+        value, gradient = self.batch(theta, self.everyone, self.everyone, 0.0, None)
+        # L-BFGS ends its iterations where it evaluated last.
+        self.value = value
+        if self.first_value is None:
+            self.first_value = value
+        return value, gradient
 
     def batch(self, theta, members, queries, dropout, rng):
         """Return the loss of some samples among some others and its gradient."""
-        Z, state = self.embedding.forward(theta, self.X[members], dropout, rng)
+        X = self.X if members is self.everyone else self.X[members]
+        Z, state = self.embedding.forward(theta, X, dropout, rng)
         pulled = np.zeros_like(Z)
         value = self.leave_one_out.evaluate(Z, members, queries, pulled)
         gradient = self.embedding.backward(theta, state, pulled)
@@ -227,11 +233,31 @@ class Adam:
         return -rate * first / (np.sqrt(second) + 1e-8)
 
 
+class Budget:
+    """Progress that ends a search when an iteration has gained next to nothing."""
+
+    def __init__(self, progress, problem):
+        self.progress = progress
+        self.problem = problem
+        self.begin_iteration = progress.begin_iteration
+        self.previous = self.first = None
+
+    def end_iteration(self, iteration, attributes=None):
+        """Close an iteration; return whether to stop."""
+        value = self.problem.value
+        if self.first is None:
+            self.first = self.previous = self.problem.first_value
+        gain, self.previous = self.previous - value, value
+        stop = self.progress.end_iteration(iteration, attributes)
+        return stop or gain < LEAST_GAIN * (self.first - value)
+
+
 def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes):
     """Minimise over all samples; a `max_iter` of None is a budget, not a promise."""
     with warnings.catch_warnings():
         if max_iter is None:
             warnings.simplefilter("ignore", ConvergenceWarning)
+            progress = Budget(progress, problem)
         return minimize(
             problem,
             theta,
@@ -275,8 +301,11 @@ class Minibatches:
         n_samples = len(problem.X)
         members, places = problem.everyone, queries
         if self.n_templates is not None and self.n_templates < n_samples:
-            rest = self.rng.choice(n_samples, self.n_templates, replace=False)
-            members = np.concatenate([queries, np.setdiff1d(rest, queries)])
+            others = np.ones(n_samples, dtype=bool)
+            others[queries] = False
+            some = max(self.n_templates - len(queries), 0)
+            rest = self.rng.choice(np.flatnonzero(others), some, replace=False)
+            members = np.concatenate([queries, rest])
             places = np.arange(len(queries))
         value, gradient = problem.batch(theta, members, places, self.dropout, self.rng)
         return value, theta + adam.step(gradient, rate)
@@ -302,9 +331,15 @@ class Minibatches:
             cut = max(1, int(HELD_OUT * len(samples)))
             held_out, samples = np.sort(order[:cut]), np.sort(order[cut:])
         steps = n_batches(len(samples), self.batch_size)
-        n_epochs = epochs(steps) if max_iter is None else max_iter
+        n_epochs = max_iter
+        if max_iter is None:
+            hidden = len(problem.embedding.unpack(theta)) > 1
+            least = LEAST_STEPS_HIDDEN if hidden else LEAST_STEPS
+            n_epochs = int(np.clip(-(-least // steps), 10, 60))
         adam = Adam(len(theta))
         solution = Solution(x=theta, value=np.inf)
+        # A budget is used up, for the last and smallest steps gain most.
+        patience = PATIENCE if held_out is not None or max_iter is not None else np.inf
         stale = 0
         for epoch in range(n_epochs):
             iteration = progress.begin_iteration()
@@ -321,7 +356,7 @@ class Minibatches:
             solution.value = min(float(loss), solution.value)
             current = theta.copy()
             stop = progress.end_iteration(iteration, lambda x=current: attributes(x))
-            if stop or stale > PATIENCE:
+            if stop or stale > patience:
                 break
         return solution
 
@@ -329,8 +364,3 @@ class Minibatches:
 def n_batches(n_samples, batch_size):
     """Return into how many batches samples are split."""
     return max(1, -(-n_samples // batch_size))
-
-
-def epochs(steps):
-    """Return how many epochs make at least 400 steps, between 10 and 60 of them."""
-    return int(np.clip(-(-LEAST_STEPS // steps), 10, 60))

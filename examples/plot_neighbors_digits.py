@@ -1,0 +1,101 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+==========================================
+Digits, before and after learning to vote
+==========================================
+
+Nearest neighbours depend on the distance.
+:class:`sksoft.neighbors.SoftKNeighborsClassifier`
+learns one: an embedding in which the soft top-k neighbours of each sample are of its
+class. Here images of digits are embedded in the plane, before and after training.
+"""
+
+# %%
+# Two embeddings
+# --------------
+# Training starts from the first two principal components. The embedding adds a small
+# multilayer perceptron to a linear map; two dimensions are few for ten classes.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sksoft import soft_topk
+from sksoft.neighbors import SoftKNeighborsClassifier
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.4, random_state=0, stratify=y
+)
+options = {
+    "n_neighbors": 9,
+    "n_components": 2,
+    "hidden_layer_sizes": (64,),
+    "random_state": 0,
+}
+before = SoftKNeighborsClassifier(max_iter=0, **options).fit(X_train, y_train)
+after = SoftKNeighborsClassifier(**options).fit(X_train, y_train)
+for name, model in (("before", before), ("after", after)):
+    print(f"{name}: {model.score(X_test, y_test):.3f} of the test images are right")
+
+# %%
+# Soft neighbours
+# ---------------
+# A few test images (stars) and the training images that vote for them: the wider a
+# line, the larger the share in the mask, which sums to nine. It is the soft top-k mask
+# of the squared distances, at the strength that training fixed.
+
+chosen = [np.flatnonzero(y_test == digit)[2] for digit in (1, 3, 8, 9)]
+colors = plt.cm.tab10(np.arange(10))
+fig, axes = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
+
+for ax, name, model in ((axes[0], "before", before), (axes[1], "after", after)):
+    Z, queries = model.embedding_, model.transform(X_test)
+    ax.scatter(*Z.T, c=colors[y_train], s=9, alpha=0.35, linewidths=0)
+    for i in chosen:
+        distances = ((Z - queries[i]) ** 2).sum(axis=1)
+        mask = soft_topk(
+            distances,
+            9,
+            largest=False,
+            regularization_strength=model.regularization_strength_,
+        )
+        seen = np.flatnonzero(mask > 0.02)
+        lines = [(queries[i], Z[j]) for j in seen]
+        ax.add_collection(
+            LineCollection(
+                lines,
+                colors=colors[y_train[seen]],
+                linewidths=2.5 * mask[seen],
+                zorder=2,
+            )
+        )
+        ax.scatter(
+            *queries[i], marker="*", s=260, color=colors[y_test[i]], ec="k", zorder=5
+        )
+    for digit in range(10):
+        middle = np.median(Z[y_train == digit], axis=0)
+        ax.annotate(
+            str(digit),
+            middle,
+            ha="center",
+            va="center",
+            fontsize=15,
+            weight="bold",
+            color="w",
+            bbox={"boxstyle": "circle,pad=0.15", "fc": colors[digit], "ec": "w"},
+        )
+    accuracy = model.score(X_test, y_test)
+    ax.set(title=f"{name} training: {accuracy:.1%} of the test images are right")
+    ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+
+# %%
+# The loss falls within a few epochs.
+
+fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+ax.plot(np.arange(1, after.n_iter_ + 1), after.loss_curve_, lw=2)
+ax.set(xlabel="epoch", ylabel="leave-one-out loss", ylim=(0, None))
+plt.show()
