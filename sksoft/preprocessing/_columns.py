@@ -98,6 +98,7 @@ def interpolated_in_order(x, knots, images):
     some = missing.any()
     if some:
         x = np.where(missing, 0.0, x)
+    x = np.ascontiguousarray(x)
     order = ascending_order(x[None])[0]
     out = np.empty(len(x))
     out[order] = np.interp(x[order], knots, images)
