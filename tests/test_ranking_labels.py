@@ -81,6 +81,7 @@ def test_weights_are_repetitions(n_features):
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_gradient_of_the_objective(monkeypatch):
     seen = {}
 

@@ -129,6 +129,8 @@ class LineTransport:
 
     def solve_hessian(self, vector):
         """Solve with the Hessian of the dual in the thresholds, 0 where saturated."""
+        if not len(vector):
+            return vector
         if self._factor is None or self._factor[0] is not self.offset:
             self._factor = (self.offset, *self._factorized())
         _, scale, factor = self._factor
