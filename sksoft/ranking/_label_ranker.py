@@ -59,7 +59,7 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     max_iter : int, default=200
         Largest number of iterations of L-BFGS.
 
-    tol : float, default=2e-3
+    tol : float, default=1e-3
         The fit ends when no entry of the gradient exceeds this, in units of the
         standard deviation of the scores.
 
@@ -139,7 +139,7 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         regularization_strength=1.0,
         fit_intercept=True,
         max_iter=200,
-        tol=2e-3,
+        tol=1e-3,
         random_state=None,
     ):
         self.loss = loss

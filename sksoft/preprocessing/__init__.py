@@ -1,0 +1,11 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Transformers of rank statistics."""
+
+from sksoft.preprocessing._quantiles import (
+    QuantileNormalizer,
+    SoftQuantileTransformer,
+)
+from sksoft.preprocessing._soft_rank import SoftRankTransformer
+
+__all__ = ["QuantileNormalizer", "SoftQuantileTransformer", "SoftRankTransformer"]
