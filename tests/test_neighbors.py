@@ -411,6 +411,35 @@ def test_warm_start_goes_on(noisy):
         model.fit(X[:, :3], y)
 
 
+def test_another_architecture_starts_anew(wine):
+    X, y = wine
+    model = SoftKNeighborsClassifier(
+        hidden_layer_sizes=(3,), warm_start=True, random_state=0
+    ).fit(X, y)
+    assert len(model.coefs_) == 2
+    model.set_params(hidden_layer_sizes=()).fit(X, y)
+    assert not hasattr(model, "coefs_")
+    plain = SoftKNeighborsClassifier().fit(X, y)
+    np.testing.assert_array_equal(model.components_, plain.components_)
+
+
+@pytest.mark.parametrize("vote", ["mean", "median", "trimmed"])
+@pytest.mark.parametrize("weight", [None, [1.0], [2.0], [0.5]], ids=str)
+def test_one_sample_is_repeated(vote, weight):
+    model = SoftKNeighborsRegressor(vote=vote, loss="huber")
+    model.fit([[1.0, 2.0]], [7.0], sample_weight=weight)
+    np.testing.assert_allclose(model.predict([[0.0, 0.0]]), [7.0])
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_equal_weights_change_nothing(noisy, solver):
+    X, y = noisy
+    model = SoftKNeighborsClassifier(solver=solver, random_state=0)
+    one = clone(model).fit(X, y)
+    other = clone(model).fit(X, y, sample_weight=np.ones(len(y)))
+    np.testing.assert_allclose(one.components_, other.components_, rtol=1e-6)
+
+
 def test_early_stopping_returns_to_the_best_epoch(noisy):
     X, y = noisy
     model = SoftKNeighborsClassifier(

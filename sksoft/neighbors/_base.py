@@ -155,7 +155,12 @@ class SoftNeighborsBase(
         rng = check_random_state(self.random_state)
         self._targets = self._encoded(y, True, weight)
         self._weight = weight
-        goes_on = self.warm_start and hasattr(self, "_theta")
+        hidden = self._hidden()
+        goes_on = (
+            self.warm_start
+            and hasattr(self, "_theta")
+            and self._architecture == (self.n_components, hidden)
+        )
         if goes_on:
             self._check_same_features(X)
         else:
@@ -163,8 +168,8 @@ class SoftNeighborsBase(
         self._X = np.ascontiguousarray((X - self._center) / self._unit)
         if not goes_on:
             start = self._initial_components(self._X, self._targets, weight)
-            hidden = self._hidden()
             self._embedding = Embedding(start, hidden, rng)
+            self._architecture = (self.n_components, hidden)
             self._theta = self._embedding.start
         start = self._theta
         self._set_strength(start, rng)
@@ -221,7 +226,9 @@ class SoftNeighborsBase(
             self._targets, self._weight = targets, weight
             self._X = np.ascontiguousarray((X - self._center) / self._unit)
             start = self._initial_components(self._X, targets, weight)
-            self._embedding = Embedding(start, self._hidden(), rng)
+            hidden = self._hidden()
+            self._embedding = Embedding(start, hidden, rng)
+            self._architecture = (self.n_components, hidden)
             self._theta = self._embedding.start
             self._set_strength(self._theta, rng)
             self.loss_curve_, self.n_iter_, self._adam = [], 0, None
@@ -461,6 +468,8 @@ class SoftNeighborsBase(
 
     def _finish(self, dtype):
         """Set the fitted attributes and index the embedding."""
+        for name in ("coefs_", "intercepts_"):
+            vars(self).pop(name, None)
         for name, value in self._fitted_maps(self._theta).items():
             cast = [part.astype(dtype, copy=False) for part in value]
             setattr(self, name, np.array(cast) if name == "components_" else cast)

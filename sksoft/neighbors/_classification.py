@@ -154,7 +154,8 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         `n_neighbors` equal votes.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the embedding of the previous one.
+        Whether `fit` goes on from the embedding of the previous one, if it has the same
+        `n_components` and `hidden_layer_sizes`.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -172,7 +173,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         The classes.
 
     components_ : ndarray of shape (n_components, n_features_in_)
-        The linear part of the embedding.
+        The linear part of the embedding, which is that of the centred features.
 
     coefs_ : list of ndarray
         With hidden layers, their weights, and last those of the embedding.
@@ -460,7 +461,8 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         Share of the hidden units that a step of Adam leaves out, in [0, 1).
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the embedding of the previous one.
+        Whether `fit` goes on from the embedding of the previous one, if it has the same
+        `n_components` and `hidden_layer_sizes`.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -475,7 +477,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         The classes.
 
     components_ : ndarray of shape (n_components, n_features_in_)
-        The linear part of the embedding.
+        The linear part of the embedding, which is that of the centred features.
 
     coefs_ : list of ndarray
         With hidden layers, their weights, and last those of the embedding.

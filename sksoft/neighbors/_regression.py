@@ -111,7 +111,8 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         The share that a trimmed loss or vote leaves out, in [0, 0.5].
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the embedding of the previous one.
+        Whether `fit` goes on from the embedding of the previous one, if it has the same
+        `n_components` and `hidden_layer_sizes`.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -126,7 +127,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features_in_)
-        The linear part of the embedding.
+        The linear part of the embedding, which is that of the centred features.
 
     coefs_ : list of ndarray
         With hidden layers, their weights, and last those of the embedding.

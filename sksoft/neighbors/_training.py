@@ -162,15 +162,20 @@ class LeaveOneOut:
         return losses @ self._importance(losses, queries)
 
     def _importance(self, losses, samples):
-        """Return weights of the samples that sum to one, zero for those trimmed."""
-        weight = np.ones(len(samples)) if self.weight is None else self.weight[samples]
-        if self.trim_fraction > 0.0:
-            order = np.argsort(losses)
-            mass = np.cumsum(weight[order])
-            room = (1.0 - self.trim_fraction) * mass[-1] - (mass - weight[order])
-            weight = weight.copy()
-            weight[order] = np.clip(room, 0.0, weight[order])
-        return weight / weight.sum()
+        """Return weights of the samples for a mean, zero for those trimmed."""
+        if self.weight is None:
+            weight, mean = np.ones(len(samples)), 1.0
+        else:
+            # Batches of different weights are parts of one sum over all samples.
+            weight, mean = self.weight[samples], self.weight.mean()
+        if self.trim_fraction == 0.0:
+            return weight / (len(samples) * mean)
+        order = np.argsort(losses)
+        mass = np.cumsum(weight[order])
+        room = (1.0 - self.trim_fraction) * mass[-1] - (mass - weight[order])
+        kept = np.empty_like(weight)
+        kept[order] = np.clip(room, 0.0, weight[order])
+        return kept / kept.sum()
 
 
 class Problem:

@@ -144,7 +144,14 @@ class ValueVote:
             Their derivatives.
         """
         y = self.targets[templates]
+        if y.shape[1] == 0:
+            # A sample alone is told nothing; targets are centred.
+            return np.zeros((len(y), y.shape[2])), np.zeros(y.shape)
         total = votes.sum(axis=1)
+        if not total.all():
+            # Where nobody has a vote, everybody has the same.
+            votes = np.where(total[:, None] > 0.0, votes, 1.0)
+            total = votes.sum(axis=1)
         if self.vote == "median":
             return self._medians(y, votes, total)
         if self.vote == "trimmed" and self.trim_fraction > 0.0:
@@ -207,9 +214,9 @@ def _hard_medians(y, votes, order):
 def least_trimmed(y, votes, kept):
     """Return means of the kept votes nearest to them, and gradients in the votes.
 
-    From the best of several starts, the medians and the means of windows of neighbours
-    in each output, steps to the mean of the nearest votes that weigh `kept`
-    decrease their squared distances until nothing changes.
+    From the best of several starts, quantiles of the votes in each output, steps to the
+    mean of the nearest votes that weigh `kept` decrease their squared distances until
+    nothing changes.
     """
     n_queries, _, n_outputs = y.shape
     best = np.full(n_queries, np.inf)
