@@ -23,6 +23,7 @@ import tracemalloc
 from importlib.metadata import version
 
 import numpy as np
+from peers_transport import against_pot, topk_against_argsort
 from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
 from sklearn.isotonic import isotonic_regression as sklearn_isotonic_regression
@@ -242,6 +243,25 @@ def isotonic():
 
 
 @section(
+    "Soft top-k by transport as a multiple of np.argsort: forward + vjp",
+    ("work", "ratio", "budget"),
+)
+def topk():
+    """Compare soft top-k with sorting the same array."""
+    yield from topk_against_argsort()
+
+
+@section(
+    "How many times faster than POT's sinkhorn_log, same plan and accuracy: forward",
+    ("work", "times", "budget"),
+    needs=("ot",),
+)
+def transport():
+    """Compare plans to two targets, and to n positions."""
+    yield from against_pot()
+
+
+@section(
     "How many times faster two threads are than one: forward + vjp",
     ("work", "times", "budget"),
 )
@@ -306,6 +326,7 @@ def overhead():
         operator = getattr(sksoft, name)
         runs[f"`{name}` forward"] = lambda operator=operator: operator(x), "<= 15"
         runs[f"`{name}` forward + vjp"] = forward_and_vjp(operator, x, g), "-"
+    runs["`soft_topk` forward"] = lambda: sksoft.soft_topk(x, 3), "<= 15"
     for work, (run, budget) in runs.items():
         times = [seconds(run, 1000) for _ in range(21)]
         yield work, 1e6 * float(np.median(times)), budget
