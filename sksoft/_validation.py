@@ -94,3 +94,11 @@ def nonnegative(value, name):
     if array.size and array.min() < 0.0:
         raise ValueError(f"{name} must be >= 0 everywhere, got {array.min()}.")
     return array
+
+
+def positive_integer(value, name, least=1):
+    """Raise unless value is an integer of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value}.")

@@ -5,6 +5,7 @@
 import mpmath
 import numpy as np
 import pytest
+from derivatives import check_derivatives
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -18,46 +19,6 @@ METHODS = [("permutahedron", name) for name in SPARSE] + [("laplace", None)]
 X = np.array([0.31, -1.24, 0.87, 2.05, -0.42, 0.66, 0.29])
 TIED = np.array([1.0, 3.0, 1.0, -2.0, 3.0, 3.0, 0.5])
 WEIGHTS = np.array([1.0, 2.0, 0.5, 0.3, 1.2, 0.7, 1.1])
-
-
-def check_derivatives(function, x, wrt, step=1e-6, tolerance=2e-8, **params):
-    """Compare every gradient with central differences, and the two linear maps."""
-    rng = np.random.default_rng(5)
-    value, pullback = vjp(function, x, wrt=wrt, **params)
-    cotangent = rng.normal(size=np.shape(value))
-    gradients = pullback(cotangent)
-    arguments = {"x": x, **params}
-    for name, gradient in zip(wrt, gradients, strict=True):
-        argument = np.asarray(arguments[name], float)
-        numeric = np.empty(argument.shape)
-        for index in np.ndindex(argument.shape):
-            move = np.zeros(argument.shape)
-            move[index] = step
-            ends = [
-                function(**{**arguments, name: argument + sign * move})
-                for sign in (1.0, -1.0)
-            ]
-            numeric[index] = ((ends[0] - ends[1]) * cotangent).sum() / (2.0 * step)
-        scale = max(1.0, np.abs(numeric).max())
-        assert_allclose(gradient, numeric, rtol=0.0, atol=tolerance * scale)
-    tangent = rng.normal(size=x.shape)
-    pushed = jvp(function, x, tangent, **params)[1]
-    assert_allclose(
-        (pushed * cotangent).sum(),
-        (gradients[0] * tangent).sum(),
-        rtol=1e-11,
-        atol=1e-14,
-    )
-    # Single precision differs by rounding only.
-    single = x.astype(np.float32)
-    value, pullback = vjp(function, single, **params)
-    assert np.asarray(value).dtype == np.float32
-    cotangent = cotangent.astype(np.float32).astype(np.float64)
-    gradient = pullback(cotangent)
-    assert gradient.dtype == np.float32
-    double, pullback = vjp(function, single.astype(np.float64), **params)
-    assert_array_equal(value, double.astype(np.float32))
-    assert_allclose(gradient, pullback(cotangent), rtol=2e-7, atol=1e-35)
 
 
 def mask(x, k, strength, method="permutahedron", regularization=None, **params):

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from derivatives import check_derivatives
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,7 +15,6 @@ from scipy.optimize import minimize_scalar
 
 import sksoft
 from sksoft import (
-    jvp,
     soft_ecdf,
     soft_median,
     soft_median_of_means,
@@ -35,46 +35,6 @@ Y = np.array([1.0, 0.3, 2.0, 1.5, -2.0, 0.4, 0.4])
 WEIGHTS = np.array([1.0, 2.0, 0.5, 0.3, 1.2, 0.0, 1.1])
 ROWS = np.random.default_rng(11).normal(size=(3, 8, 4))
 PROBABILITIES = [0.83, 0.0, 0.25, 0.5, 1.0]
-
-
-def check_derivatives(function, x, wrt, step=1e-6, tolerance=2e-8, **params):
-    """Compare every gradient with central differences, and the two linear maps."""
-    rng = np.random.default_rng(5)
-    value, pullback = vjp(function, x, wrt=wrt, **params)
-    cotangent = rng.normal(size=np.shape(value))
-    gradients = pullback(cotangent)
-    arguments = {"x": x, **params}
-    for name, gradient in zip(wrt, gradients, strict=True):
-        argument = np.asarray(arguments[name], float)
-        numeric = np.empty(argument.shape)
-        for index in np.ndindex(argument.shape):
-            move = np.zeros(argument.shape)
-            move[index] = step
-            ends = [
-                function(**{**arguments, name: argument + sign * move})
-                for sign in (1.0, -1.0)
-            ]
-            numeric[index] = ((ends[0] - ends[1]) * cotangent).sum() / (2.0 * step)
-        scale = max(1.0, np.abs(numeric).max())
-        assert_allclose(gradient, numeric, rtol=0.0, atol=tolerance * scale)
-    tangent = rng.normal(size=x.shape)
-    pushed = jvp(function, x, tangent, **params)[1]
-    assert_allclose(
-        (pushed * cotangent).sum(),
-        (gradients[0] * tangent).sum(),
-        rtol=1e-11,
-        atol=1e-14,
-    )
-    # Single precision differs by rounding only.
-    single = x.astype(np.float32)
-    value, pullback = vjp(function, single, **params)
-    assert np.asarray(value).dtype == np.float32
-    cotangent = cotangent.astype(np.float32).astype(np.float64)
-    gradient = pullback(cotangent)
-    assert gradient.dtype == np.float32
-    double, pullback = vjp(function, single.astype(np.float64), **params)
-    assert_array_equal(value, double.astype(np.float32))
-    assert_allclose(gradient, pullback(cotangent), rtol=2e-7, atol=1e-35)
 
 
 # Exact statistics at strength zero.

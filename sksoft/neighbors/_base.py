@@ -21,7 +21,12 @@ from sksoft._sklearn_compat import (
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_flag, check_option, nonnegative_number
+from sksoft._validation import (
+    check_flag,
+    check_option,
+    nonnegative_number,
+    positive_integer,
+)
 from sksoft.neighbors._embedding import Embedding
 from sksoft.neighbors._selection import (
     Mask,
@@ -36,6 +41,7 @@ from sksoft.neighbors._training import (
     Problem,
     by_lbfgs,
 )
+from sksoft.neighbors._units import kth_distance
 
 # alpha="auto" is this much, times the number of features over that of samples; with
 # hidden layers, the second number.
@@ -581,39 +587,3 @@ class SoftNeighborsBase(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def positive_integer(value, name, least=1):
-    """Raise unless value is an integer of at least `least`."""
-    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be an integer >= {least}, got {value}.")
-
-
-def kth_distance(distances, weight, k, query_weight):
-    """Return the median over queries of the distance at which weights reach k."""
-    order = np.argsort(distances, axis=1)
-    ascending = np.take_along_axis(distances, order, axis=1)
-    if distances.shape[1] == 0:
-        return 1.0
-    if weight is None:
-        weight = np.ones_like(distances)
-    mass = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
-    at = np.argmax(mass >= k[:, None] * (1.0 - 1e-12), axis=1)
-    reached = ascending[np.arange(len(at)), at]
-    unit = weighted_quantile(reached, 0.5, query_weight)
-    if unit > 0.0:
-        return unit
-    # So many samples coincide: the nearest that do not tell the unit.
-    apart = np.where(distances > 0.0, distances, np.inf).min(axis=1)
-    some = np.isfinite(apart)
-    if not some.any():
-        return 1.0
-    kept = None if query_weight is None else query_weight[some]
-    return weighted_quantile(apart[some], 0.5, kept)
-
-
-def weighted_quantile(values, q, weight):
-    """Return a quantile that a weight of two moves as a repetition does."""
-    return float(np.quantile(values, q, method="inverted_cdf", weights=weight))
