@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-===============================================
+============================================
 How soft a rank? Grid-searching the strength
-===============================================
+============================================
 
 Ranks resist outliers and skewness but forget distances; raw features remember
 distances, outliers included. :class:`sksoft.preprocessing.SoftRankTransformer` goes

@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-=================================
+===============================
 Ranking labels with a soft rank
-=================================
+===============================
 
 In label ranking every sample orders a set of labels. Regression on the ranks asks for
 scores that *equal* 1, 2, 3, ...; far from the boundary between two orders, a linear

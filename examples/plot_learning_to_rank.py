@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-===================================================
+===============================================
 Learning to rank, with queries in a grid search
-===================================================
+===============================================
 
 Documents are ranked within their query: a model must never compare those of different
 queries, and cross-validation must not divide a query. With scikit-learn's metadata

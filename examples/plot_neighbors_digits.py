@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-==========================================
+=========================================
 Digits, before and after learning to vote
-==========================================
+=========================================
 
 Nearest neighbours depend on the distance.
 :class:`sksoft.neighbors.SoftKNeighborsClassifier`

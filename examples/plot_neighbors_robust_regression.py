@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-======================================
+=======================================
 Neighbours that outliers do not mislead
-======================================
+=======================================
 
 A mean of neighbours follows every outlier among them. A soft median, or the mean of
 those that agree with the least-trimmed location of the neighbourhood, does not.

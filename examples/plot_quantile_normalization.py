@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-===============================================
+==========================================
 Quantile normalisation that has a gradient
-===============================================
+==========================================
 
 Columns that measure different things rarely follow the same distribution. Quantile
 normalisation gives them one: each value becomes the quantile, of a target, at its rank.

@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-====================================================
+===================================================
 Quantile normalisation of samples from two machines
-====================================================
+===================================================
 
 A sample of gene expression is many numbers from one machine, and machines differ in
 gain and saturation. Quantile normalisation gives all samples the same distribution.

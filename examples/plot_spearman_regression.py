@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-======================================
+=================================
 Optimising Spearman's coefficient
-======================================
+=================================
 
 Where only the order of predictions matters, fit the order. The loss
 :func:`~sksoft.losses.soft_spearman_loss` compares the soft ranks of predictions with

@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-=========================================
+=======================================
 The first place against the first three
-=========================================
+=======================================
 
 A classifier that may name three classes need not tell them apart.
 :class:`~sksoft.ranking.TopKLogisticRegression` mixes the cross entropy with a loss that

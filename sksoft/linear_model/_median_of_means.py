@@ -73,7 +73,7 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if they have names.
 
     See Also

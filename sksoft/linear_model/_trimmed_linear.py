@@ -115,7 +115,7 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if they have names.
 
     See Also
@@ -259,7 +259,7 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if they have names.
 
     See Also

@@ -172,7 +172,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     classes_ : ndarray of shape (n_classes,)
         The classes.
 
-    components_ : ndarray of shape (n_components, n_features_in_)
+    components_ : ndarray of shape (n_components, `n_features_in_`)
         The linear part of the embedding, which is that of the centred features.
 
     coefs_ : list of ndarray
@@ -203,7 +203,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     n_features_in_ : int
         Number of features seen during :term:`fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
@@ -476,7 +476,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
     classes_ : ndarray of shape (n_classes,)
         The classes.
 
-    components_ : ndarray of shape (n_components, n_features_in_)
+    components_ : ndarray of shape (n_components, `n_features_in_`)
         The linear part of the embedding, which is that of the centred features.
 
     coefs_ : list of ndarray
@@ -507,7 +507,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
     n_features_in_ : int
         Number of features seen during :term:`fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 

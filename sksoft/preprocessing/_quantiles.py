@@ -50,19 +50,19 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
 
     Attributes
     ----------
-    values_ : list of n_features_in_ ndarrays
+    values_ : list of `n_features_in_` ndarrays
         The training values of each feature at which the function is kept, increasing.
 
-    probabilities_ : list of n_features_in_ ndarrays
+    probabilities_ : list of `n_features_in_` ndarrays
         The function at these values.
 
-    widths_ : ndarray of shape (n_features_in_,)
+    widths_ : ndarray of shape (`n_features_in_`,)
         The width of the steps of each feature.
 
     n_features_in_ : int
         Number of features seen during :term:`fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
@@ -257,13 +257,13 @@ class QuantileNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    target_ : ndarray of shape (n_features_in_,)
+    target_ : ndarray of shape (`n_features_in_`,)
         The target distribution, increasing.
 
     n_features_in_ : int
         Number of features seen during :term:`fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
