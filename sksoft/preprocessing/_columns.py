@@ -41,10 +41,11 @@ def tags_of_columns(tags):
 def sorted_present(column, weight):
     """Return the values that are not missing, increasing, and their weights."""
     present = ~np.isnan(column)
+    column = column[present]
     if weight is None:
-        return np.sort(column[present]), None
-    order = np.argsort(column[present], kind="stable")
-    return column[present][order], weight[present][order]
+        return np.sort(column), None
+    order = np.argsort(column, kind="stable")
+    return column[order], weight[present][order]
 
 
 def typical_gap(column, weight, total):

@@ -141,9 +141,7 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         self.values_, self.probabilities_ = [], []
         self.widths_ = np.empty(n_features)
         for j, column in enumerate(X.T.astype(np.float64)):
-            present = ~np.isnan(column)
-            weight = None if sample_weight is None else sample_weight[present]
-            self._fit_feature(j, column[present], weight, strength)
+            self._fit_feature(j, column, sample_weight, strength)
         return self
 
     def _fit_feature(self, j, column, weight, strength):
