@@ -17,3 +17,6 @@ def pull_distances(
     query_gradient: NDArray[float64],
     template_gradient: NDArray[float64],
 ) -> None: ...
+def take_smallest(
+    rows: NDArray[float64], largest: NDArray[float64], out: NDArray[intp]
+) -> None: ...

@@ -56,6 +56,16 @@ def test_nearest_are_found_block_by_block(rng, monkeypatch, pairs):
     assert (found != own[:, None]).all()
 
 
+def test_the_first_of_equally_near_templates_are_found(rng):
+    Z = rng.integers(0, 3, size=(40, 2)).astype(float)
+    own = np.arange(40)
+    found = nearest(Z, Z, 7, own=own)
+    distances = cdist(Z, Z, "sqeuclidean")
+    np.fill_diagonal(distances, np.inf)
+    expected = np.argsort(distances, axis=1, kind="stable")[:, :7]
+    np.testing.assert_array_equal(np.sort(found), np.sort(expected))
+
+
 def test_all_but_oneself_are_found(rng):
     Z = rng.normal(size=(6, 2))
     found = nearest(Z, Z, 5, own=np.arange(6))

@@ -6,6 +6,7 @@ from numbers import Integral
 from types import MappingProxyType
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -131,8 +132,8 @@ class SoftNeighborsBase(
         """Return how many neighbours each sample selects in training."""
         return np.full(len(targets), float(self.n_neighbors))
 
-    def _loo_score(self, Z, queries):
-        """Return the score of the queries' votes among the others."""
+    def _loo_score(self, around, queries):
+        """Return the score of the votes of what is around the queries."""
         raise NotImplementedError
 
     @with_callbacks
@@ -178,14 +179,15 @@ class SoftNeighborsBase(
             self._architecture = (self.n_components, hidden)
             self._theta = self._embedding.start
         start = self._theta
-        self._set_strength(start, rng)
+        queries = self._scored(len(X), rng)
+        around = self._around(start, queries)
+        self._set_strength(around, queries)
         self.alpha_ = self._absolute_alpha(len(X))
         problem = self._problem(start)
-        queries = self._scored(len(X), rng)
-        before = self._loo_score(self._embed(start), queries)
+        before = self._loo_score(around, queries)
         with fit_progress(self, X, y) as progress:
             solution = self._minimize(problem, start, rng, progress)
-        after = self._loo_score(self._embed(solution.x), queries)
+        after = self._loo_score(self._around(solution.x, queries), queries)
         # The guard: never worse than the start in leave-one-out score.
         self._theta = solution.x if after >= before else start.copy()
         self.loo_score_ = float(max(before, after))
@@ -236,7 +238,8 @@ class SoftNeighborsBase(
             self._embedding = Embedding(start, hidden, rng)
             self._architecture = (self.n_components, hidden)
             self._theta = self._embedding.start
-            self._set_strength(self._theta, rng)
+            queries = self._scored(len(X), rng)
+            self._set_strength(self._around(self._theta, queries), queries)
             self.loss_curve_, self.n_iter_, self._adam = [], 0, None
             new = np.arange(len(X))
         else:
@@ -252,7 +255,8 @@ class SoftNeighborsBase(
             self.loss_curve_.append(float(loss))
             self.n_iter_ += 1
         queries = self._scored(len(self._X), rng)
-        self.loo_score_ = float(self._loo_score(self._embed(self._theta), queries))
+        around = self._around(self._theta, queries)
+        self.loo_score_ = float(self._loo_score(around, queries))
         return self._finish(X.dtype)
 
     def _append(self, X, targets, weight):
@@ -384,23 +388,21 @@ class SoftNeighborsBase(
         """Return the share of the samples that the loss leaves out."""
         return 0.0
 
-    def _set_strength(self, theta, rng):
+    def _around(self, theta, queries):
+        """Return what the queries vote among, without themselves."""
+        k = np.full(len(self._X), float(self.n_neighbors))
+        return self._leave_one_out(None, 0.0, k).around(self._embed(theta), queries)
+
+    def _set_strength(self, around, queries):
         """Take the median distance to the k-th neighbour for the unit of strength."""
-        Z = self._embed(theta)
-        k = np.full(len(Z), float(self.n_neighbors))
-        everyone = np.arange(len(Z))
-        neighbors = self._leave_one_out(None, 0.0, k)
-        queries = self._scored(len(Z), rng)
-        _, distances, weight, k = neighbors.neighborhoods(Z, everyone, queries)
-        self._distance_unit = kth_distance(
-            distances,
-            weight,
-            k,
-            None if self._weight is None else self._weight[queries],
+        weighted = self._weight is not None
+        unit = kth_distance(
+            np.concatenate([block.distances for block in around]),
+            np.concatenate([block.weight for block in around]) if weighted else None,
+            np.concatenate([block.k for block in around]),
+            self._weight[queries] if weighted else None,
         )
-        self.regularization_strength_ = (
-            self.regularization_strength * self._distance_unit
-        )
+        self.regularization_strength_ = self.regularization_strength * unit
 
     def _absolute_alpha(self, n_samples):
         if self.alpha != "auto":
@@ -482,9 +484,12 @@ class SoftNeighborsBase(
         self._n_features_out = self.components_.shape[0]
         self._Z = self._embed(self._theta)
         self.embedding_ = self._Z.astype(dtype, copy=False)
-        self._neighbors = NearestNeighbors(
+        index = NearestNeighbors(
             n_neighbors=min(self.n_neighbors, len(self._X)), n_jobs=self.n_jobs
-        ).fit(self._Z)
+        )
+        # What is indexed was checked before.
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            self._neighbors = index.fit(self._Z)
         return self
 
     def _transformed(self, X):

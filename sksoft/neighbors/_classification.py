@@ -40,11 +40,10 @@ class ClassNeighborsBase(SoftNeighborsBase):
         most = np.maximum(np.floor((sizes - 1.0) / 2.0), 1.0)
         return np.minimum(float(self.n_neighbors), most)[targets]
 
-    def _loo_score(self, Z, queries):
-        k = np.full(len(Z), float(self.n_neighbors))
+    def _loo_score(self, around, queries):
         strength = 0.0 if self.vote == "hard" else self.regularization_strength_
-        left_out = self._leave_one_out(self._training_vote(), strength, k)
-        codes = left_out.predicted_classes(Z, queries, len(self.classes_))
+        left_out = self._leave_one_out(self._training_vote(), strength, None)
+        codes = left_out.predicted_classes(around, len(self.classes_))
         weight = None if self._weight is None else self._weight[queries]
         return np.average(codes == self._targets[queries], weights=weight)
 

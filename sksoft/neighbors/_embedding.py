@@ -31,8 +31,9 @@ class Embedding:
         if hidden_layer_sizes:
             shapes += [(sizes[-1], n_components)]
         self._shapes = shapes
-        self._ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
-        self.start = np.zeros(self._ends[-1])
+        ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes]).tolist()
+        self._places = [slice(*pair) for pair in itertools.pairwise([0, *ends])]
+        self.start = np.zeros(ends[-1])
         parts = self.unpack(self.start)
         parts[0][...] = components.T
         for weight in parts[1:-1:2]:
@@ -41,9 +42,9 @@ class Embedding:
 
     def unpack(self, theta):
         """Return views: the linear part, hidden weights and biases, the last part."""
-        parts = np.split(theta, self._ends[:-1])
         return [
-            part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)
+            theta[place].reshape(shape)
+            for place, shape in zip(self._places, self._shapes, strict=True)
         ]
 
     def forward(self, theta, X, dropout=0.0, rng=None):

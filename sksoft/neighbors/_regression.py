@@ -290,18 +290,15 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         self._y_center[output] = centre
         self._y_unit[output] = unit if unit > 0.0 else 1.0
 
-    def _set_strength(self, theta, rng):
-        super()._set_strength(theta, rng)
+    def _set_strength(self, around, queries):
+        super()._set_strength(around, queries)
         # The size of a residual, for soft medians and for Huber's loss: that of the
         # hard vote of the starting neighbours.
         self._softness, self._corner = 0.0, np.inf
         if self.vote != "median" and self.loss != "huber":
             return
-        queries = self._scored(len(self._X), rng)
-        left_out = self._leave_one_out(
-            self._training_vote(), 0.0, np.full(len(self._X), float(self.n_neighbors))
-        )
-        found = left_out.predicted_values(self._embed(theta), queries)
+        left_out = self._leave_one_out(self._training_vote(), 0.0, None)
+        found = left_out.predicted_values(around)
         size = np.abs(found - self._targets[queries]).mean(axis=1)
         weight = None if self._weight is None else self._weight[queries]
         residual = weighted_quantile(size, 0.5, weight)
@@ -322,13 +319,11 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     def _trimmed_samples(self):
         return self.trim_fraction if self.loss == "trimmed" else 0.0
 
-    def _loo_score(self, Z, queries):
+    def _loo_score(self, around, queries):
         left_out = self._leave_one_out(
-            self._training_vote(),
-            self.regularization_strength_,
-            np.full(len(Z), float(self.n_neighbors)),
+            self._training_vote(), self.regularization_strength_, None
         )
-        found = left_out.predicted_values(Z, queries)
+        found = left_out.predicted_values(around)
         loss, _ = left_out.vote.cost(found - self._targets[queries])
         constant, _ = left_out.vote.cost(-self._targets[queries])
         at_most = left_out.total(constant, queries)

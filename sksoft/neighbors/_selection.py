@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft._neighbors import squared_distances
+from sksoft._neighbors import squared_distances, take_smallest
 from sksoft.operators import soft_topk, vjp
 
 # Distances to all templates are held for so many pairs at a time.
@@ -50,6 +50,8 @@ def nearest(queries, templates, count, own=None):
     candidates : ndarray of shape (n_queries, count)
         Row numbers of `templates`.
     """
+    if count in (0, len(templates)):
+        return np.tile(np.arange(count), (len(queries), 1))
     found = np.empty((len(queries), count), dtype=np.intp)
     norms = np.einsum("ij,ij->i", templates, templates)
     for block in blocks(len(queries), len(templates)):
@@ -57,21 +59,10 @@ def nearest(queries, templates, count, own=None):
         order += norms
         if own is not None:
             order[np.arange(len(order)), own[block]] = np.inf
-        found[block] = _smallest(order, count)
+        # Values alone are partitioned several times faster than places are.
+        largest = np.partition(order, count - 1, axis=1)[:, count - 1].copy()
+        take_smallest(order, largest, found[block])
     return found
-
-
-def _smallest(rows, count):
-    """Return the places of the smallest entries of each row."""
-    n = rows.shape[1]
-    if count in (0, n):
-        return np.arange(count)
-    # Values alone are partitioned several times faster than places are.
-    last = np.partition(rows, count - 1, axis=1)[:, count - 1 : count]
-    places = np.flatnonzero(rows <= last)
-    if len(places) == len(rows) * count:
-        return places.reshape(len(rows), count) % n
-    return np.argpartition(rows, count - 1, axis=1)[:, :count]
 
 
 def distances_to(queries, templates, candidates):

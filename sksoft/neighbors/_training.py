@@ -3,6 +3,7 @@
 """The leave-one-out loss of an embedding, its gradient, and how it is minimised."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,14 +20,28 @@ from sksoft.neighbors._selection import (
 
 # Epochs without an improvement by tol after which Adam stops.
 PATIENCE = 10
-# Iterations of L-BFGS that training takes by itself, and what one must gain of all that
-# was gained for it to go on; steps of Adam, with and without hidden layers.
+# Iterations of L-BFGS that training takes by itself, and what one must gain, of all that
+# was gained and in units of the loss, for it to go on; steps of Adam, with and without
+# hidden layers.
 LBFGS_BUDGET = 15
-LEAST_GAIN = 0.003
+LEAST_SHARE = 0.003
+LEAST_GAIN = 0.0015
 LEAST_STEPS = 320
 LEAST_STEPS_HIDDEN = 600
 # The share of the samples held out to stop early.
 HELD_OUT = 0.1
+
+
+class Neighborhoods(NamedTuple):
+    """What some queries select from."""
+
+    # Numbers of members and their squared distances, (n_queries, n_candidates).
+    candidates: np.ndarray
+    distances: np.ndarray
+    # What the candidates weigh, or None.
+    weight: np.ndarray | None
+    # How many each query selects.
+    k: np.ndarray
 
 
 class LeaveOneOut:
@@ -65,7 +80,7 @@ class LeaveOneOut:
         self.trim_fraction = trim_fraction
 
     def neighborhoods(self, Z, members, queries):
-        """Return candidates, distances, weights and k of queries among the members.
+        """Return the `Neighborhoods` of queries among the members.
 
         Parameters
         ----------
@@ -84,7 +99,7 @@ class LeaveOneOut:
             count = most if self.n_candidates is None else min(self.n_candidates, most)
             candidates = nearest(Z[queries], Z, count, own=queries)
             distances = distances_to(Z[queries], Z, candidates)
-            return candidates, distances, None, np.minimum(k, count)
+            return Neighborhoods(candidates, distances, None, np.minimum(k, count))
         weight = self.weight[members]
         # Its own weight may stand in a query's way.
         wanted = None if self.n_candidates is None else self.n_candidates + 1
@@ -97,7 +112,16 @@ class LeaveOneOut:
         )
         if self.n_candidates is not None:
             weights = limited(weights, distances, self.n_candidates)
-        return candidates, distances, weights, np.minimum(k, weights.sum(axis=1))
+        k = np.minimum(k, weights.sum(axis=1))
+        return Neighborhoods(candidates, distances, weights, k)
+
+    def around(self, Z, queries):
+        """Return the `Neighborhoods` of queries among all samples, in blocks."""
+        members = np.arange(len(Z))
+        return [
+            self.neighborhoods(Z, members, queries[block])
+            for block in blocks(len(queries), len(Z))
+        ]
 
     def evaluate(self, Z, members, queries, gradient):
         """Return the losses of queries and add the gradient of their mean.
@@ -131,31 +155,23 @@ class LeaveOneOut:
             start = stop
         return losses @ importance
 
-    def predicted_classes(self, Z, queries, n_classes):
+    def predicted_classes(self, around, n_classes):
         """Return the classes that the others vote for."""
-        members = np.arange(len(Z))
-        codes = np.empty(len(queries), dtype=np.intp)
-        for block in blocks(len(queries), len(Z)):
-            candidates, distances, weight, k = self.neighborhoods(
-                Z, members, queries[block]
-            )
+        codes = []
+        for candidates, distances, weight, k in around:
             p = self.mask.values(distances, k, weight)
             shares = self.vote.shares(candidates, p, weight, n_classes)
-            codes[block] = shares.argmax(axis=1)
-        return codes
+            codes.append(shares.argmax(axis=1))
+        return np.concatenate(codes)
 
-    def predicted_values(self, Z, queries):
+    def predicted_values(self, around):
         """Return the values that the others agree on."""
-        members = np.arange(len(Z))
-        values = np.empty((len(queries), self.vote.targets.shape[1]))
-        for block in blocks(len(queries), len(Z)):
-            candidates, distances, weight, k = self.neighborhoods(
-                Z, members, queries[block]
-            )
+        values = []
+        for candidates, distances, weight, k in around:
             p = self.mask.values(distances, k, weight)
             votes = p if weight is None else p * weight
-            values[block], _ = self.vote.locations(candidates, votes)
-        return values
+            values.append(self.vote.locations(candidates, votes)[0])
+        return np.concatenate(values)
 
     def total(self, losses, queries):
         """Return the mean loss of queries, with weights, without those trimmed."""
@@ -254,7 +270,7 @@ class Budget:
             self.first = self.previous = self.problem.first_value
         gain, self.previous = self.previous - value, value
         stop = self.progress.end_iteration(iteration, attributes)
-        return stop or gain < LEAST_GAIN * (self.first - value)
+        return stop or gain < max(LEAST_SHARE * (self.first - value), LEAST_GAIN)
 
 
 def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes):

@@ -6,16 +6,21 @@ import numpy as np
 
 
 def kth_distance(distances, weight, k, query_weight):
-    """Return the median over queries of the distance at which weights reach k."""
-    order = np.argsort(distances, axis=1)
-    ascending = np.take_along_axis(distances, order, axis=1)
+    """Return the median over queries of the distance at which weights reach k.
+
+    Without weights, k is a number of candidates, the same for all queries.
+    """
     if distances.shape[1] == 0:
         return 1.0
     if weight is None:
-        weight = np.ones_like(distances)
-    mass = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
-    at = np.argmax(mass >= k[:, None] * (1.0 - 1e-12), axis=1)
-    reached = ascending[np.arange(len(at)), at]
+        at = int(k[0]) - 1
+        reached = np.partition(distances, at, axis=1)[:, at]
+    else:
+        order = np.argsort(distances, axis=1)
+        mass = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+        at = np.argmax(mass >= k[:, None] * (1.0 - 1e-12), axis=1)
+        last = np.take_along_axis(order, at[:, None], axis=1)
+        reached = np.take_along_axis(distances, last, axis=1)[:, 0]
     unit = weighted_quantile(reached, 0.5, query_weight)
     if unit > 0.0:
         return unit
