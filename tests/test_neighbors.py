@@ -201,19 +201,22 @@ def test_scale_of_the_targets_carries_over(rng):
         )
 
 
-@pytest.mark.parametrize("options", [{}, {"n_candidates": 7}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"n_candidates": 7}, {"max_iter": "auto"}], ids=str
+)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_weights_are_repetitions(rng, wine, estimator, options):
     X, y = wine
     X, y = X[::2], y[::2]
     weight = rng.integers(0, 4, size=len(y))
     kept = np.repeat(np.arange(len(y)), weight)
-    one = estimator(max_iter=3, tol=0.0, **options)
+    one = estimator(**{"max_iter": 3, "tol": 0.0, **options})
     other = clone(one)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         one.fit(X, y, sample_weight=weight)
         other.fit(X[kept], y[kept])
+    assert one.n_iter_ == other.n_iter_
     np.testing.assert_allclose(one.components_, other.components_, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(one.loo_score_, other.loo_score_)
     if hasattr(one, "predict_proba"):
@@ -461,6 +464,16 @@ def test_verbose_tells_the_scores(wine, capsys):
     X, y = wine
     SoftKNeighborsClassifier(verbose=1).fit(X, y)
     assert "leave-one-out score" in capsys.readouterr().out
+
+
+def test_training_ends_by_itself_where_samples_gain_little(wine):
+    X, y = wine
+    model = SoftKNeighborsClassifier().fit(X, y)
+    gains = -len(y) * np.diff(model.loss_curve_)
+    assert model.n_iter_ < 15
+    assert gains[-1] < 0.3 < gains[:-1].min()
+    with pytest.warns(ConvergenceWarning, match="max_iter=14"):
+        SoftKNeighborsClassifier(max_iter=14).fit(X, y)
 
 
 def test_a_given_max_iter_warns_when_it_is_reached(noisy):

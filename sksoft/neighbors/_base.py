@@ -44,16 +44,12 @@ from sksoft.neighbors._training import (
 )
 from sksoft.neighbors._units import kth_distance
 
-# alpha="auto" is this much, times the number of features over that of samples; with
-# hidden layers, the second number.
-AUTO_ALPHA = 0.03
-AUTO_ALPHA_HIDDEN = 0.003
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.
 AUTO_RATE = 0.036
 AUTO_RATE_HIDDEN = 0.005
 # solver="auto" is L-BFGS up to so many samples.
-LBFGS_SAMPLES = 1000
+LBFGS_SAMPLES = 2000
 # n_templates="auto" is all of up to so many samples, and fewer of more.
 ALL_TEMPLATES = 1500
 SOME_TEMPLATES = 1000
@@ -119,6 +115,9 @@ class SoftNeighborsBase(
     vote = "soft"
     n_jobs = None
     _y_options = MappingProxyType({})
+    # alpha="auto" is this much, times the number of features over that of samples; with
+    # hidden layers, the second number.
+    _auto_alpha = (0.03, 0.003)
 
     def _encoded(self, y, reset, weight, classes=None):
         """Return targets as an array of numbers, and remember how to read them."""
@@ -408,7 +407,7 @@ class SoftNeighborsBase(
         if self.alpha != "auto":
             return float(self.alpha)
         total = n_samples if self._weight is None else self._weight.sum()
-        share = AUTO_ALPHA_HIDDEN if self._hidden() else AUTO_ALPHA
+        share = self._auto_alpha[bool(self._hidden())]
         return share * self._X.shape[1] / total
 
     def _problem(self, start):

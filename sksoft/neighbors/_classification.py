@@ -114,7 +114,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     solver : {"auto", "lbfgs", "adam"}, default="auto"
         L-BFGS over all samples, or Adam over minibatches. "auto" is L-BFGS for a linear
-        embedding of at most 1000 samples without `early_stopping`.
+        embedding of at most 2000 samples without `early_stopping`.
 
     batch_size : int or "auto", default="auto"
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
@@ -132,9 +132,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
-        (600 with hidden layers): stopping there is part of the method, and no warning
-        is given.
+        of at most 15 iterations, fewer where they gain next to nothing, or as many
+        epochs, from 10 to 60, as make 320 steps (600 with hidden layers): stopping
+        there is part of the method, and no warning is given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given
@@ -425,7 +425,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     solver : {"auto", "lbfgs", "adam"}, default="auto"
         L-BFGS over all samples, or Adam over minibatches. "auto" is L-BFGS for a linear
-        embedding of at most 1000 samples without `early_stopping`.
+        embedding of at most 2000 samples without `early_stopping`.
 
     batch_size : int or "auto", default="auto"
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
@@ -443,9 +443,9 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
-        (600 with hidden layers): stopping there is part of the method, and no warning
-        is given.
+        of at most 15 iterations, fewer where they gain next to nothing, or as many
+        epochs, from 10 to 60, as make 320 steps (600 with hidden layers): stopping
+        there is part of the method, and no warning is given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given

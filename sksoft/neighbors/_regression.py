@@ -59,8 +59,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     alpha : float or "auto", default="auto"
         Weight of half the squared distance of the parameters from their start. "auto"
-        is 0.03 (0.003 with hidden layers) times the number of features over the number
-        of samples.
+        is 0.1 times the number of features over the number of samples.
 
     n_candidates : int, "auto" or None, default="auto"
         How many of the nearest samples may be selected at all, at least `n_neighbors`;
@@ -68,7 +67,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     solver : {"auto", "lbfgs", "adam"}, default="auto"
         L-BFGS over all samples, or Adam over minibatches. "auto" is L-BFGS for a linear
-        embedding of at most 1000 samples without `early_stopping`.
+        embedding of at most 2000 samples without `early_stopping`.
 
     batch_size : int or "auto", default="auto"
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
@@ -86,9 +85,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of at most 15 iterations, or as many epochs, from 10 to 60, as make 320 steps
-        (600 with hidden layers): stopping there is part of the method, and no warning
-        is given.
+        of at most 15 iterations, fewer where they gain next to nothing, or as many
+        epochs, from 10 to 60, as make 320 steps (600 with hidden layers): stopping
+        there is part of the method, and no warning is given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given
@@ -200,6 +199,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     _losses = ("squared_error", "huber", "trimmed")
     _votes = ("mean", "median", "trimmed")
     _y_options = MappingProxyType({"multi_output": True, "y_numeric": True})
+    _auto_alpha = (0.1, 0.1)
 
     def __init__(
         self,

@@ -20,12 +20,13 @@ from sksoft.neighbors._selection import (
 
 # Epochs without an improvement by tol after which Adam stops.
 PATIENCE = 10
-# Iterations of L-BFGS that training takes by itself, and what one must gain, of all that
-# was gained and in units of the loss, for it to go on; steps of Adam, with and without
-# hidden layers.
+# Iterations of L-BFGS that training takes by itself. It goes on while one gains such a
+# share of all that was gained, and so much in the sum of the samples' losses: smaller
+# gains say nothing of new samples.
 LBFGS_BUDGET = 15
 LEAST_SHARE = 0.003
-LEAST_GAIN = 0.0015
+LEAST_GAIN = 0.3
+# Steps of Adam, with and without hidden layers.
 LEAST_STEPS = 320
 LEAST_STEPS_HIDDEN = 600
 # The share of the samples held out to stop early.
@@ -261,6 +262,10 @@ class Budget:
         self.progress = progress
         self.problem = problem
         self.begin_iteration = progress.begin_iteration
+        weight = problem.leave_one_out.weight
+        self.least_gain = LEAST_GAIN / (
+            len(problem.X) if weight is None else weight.sum()
+        )
         self.previous = self.first = None
 
     def end_iteration(self, iteration, attributes=None):
@@ -270,7 +275,8 @@ class Budget:
             self.first = self.previous = self.problem.first_value
         gain, self.previous = self.previous - value, value
         stop = self.progress.end_iteration(iteration, attributes)
-        return stop or gain < max(LEAST_SHARE * (self.first - value), LEAST_GAIN)
+        least = max(LEAST_SHARE * (self.first - value), self.least_gain)
+        return stop or gain < least
 
 
 def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes):
