@@ -13,7 +13,7 @@ are not installed are left out.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/neighbors.py [SECTION ...]
 
-Sections: ten, unseen, mnist, regression, speed, memory; by default all, in some 20
+Sections: ten, unseen, votes, mnist, regression, speed, memory; by default all, in some 20
 minutes.
 """
 
@@ -31,7 +31,12 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+)
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -216,6 +221,32 @@ def table(title, results, form):
     )
 
 
+def votes(n_repeats=5):
+    """Print log losses of soft and hard votes in the same embedding, repeatedly."""
+    print(f"\n{'log loss':16s}{'soft':>8s}{'hard':>8s}{'soft - hard':>14s}")
+    for name in TEN:
+        data = classification(name)
+        if data is None:
+            continue
+        X, y = data
+        folds = RepeatedStratifiedKFold(
+            n_splits=5, n_repeats=n_repeats, random_state=0
+        ).split(X, y)
+        losses = []
+        for train, test in folds:
+            A, B = scaled(name, X[train], X[test])
+            model = SoftKNeighborsClassifier(random_state=0).fit(A, y[train])
+            soft = log_loss(model.predict_proba(B), y[test])
+            model.set_params(vote="hard")
+            losses.append((soft, log_loss(model.predict_proba(B), y[test])))
+        soft, hard = np.transpose(losses)
+        print(
+            f"{name:16s}{soft.mean():8.4f}{hard.mean():8.4f}"
+            f"{(soft - hard).mean():14.4f}",
+            flush=True,
+        )
+
+
 def regress():
     """Print R2 of neighbours and of a linear model on the regression sets."""
     results = {}
@@ -268,7 +299,7 @@ def speed():
             fit_time(models[key], X, y, repeats) / slow for key in ("linear", "mlp")
         ]
         print(
-            f"{name:16s}{len(X):6d}{X.shape[1]:4d}{ratios[0]:8.2f}{ratios[1]:8.2f}",
+            f"{name:16s}{len(X):6d}{X.shape[1]:4d}{ratios[0]:8.3f}{ratios[1]:8.3f}",
             flush=True,
         )
 
@@ -293,6 +324,7 @@ SECTIONS = {
     "memory": memory,
     "ten": lambda: compare(TEN, 64),
     "unseen": lambda: compare(UNSEEN, 64),
+    "votes": votes,
     "regression": regress,
     "speed": speed,
     "mnist": lambda: compare(["mnist"], 256, left_out=("hgb", "ncak")),
