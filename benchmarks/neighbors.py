@@ -13,8 +13,8 @@ are not installed are left out.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/neighbors.py [SECTION ...]
 
-Sections: ten, unseen, votes, mnist, regression, speed, memory; by default all, in some 20
-minutes.
+Sections: ten, unseen, votes, mnist, regression, speed, memory; by default all, in some
+20 minutes.
 """
 
 import importlib.util
