@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Floating = TypeVar("Floating", np.float32, np.float64)
 
+def count_places(x: NDArray[Floating], order: NDArray[np.intp]) -> None: ...
 def embed_places(keys: NDArray[np.int64], n_bits: int) -> None: ...
 def read_places(
     keys: NDArray[np.int64],
