@@ -17,6 +17,21 @@ cdef inline int64_t mirrored(int64_t key, int64_t place, int64_t mask) noexcept 
     return (place ^ (key >> 63)) & mask
 
 
+def is_ascending(const floating[:, ::1] x):
+    """Return whether no row ever descends."""
+    cdef Py_ssize_t r, i
+    cdef bint ascending = True
+    with nogil:
+        for r in range(x.shape[0]):
+            for i in range(1, x.shape[1]):
+                if x[r, i] < x[r, i - 1]:
+                    ascending = False
+                    break
+            if not ascending:
+                break
+    return ascending
+
+
 def count_places(const floating[:, ::1] x, Py_ssize_t[:, ::1] order):
     """Write the ascending order of short rows: the place of a value is how many precede it."""
     cdef Py_ssize_t r, i, j, place, n = x.shape[1]

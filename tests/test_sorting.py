@@ -114,6 +114,8 @@ def test_sorted_and_reversed(dtype, rng):
     rows = np.sort(rng.normal(size=(3, 1000)), axis=1).astype(dtype)
     check(rows)
     check(rows[:, ::-1])
+    check(np.concatenate([rows, rows[:1, ::-1]]))
+    check(np.floor(rows))
 
 
 def test_long_rows(rng):
