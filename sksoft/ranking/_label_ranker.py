@@ -195,8 +195,9 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         )
         if not weight.any():
             raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
-        kept = weight > 0.0
-        X, y, weight = X[kept], y[kept], weight[kept]
+        if not weight.all():
+            kept = weight > 0.0
+            X, y, weight = X[kept], y[kept], weight[kept]
 
         n_labels = y.shape[1]
         scorer = Scorer(X, weight, n_labels, hidden, self.fit_intercept, self.alpha)
