@@ -18,6 +18,16 @@ def project_l2(
     n_blocks: NDArray[np.intp],
     work: NDArray[np.float64],
 ) -> None: ...
+def rank_distance_l2(
+    x: NDArray[np.float64],
+    order: NDArray[np.intp],
+    target: NDArray[np.float64],
+    strength: float,
+    distance: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    starts: NDArray[np.intp],
+    work: NDArray[np.float64],
+) -> None: ...
 def rank_weighted_l2(
     s: NDArray[np.float64],
     target: NDArray[np.float64],

@@ -59,6 +59,56 @@ def project_l2(
                     result[place[i]] = <floating> s[i]
 
 
+def rank_distance_l2(
+    const double[:, ::1] x,
+    const Py_ssize_t[:, ::1] order,
+    const double[:, ::1] target,
+    double strength,
+    double[::1] distance,
+    double[:, ::1] gradient,
+    Py_ssize_t[::1] starts,
+    double[:, ::1] work,
+):
+    """Squared distances of soft ranks to targets, and half their gradients, row by row."""
+    cdef Py_ssize_t r, b, i, start, stop, n_blocks, n = x.shape[1]
+    cdef double* s
+    cdef const double* row
+    cdef const double* wanted
+    cdef const Py_ssize_t* place
+    cdef double* slope
+    cdef double total, mean
+    with nogil:
+        for r in range(x.shape[0] if n > 0 else 0):
+            s = &work[0, 0]
+            row = &x[r, 0]
+            wanted = &target[r, 0]
+            place = &order[r, 0]
+            slope = &gradient[r, 0]
+            for i in range(n):
+                s[i] = row[place[i]]
+            n_blocks = partition_l2(s, n, strength, False, &starts[0], &work[1, 0])
+            evaluate_l2(s, n, strength, False, &starts[0], n_blocks, &work[1, 0])
+            total = 0.0
+            for i in range(n):
+                s[i] -= wanted[place[i]]
+                total += s[i] * s[i]
+            distance[r] = total
+            # The Jacobian of a block takes its mean away and divides by the strength.
+            for b in range(n_blocks):
+                start = starts[b]
+                stop = starts[b + 1] if b + 1 < n_blocks else n
+                if stop - start == 1 or strength == 0.0:
+                    for i in range(start, stop):
+                        slope[place[i]] = 0.0
+                    continue
+                mean = 0.0
+                for i in range(start, stop):
+                    mean += s[i]
+                mean /= stop - start
+                for i in range(start, stop):
+                    slope[place[i]] = (s[i] - mean) / strength
+
+
 cdef Py_ssize_t partition_l2(
     const double* s, Py_ssize_t n, double strength, bint sort, Py_ssize_t* starts, double* offset
 ) noexcept nogil:

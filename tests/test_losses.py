@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import kendalltau, rankdata, spearmanr
 from sklearn.metrics import ndcg_score
 
-from sksoft import soft_rank, soft_topk
+from sksoft import soft_rank, soft_topk, vjp
 from sksoft.losses import (
     approx_ndcg_loss,
     fenchel_young_rank_loss,
@@ -180,6 +180,24 @@ def test_spearman_and_kendall_in_the_hard_limit():
         )
         assert value == pytest.approx(1.0 - tau, rel=1e-12)
         np.testing.assert_allclose(gradient, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("m", [1, 2, 7, 40])
+@pytest.mark.parametrize("strength", [0.0, 1e-12, 1e-3, 0.3, 1.0, 50.0, 1e300])
+def test_spearman_by_its_own_kernel_is_that_of_the_ranks(m, strength):
+    rng = np.random.default_rng(8)
+    scores = np.round(rng.normal(size=(3000, m)), 1)
+    target = np.round(rng.normal(size=(3000, m)), 1)
+    params = {"regularization_strength": strength}
+    soft, pullback = vjp(soft_rank, scores, **params)
+    excess = soft - rankdata(target, axis=1)
+    scale = 6.0 / (3000 * m * (m**2 - 1.0)) if m > 1 else 0.0
+    value, gradient = soft_spearman_loss(scores, target, **params)
+    assert value == pytest.approx(scale * np.vdot(excess, excess), rel=1e-12)
+    expected = 2.0 * scale * pullback(excess)
+    np.testing.assert_allclose(
+        gradient, expected, rtol=1e-9, atol=1e-12 * np.abs(expected).max()
+    )
 
 
 def test_kendall_in_blocks(monkeypatch):

@@ -10,15 +10,18 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from sksoft._order import embed_places, read_places
-from sksoft._sorting import SMALL, ascending_order
+from sksoft._sorting import SHORT, SMALL, ascending_order
 
 DTYPES = [np.float64, np.float32]
-# Lengths around the powers of two, where the number of bits for places changes.
+# Lengths around that up to which places are counted, and around the powers of two,
+# where the number of bits for places changes.
 LENGTHS = [
     1,
     2,
     3,
     5,
+    SHORT,
+    SHORT + 1,
     64,
     127,
     128,
@@ -111,6 +114,8 @@ def test_sorted_and_reversed(dtype, rng):
     rows = np.sort(rng.normal(size=(3, 1000)), axis=1).astype(dtype)
     check(rows)
     check(rows[:, ::-1])
+    check(np.concatenate([rows, rows[:1, ::-1]]))
+    check(np.floor(rows))
 
 
 def test_long_rows(rng):

@@ -53,7 +53,7 @@ class Objective:
 
     def __call__(self, scores):
         """Return the value and its gradient in the scores."""
-        gradient = np.zeros(0 if self.dense else scores.size)
+        gradient = None if self.dense else np.zeros(scores.size)
         total = 0.0
         for index, weight, rows, prepared in self.pieces(scores):
             values, slopes = self.loss.evaluate(rows, prepared)

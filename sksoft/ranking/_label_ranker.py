@@ -5,7 +5,6 @@
 import warnings
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_random_state
@@ -21,6 +20,7 @@ from sksoft._validation import check_option, nonnegative_number
 from sksoft.losses._agreement import FenchelYoungRanks, Spearman
 from sksoft.losses._rows import Objective
 from sksoft.metrics import spearman_score
+from sksoft.operators import soft_rank
 from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order
 from sksoft.ranking._scorer import Scorer, ScorerMixin, SquaredError
 
@@ -195,8 +195,9 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         )
         if not weight.any():
             raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
-        kept = weight > 0.0
-        X, y, weight = X[kept], y[kept], weight[kept]
+        if not weight.all():
+            kept = weight > 0.0
+            X, y, weight = X[kept], y[kept], weight[kept]
 
         n_labels = y.shape[1]
         scorer = Scorer(X, weight, n_labels, hidden, self.fit_intercept, self.alpha)
@@ -294,7 +295,9 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
 def _centred_scores(y):
     """Return minus the ranks, centred, and spread as if all labels were ranked."""
     ranked = ~np.isnan(y)
-    ranks = rankdata(y, axis=1, nan_policy="omit" if not ranked.all() else "propagate")
+    n_labels = y.shape[1]
+    # Labels without a rank come last, where they do not change the other ranks.
+    places = soft_rank(np.where(ranked, y, n_labels + 1.0), regularization_strength=0.0)
     n_ranked = ranked.sum(axis=1, keepdims=True)
-    scores = (0.5 - ranks / (n_ranked + 1.0)) * (y.shape[1] + 1.0)
+    scores = (0.5 - places / (n_ranked + 1.0)) * (n_labels + 1.0)
     return np.where(ranked, scores, 0.0)

@@ -3,10 +3,10 @@
 """The scores that all rankers fit: linear in the features, plus a small network."""
 
 import itertools
+import math
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import linalg
 from sklearn.utils import check_scalar
 
 from sksoft._optimize import minimize
@@ -16,7 +16,8 @@ class Scorer:
     """Scores of training rows as a function of one vector of parameters.
 
     The linear part is expressed in the eigenvectors of the features' Gram matrix,
-    scaled so that least squares would be solved in one step, which makes L-BFGS quick.
+    scaled so that least squares would be solved in one step, which makes L-BFGS quick;
+    its last coefficient is the intercept.
     The network, of rectified linear units, is added to it.
 
     Parameters
@@ -46,10 +47,10 @@ class Scorer:
         self.n_outputs = n_outputs
         self.weight = weight
         self.basis, self.shrinkage = _whitening(X, weight, ridge)
-        self.design = X @ self.basis
-        self.shapes = [(self.design.shape[1], n_outputs)]
+        self.design = X
         if fit_intercept:
-            self.shapes.append((n_outputs,))
+            self._append_intercept()
+        self.shapes = [(self.basis.shape[1], n_outputs)]
         self.hidden = tuple(hidden_layer_sizes)
         if self.hidden:
             scale = np.sqrt(weight @ X**2 / weight.sum())
@@ -60,25 +61,28 @@ class Scorer:
                 self.shapes.append((wide, narrow))
                 if i < len(self.hidden):
                     self.shapes.append((narrow,))
-        self.ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
+        self.slices = [slice(*pair) for pair in itertools.pairwise([0, *ends])]
+
+    def _append_intercept(self):
+        basis = np.zeros(np.add(self.basis.shape, 1))
+        basis[:-1, :-1] = self.basis
+        basis[-1, -1] = 1.0
+        self.basis = basis
+        self.shrinkage = np.append(self.shrinkage, 0.0)
+        self.design = np.column_stack([self.design, np.ones(len(self.design))])
 
     def _split(self, params):
-        pieces = np.split(params, self.ends[:-1])
         return [
-            piece.reshape(shape)
-            for piece, shape in zip(pieces, self.shapes, strict=True)
+            params[piece].reshape(shape)
+            for piece, shape in zip(self.slices, self.shapes, strict=True)
         ]
 
     def start(self, target, random_state):
         """Return the parameters of ridge regression; the network's share is zero."""
-        target = target.astype(np.float64, copy=False)
-        pieces = []
         weighted = self.weight[:, np.newaxis] * target
-        mean = weighted.sum(axis=0) / self.weight.sum()
-        pieces.append(self.design.T @ weighted / self.weight.sum())
-        if self.fit_intercept:
-            pieces.append(mean)
-        for i, shape in enumerate(self.shapes[len(pieces) :]):
+        pieces = [self.basis.T @ (self.design.T @ weighted) / self.weight.sum()]
+        for i, shape in enumerate(self.shapes[1:]):
             last = i == 2 * len(self.hidden)
             if len(shape) == 2 and not last:
                 bound = np.sqrt(6.0 / shape[0])
@@ -97,20 +101,17 @@ class Scorer:
         rate : float
             Half of this times the squared coefficients is added; intercepts are free.
         """
+        shrinkage = rate * self.shrinkage[:, np.newaxis]
 
         def evaluate(params):
-            pieces = self._split(params)
-            scores, layers = self._forward(pieces)
+            linear, *network = self._split(params)
+            scores, layers = self._forward(linear, network)
             value, gradient = loss(scores)
-            gradients = self._backward(pieces, layers, gradient)
-            shrunk = rate * self.shrinkage[:, np.newaxis] * pieces[0]
-            value += 0.5 * np.vdot(shrunk, pieces[0])
+            gradients = self._backward(network, layers, gradient)
+            shrunk = shrinkage * linear
+            value += 0.5 * np.vdot(shrunk, linear)
             gradients[0] += shrunk
-            for piece, slope in zip(
-                pieces[1 + self.fit_intercept :],
-                gradients[1 + self.fit_intercept :],
-                strict=True,
-            ):
+            for piece, slope in zip(network, gradients[1:], strict=True):
                 if piece.ndim == 2:
                     value += 0.5 * rate * np.vdot(piece, piece)
                     slope += rate * piece
@@ -118,39 +119,32 @@ class Scorer:
 
         return evaluate
 
-    def _forward(self, pieces):
-        scores = self.design @ pieces[0]
-        if self.fit_intercept:
-            scores += pieces[1]
-        layers = []
-        if self.hidden:
-            network = pieces[1 + self.fit_intercept :]
-            layers = _activations(self.inputs, network)
-            scores += layers[-1] @ network[-1]
-        return scores, layers
+    def _forward(self, linear, network):
+        scores = self.design @ (self.basis @ linear)
+        if not network:
+            return scores, []
+        layers = _activations(self.inputs, network)
+        return scores + layers[-1] @ network[-1], layers
 
-    def _backward(self, pieces, layers, gradient):
-        gradients = [self.design.T @ gradient]
-        if self.fit_intercept:
-            gradients.append(gradient.sum(axis=0))
-        if self.hidden:
-            network = pieces[1 + self.fit_intercept :]
-            slopes = [layers[-1].T @ gradient]
-            for i in range(len(self.hidden) - 1, -1, -1):
-                gradient = gradient @ network[2 * i + 2].T * (layers[i + 1] > 0.0)
-                slopes += [gradient.sum(axis=0), layers[i].T @ gradient]
-            gradients += slopes[::-1]
-        return gradients
+    def _backward(self, network, layers, gradient):
+        gradients = [self.basis.T @ (self.design.T @ gradient)]
+        if not network:
+            return gradients
+        slopes = [layers[-1].T @ gradient]
+        for i in range(len(self.hidden) - 1, -1, -1):
+            gradient = gradient @ network[2 * i + 2].T * (layers[i + 1] > 0.0)
+            slopes += [gradient.sum(axis=0), layers[i].T @ gradient]
+        return gradients + slopes[::-1]
 
     def attributes(self, params):
         """Return the fitted attributes that the parameters stand for."""
-        pieces = self._split(params)
-        coef = (self.basis @ pieces[0]).T
+        linear, *network = self._split(params)
+        coef = (self.basis @ linear).T
         intercept = np.zeros(self.n_outputs)
         if self.fit_intercept:
-            intercept = pieces[1] - coef @ self.centre
-        network = pieces[1 + self.fit_intercept :] if self.hidden else []
-        coefs, intercepts = list(network[0::2]), list(network[1::2])
+            coef, intercept = coef[:, :-1], coef[:, -1]
+            intercept = intercept - coef @ self.centre
+        coefs, intercepts = network[0::2], network[1::2]
         if self.hidden:
             coefs[0] = coefs[0] / self.scale[:, np.newaxis]
             intercepts[0] = intercepts[0] - self.centre @ coefs[0]
@@ -171,7 +165,7 @@ def _whitening(X, weight, ridge):
     rooted = np.sqrt(weight)[:, np.newaxis] * X
     dual = X.shape[0] < X.shape[1]
     gram = rooted @ rooted.T if dual else rooted.T @ rooted
-    values, vectors = linalg.eigh(gram, check_finite=False, overwrite_a=True)
+    values, vectors = np.linalg.eigh(gram)
     kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
     values, vectors = values[kept], vectors[:, kept]
     if dual:
