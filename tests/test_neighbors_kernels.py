@@ -15,6 +15,7 @@ from sksoft.neighbors._selection import (
     distances_to,
     limited,
     nearest,
+    smallest_places,
 )
 from sksoft.neighbors._votes import ValueVote, least_trimmed, soft_medians
 
@@ -45,7 +46,7 @@ def test_distances_pull_back_their_gradients(rng, central_difference):
 
 @pytest.mark.parametrize("pairs", [7, 2_000_000])
 def test_nearest_are_found_block_by_block(rng, monkeypatch, pairs):
-    monkeypatch.setattr(_selection, "PAIRS_AT_ONCE", pairs)
+    monkeypatch.setattr(_selection, "PAIRS_IN_CACHE", pairs)
     Z = rng.normal(size=(30, 4))
     own = np.arange(30)
     found = nearest(Z, Z, 5, own=own)
@@ -64,6 +65,22 @@ def test_the_first_of_equally_near_templates_are_found(rng):
     np.fill_diagonal(distances, np.inf)
     expected = np.argsort(distances, axis=1, kind="stable")[:, :7]
     np.testing.assert_array_equal(np.sort(found), np.sort(expected))
+
+
+def test_the_smallest_are_found_whatever_a_sample_says(rng):
+    rows = rng.normal(size=(7, 400))
+    rows[1].sort()
+    rows[2] = np.sort(rows[2])[::-1]
+    rows[3] = 1.0
+    rows[4] = rng.integers(0, 3, size=400)
+    # The sample sees the smallest alone, or none of them.
+    rows[5, ::4] -= 100.0
+    rows[6, 1::4] -= 100.0
+    rows[6, :300] = np.inf
+    for count in (1, 5, 40, 150):
+        expected = np.argsort(rows, axis=1, kind="stable")[:, :count]
+        found = smallest_places(rows, count)
+        np.testing.assert_array_equal(np.sort(found), np.sort(expected))
 
 
 def test_all_but_oneself_are_found(rng):

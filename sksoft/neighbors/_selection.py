@@ -4,16 +4,20 @@
 
 import numpy as np
 
-from sksoft._neighbors import squared_distances, take_smallest
+from sksoft._neighbors import gather_up_to, squared_distances, take_smallest
 from sksoft.operators import soft_topk, vjp
 
-# Distances to all templates are held for so many pairs at a time.
+# Pairs of a query and a template are looked at so many at a time, which bounds the
+# memory, and searched fewer at a time, which stay in the processor's cache.
 PAIRS_AT_ONCE = 2_000_000
+PAIRS_IN_CACHE = 100_000
+# Of longer rows, one in so many entries tells where the smallest may end.
+SAMPLING = 4
 
 
-def blocks(n_rows, n_columns):
+def blocks(n_rows, n_columns, n_pairs=None):
     """Yield slices of the rows of a matrix that is too large to be held at once."""
-    step = max(1, PAIRS_AT_ONCE // max(n_columns, 1))
+    step = max(1, (n_pairs or PAIRS_AT_ONCE) // max(n_columns, 1))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
 
@@ -54,15 +58,46 @@ def nearest(queries, templates, count, own=None):
         return np.tile(np.arange(count), (len(queries), 1))
     found = np.empty((len(queries), count), dtype=np.intp)
     norms = np.einsum("ij,ij->i", templates, templates)
-    for block in blocks(len(queries), len(templates)):
-        order = queries[block] @ (-2.0 * templates.T)
+    directions = -2.0 * templates.T
+    for block in blocks(len(queries), len(templates), PAIRS_IN_CACHE):
+        order = queries[block] @ directions
         order += norms
         if own is not None:
             order[np.arange(len(order)), own[block]] = np.inf
-        # Values alone are partitioned several times faster than places are.
-        largest = np.partition(order, count - 1, axis=1)[:, count - 1].copy()
-        take_smallest(order, largest, found[block])
+        found[block] = smallest_places(order, count)
     return found
+
+
+def smallest_places(rows, count):
+    """Return the places of the smallest entries of each row, in any order.
+
+    Of entries that tie with the last of them, the first are taken.
+    """
+    room = 4 * count
+    if rows.shape[1] < 2 * room:
+        return _partitioned_places(rows, count)
+    # Among twice as many as are wanted, going by a sample, they are found sooner.
+    sample = np.ascontiguousarray(rows[:, ::SAMPLING])
+    at = 2 * count // SAMPLING
+    bound = np.partition(sample, at, axis=1)[:, at].copy()
+    values = np.empty((len(rows), room))
+    places = np.empty((len(rows), room), dtype=np.intp)
+    found = np.empty(len(rows), dtype=np.intp)
+    gather_up_to(rows, bound, values, places, found)
+    some = _partitioned_places(values, count)
+    out = np.take_along_axis(places, some, axis=1)
+    missed = (found < count) | (found == room)
+    if missed.any():
+        out[missed] = _partitioned_places(rows[missed], count)
+    return out
+
+
+def _partitioned_places(rows, count):
+    # Values alone are partitioned several times faster than places are.
+    largest = np.partition(rows, count - 1, axis=1)[:, count - 1].copy()
+    places = np.empty((len(rows), count), dtype=np.intp)
+    take_smallest(rows, largest, places)
+    return places
 
 
 def distances_to(queries, templates, candidates):
