@@ -10,12 +10,11 @@ def squared_distances(
     out: NDArray[float64],
 ) -> None: ...
 def pull_distances(
-    queries: NDArray[float64],
-    templates: NDArray[float64],
+    Z: NDArray[float64],
+    queries: NDArray[intp],
     candidates: NDArray[intp],
     cotangent: NDArray[float64],
-    query_gradient: NDArray[float64],
-    template_gradient: NDArray[float64],
+    gradient: NDArray[float64],
 ) -> None: ...
 def take_smallest(
     rows: NDArray[float64], largest: NDArray[float64], out: NDArray[intp]

@@ -49,15 +49,14 @@ cdef inline double squared_distance(
 
 
 def pull_distances(
-    const double[:, ::1] queries,
-    const double[:, ::1] templates,
+    const double[:, ::1] Z,
+    const Py_ssize_t[::1] queries,
     const Py_ssize_t[:, ::1] candidates,
     const double[:, ::1] cotangent,
-    double[:, ::1] query_gradient,
-    double[:, ::1] template_gradient,
+    double[:, ::1] gradient,
 ):
-    """Add the gradients of sum(cotangent * squared distances); both may be one array."""
-    cdef Py_ssize_t r, c, i, q = queries.shape[1]
+    """Add the gradient in Z of sum(cotangent[r, c] * |Z[queries[r]] - Z[candidate]|^2)."""
+    cdef Py_ssize_t r, c, i, q = Z.shape[1]
     cdef double twice, part
     cdef const double* a
     cdef const double* b
@@ -65,14 +64,14 @@ def pull_distances(
     cdef double* up
     with nogil:
         for r in range(candidates.shape[0] if q > 0 else 0):
-            a = &queries[r, 0]
-            up = &query_gradient[r, 0]
+            a = &Z[queries[r], 0]
+            up = &gradient[queries[r], 0]
             for c in range(candidates.shape[1]):
                 twice = 2.0 * cotangent[r, c]
                 if twice == 0.0:
                     continue
-                b = &templates[candidates[r, c], 0]
-                down = &template_gradient[candidates[r, c], 0]
+                b = &Z[candidates[r, c], 0]
+                down = &gradient[candidates[r, c], 0]
                 for i in range(q):
                     part = twice * (a[i] - b[i])
                     up[i] += part

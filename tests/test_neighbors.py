@@ -471,7 +471,7 @@ def test_training_ends_by_itself_where_samples_gain_little(wine):
     model = SoftKNeighborsClassifier().fit(X, y)
     gains = -len(y) * np.diff(model.loss_curve_)
     assert model.n_iter_ < 15
-    assert gains[-1] < 0.3 < gains[:-1].min()
+    assert gains[-1] < 0.4 < gains[:-1].min()
     with pytest.warns(ConvergenceWarning, match="max_iter=14"):
         SoftKNeighborsClassifier(max_iter=14).fit(X, y)
 
