@@ -38,17 +38,17 @@ class Composition:
         value = self.call.run(keep=False)[0]
         return (self._cast(self.outer.linearize(value)[0]),)
 
-    def linearize(self):
-        """Return the value, a function of wrt giving gradients, and the pushforward."""
-        value, gradients, pushforward = self.call.linearize()
+    def linearize(self, wrt):
+        """Return the value, the pullback to these arguments, and the pushforward."""
+        through = [name for name in wrt if name not in self.outer.names]
+        value, gradients, pushforward = self.call.linearize(through)
         out, outer_pullback, outer_pushforward = self.outer.linearize(value)
         out = self._cast(out)
 
-        def pullback(cotangent, wrt):
+        def pullback(cotangent):
             cotangent = real_array_like(cotangent, out.shape, np.float64, "cotangent")
             inner, direct = outer_pullback(cotangent)
-            through = [name for name in wrt if name not in self.outer.names]
-            parts = dict(zip(through, gradients(inner, through), strict=True))
+            parts = dict(zip(through, gradients(inner), strict=True))
             for name in set(wrt) & direct.keys():
                 parts[name] = parts.get(name, 0.0) + direct[name]
             return tuple(

@@ -37,6 +37,8 @@ class Operator:
     negates = False
     # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
     homogeneous = False
+    # The state may refer to the rows.
+    keeps_rows = True
     # The output is a statistic: the axis is gone, or kept with length 1, and what the
     # output has instead comes first.
     reduces = False
@@ -84,8 +86,8 @@ class Call:
         self.n = moved.shape[-1]
         self.dtype = x.dtype
         batch = moved.shape[:-1]
-        n_rows = math.prod(batch)
-        self.rows = np.ascontiguousarray(moved).reshape(n_rows, self.n)
+        self.n_rows = math.prod(batch)
+        self.rows = np.ascontiguousarray(moved).reshape(self.n_rows, self.n)
         if operator.negates:
             self.rows = -self.rows
         self.order = None
@@ -94,21 +96,20 @@ class Call:
         }
         self.batch = self._batch(batch, scalars, vectors)
         if self.batch != batch:
-            n_rows = math.prod(self.batch)
-            self._repeat_rows(batch, n_rows)
-        self.n_rows = n_rows
-        self.vectors = vectors.keys()
-        self.shared = shared
-        self.shapes = {name: np.shape(values) for name, values in shared.items()}
+            self.n_rows = math.prod(self.batch)
+            self._repeat_rows(batch)
+        self.scalars, self.vectors, self.shared = scalars, vectors, shared
         self.parameters = {}
         for name, value in scalars.items():
-            self.shapes[name] = np.shape(value)
-            self.parameters[name] = np.empty(n_rows)
-            self.parameters[name].reshape(self.batch)[...] = value
+            self.parameters[name] = self._for_all_rows(value, self.batch)
         for name, vector in vectors.items():
-            self.shapes[name] = vector.shape
-            self.parameters[name] = np.empty((n_rows, self.n))
-            self.parameters[name].reshape(*self.batch, self.n)[...] = vector
+            full = self._for_all_rows(vector, (*self.batch, self.n))
+            self.parameters[name] = full.reshape(self.n_rows, self.n)
+
+    def _for_all_rows(self, value, shape):
+        out = np.empty(shape)
+        out[...] = value
+        return out.reshape(-1)
 
     def _aligned(self, vector, name):
         vector = real_array(vector, name).astype(np.float64, copy=False)
@@ -144,19 +145,19 @@ class Call:
                 f"{shape}."
             ) from None
 
-    def _repeat_rows(self, batch, n_rows):
+    def _repeat_rows(self, batch):
         # Rows that several parameters share are sorted once.
         if self.operator.sorts != "never":
             parts = map_chunks(
                 lambda part: ascending_order(self.rows[part]),
                 row_chunks(len(self.rows), self.n),
             )
-            self.order = self._repeated(np.concatenate(parts), batch, n_rows)
-        self.rows = self._repeated(self.rows, batch, n_rows)
+            self.order = self._repeated(np.concatenate(parts), batch)
+        self.rows = self._repeated(self.rows, batch)
 
-    def _repeated(self, rows, batch, n_rows):
+    def _repeated(self, rows, batch):
         full = np.broadcast_to(rows.reshape(*batch, self.n), (*self.batch, self.n))
-        return np.ascontiguousarray(full).reshape(n_rows, self.n)
+        return np.ascontiguousarray(full).reshape(self.n_rows, self.n)
 
     def _arguments(self, part, derivative):
         """Return rows, order and parameters of a chunk."""
@@ -210,22 +211,25 @@ class Call:
         core = array.shape[len(self.batch) :]
         return np.ascontiguousarray(array).reshape(self.n_rows, *core)
 
-    def linearize(self):
-        """Return the value, a function of wrt giving gradients, and the pushforward."""
-        # The state may refer to the rows, which must not change with the caller's x.
-        if not self.operator.negates:
+    def linearize(self, wrt):
+        """Return the value, the pullback to these arguments, and the pushforward."""
+        # Rows that are needed again must not change with the caller's x.
+        needed = self.operator.keeps_rows or self._pull_homogeneous in map(
+            self._puller, wrt
+        )
+        if needed and not self.operator.negates:
             self.rows = self.rows.copy()
         value, chunks, states = self.run(keep=True)
         shape = value.shape
 
-        def pullback(cotangent, wrt):
+        def pullback(cotangent):
             rows = self._as_rows(cotangent, shape, "cotangent")
             return tuple(self._gradient(name, rows, chunks, states) for name in wrt)
 
         def pushforward(tangent):
             tangent = real_array_like(tangent, self.shape, self.dtype, "tangent")
             tangent = np.moveaxis(tangent, self.axis, -1)
-            tangent = self._repeated(tangent, self.x_shape[:-1], self.n_rows)
+            tangent = self._repeated(tangent, self.x_shape[:-1])
             if self.operator.negates:
                 tangent = -tangent
             out = np.empty(
@@ -245,9 +249,9 @@ class Call:
     def check_wrt(self, wrt):
         """Raise unless gradients with respect to these names exist."""
         names = [*self.parameters, *self.shared]
-        known = ["x"] + [name for name in names if self._puller(name)]
         for name in wrt:
-            if name not in known:
+            if name != "x" and not (name in names and self._puller(name)):
+                known = ["x"] + [name for name in names if self._puller(name)]
                 raise ValueError(
                     f"wrt must name differentiable arguments, {known}, got {name!r}."
                 )
@@ -284,7 +288,8 @@ class Call:
             )
         gradient = np.concatenate(parts)
         gradient = gradient.reshape((*self.batch, *gradient.shape[1:]))
-        gradient = _summed(gradient, self.shapes[name])
+        given = (self.scalars | self.vectors | self.shared)[name]
+        gradient = _summed(gradient, np.shape(given))
         if name in self.vectors and gradient.ndim > 1:
             gradient = np.moveaxis(gradient, -1, self.axis)
         return gradient[()]
@@ -337,6 +342,8 @@ def real_array_like(array, shape, dtype, name):
 
 def _summed(array, shape):
     """Sum an array over the axes along which an array of this shape was broadcast."""
+    if array.shape == shape:
+        return array
     extra = array.ndim - len(shape)
     if extra:
         array = array.sum(axis=tuple(range(extra)))

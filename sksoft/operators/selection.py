@@ -132,7 +132,7 @@ def soft_topk(
     }
     vectors = {}
     if weights is not None:
-        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+        vectors["weights"] = nonnegative(weights, "weights")
     if method == "transport":
         operator = EntropicSelection(largest, weights is not None)
     elif method == "permutahedron":
@@ -224,14 +224,16 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
 
 def _check_k(call):
     """Raise unless there are k entries, or weights, to select from."""
-    k, weights = call.parameters["k"], call.parameters.get("weights")
+    k, weights = call.scalars["k"], call.parameters.get("weights")
     if weights is None:
-        if k.size and k.max() > call.n:
+        most = k if isinstance(k, float) else k.max(initial=0.0)
+        if most > call.n:
             raise ValueError(
                 f"k must lie between 0 and the number of entries along the axis, "
-                f"{call.n}, got {k.max()}."
+                f"{call.n}, got {most}."
             )
         return
+    k = call.parameters["k"]
     excess = k - weights.sum(axis=1) * (1.0 + ROUNDING)
     if k.size and excess.max() > 0.0:
         row = np.argmax(excess)

@@ -31,7 +31,7 @@ def _bind_bands(operator, x, axis, strength, method, weights=None, shared=None):
     strength = nonnegative(strength, "regularization_strength")
     vectors = {}
     if weights is not None:
-        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+        vectors["weights"] = nonnegative(weights, "weights")
     scalars = {"regularization_strength": strength}
     call = bind(operator, x, axis, scalars, vectors, shared)
     if call.n == 0:
@@ -433,7 +433,7 @@ def soft_ecdf(
     strength = nonnegative(regularization_strength, "regularization_strength")
     vectors = {}
     if weights is not None:
-        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+        vectors["weights"] = nonnegative(weights, "weights")
     operator = Ecdf(method, points.shape)
     scalars = {"regularization_strength": strength}
     call = bind(operator, x, axis, scalars, vectors, {"points": points})
