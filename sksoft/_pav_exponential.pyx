@@ -46,17 +46,22 @@ def write_gaps(const double[:, ::1] s, const double[::1] strength, double[:, ::1
     """Write s[i - 1] - s[i], over the strength where there is one, but at least -600.
 
     Their exponentials vanish for all purposes, and are far from subnormal numbers,
-    which cost far more.
+    which cost far more. Ties have a gap of zero at any strength.
     """
     cdef Py_ssize_t r, i
-    cdef double scale = 1.0
+    cdef double scale = 1.0, gap
     with nogil:
         for r in range(s.shape[0] if s.shape[1] > 0 else 0):
             out[r, 0] = 0.0
             if strength is not None:
                 scale = strength[r]
             for i in range(1, s.shape[1]):
-                out[r, i] = max(divided(s[r, i - 1] - s[r, i], scale), -600.0)
+                gap = s[r, i - 1] - s[r, i]
+                if scale > 0.0:
+                    gap = gap / scale
+                elif gap < 0.0:
+                    gap = -600.0
+                out[r, i] = gap if gap > -600.0 else -600.0
 
 
 def project_exponential(
