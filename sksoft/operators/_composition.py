@@ -12,6 +12,10 @@ class Outer:
 
     # Arguments of its own that can be differentiated.
     names = ()
+    # Its output is a number for each row.
+    reduces = False
+    # Why some of the rows cannot do without the others; None where they can.
+    joins_rows = None
 
     def linearize(self, value):
         """Return the output, its pullback and its pushforward.
@@ -29,6 +33,9 @@ class Composition:
         self.call = call
         self.outer = outer
         self.dtype = dtype
+        self.reduces, self.keepdims = outer.reduces, False
+        self.core_shape = () if outer.reduces else call.core_shape
+        self.joins_rows = outer.joins_rows
 
     def _cast(self, array):
         return np.asarray(array).astype(self.dtype, copy=False)[()]

@@ -75,6 +75,9 @@ class Operator:
 class Call:
     """An operator bound to validated arguments."""
 
+    # Why some of the rows cannot do without the others; None where they can.
+    joins_rows = None
+
     def __init__(self, operator, x, axis, scalars, vectors, shared):
         self.operator = operator
         x = real_array(x, "x")
@@ -173,9 +176,24 @@ class Call:
             order = ascending_order(rows)
         return rows, order, {**parameters, **self.shared}
 
+    @property
+    def core_shape(self):
+        """The shape of the output for a single row."""
+        return self.operator.output_shape(self.n)
+
+    @property
+    def reduces(self):
+        """Whether the output is a statistic, as for the operator."""
+        return self.operator.reduces
+
+    @property
+    def keepdims(self):
+        """Whether a statistic keeps the axis."""
+        return self.operator.keepdims
+
     def run(self, keep):
         """Return the value and, where they are kept, the chunks and their states."""
-        out = np.empty((self.n_rows, *self.operator.output_shape(self.n)), self.dtype)
+        out = np.empty((self.n_rows, *self.core_shape), self.dtype)
         chunks = row_chunks(self.n_rows, self.operator.work(self.n))
 
         def forward(part):
@@ -190,10 +208,10 @@ class Call:
     def _restored(self, out):
         """Give rows of the output their batch shape and put the axis back."""
         out = out.reshape((*self.batch, *out.shape[1:]))
-        if self.operator.reduces:
+        if self.reduces:
             core = range(out.ndim - len(self.batch))
             out = np.moveaxis(out, [i - len(core) for i in core], core)
-            return np.expand_dims(out, self.axis) if self.operator.keepdims else out[()]
+            return np.expand_dims(out, self.axis) if self.keepdims else out[()]
         if self.axis != -1 and out.ndim == len(self.batch) + 1:
             out = np.moveaxis(out, -1, self.axis)
         return out[()]
@@ -201,8 +219,8 @@ class Call:
     def _as_rows(self, array, shape, name):
         """The inverse of _restored, for a cotangent or a tangent."""
         array = real_array_like(array, shape, self.dtype, name)
-        if self.operator.reduces:
-            if self.operator.keepdims:
+        if self.reduces:
+            if self.keepdims:
                 array = np.squeeze(array, self.axis)
             core = range(array.ndim - len(self.batch))
             array = np.moveaxis(array, core, [i - len(core) for i in core])
@@ -232,9 +250,7 @@ class Call:
             tangent = self._repeated(tangent, self.x_shape[:-1])
             if self.operator.negates:
                 tangent = -tangent
-            out = np.empty(
-                (self.n_rows, *self.operator.output_shape(self.n)), self.dtype
-            )
+            out = np.empty((self.n_rows, *self.core_shape), self.dtype)
             map_chunks(
                 lambda part, state: self.operator.pushforward(
                     state, tangent[part], out[part]
@@ -380,23 +396,26 @@ def bind(operator, x, axis, scalars, vectors=None, shared=None):
     return Call(operator, x, axis, scalars, vectors or {}, shared or {})
 
 
-def differentiable(signature="(n)->(n)"):
+def differentiable(per_row=("regularization_strength",), per_entry=()):
     """Make a public operator of a function that binds one.
 
     Parameters
     ----------
-    signature : str
-        The shapes of an input and of an output row, for lazy arrays.
+    per_row : tuple of str
+        The arguments with one value for each row, which are not negative.
+    per_entry : tuple of str
+        The arguments with one value for each entry of a row.
     """
 
     def decorate(function):
         @functools.wraps(function)
         def operator(x, *args, **params):
             if is_lazy(x):
-                return apply_lazily(operator, signature, x, args, params)
+                return apply_lazily(operator, x, args, params)
             return function(x, *args, **params).run(keep=False)[0]
 
         operator.bind = function
+        operator.per_row, operator.per_entry = per_row, per_entry
         return operator
 
     return decorate

@@ -22,7 +22,7 @@ TOPK_METHODS = {
 }
 
 
-@differentiable()
+@differentiable(per_row=("k", "regularization_strength"), per_entry=("weights",))
 def soft_topk(
     x,
     k,
@@ -144,7 +144,7 @@ def soft_topk(
     return call
 
 
-@differentiable("(n)->(n,k)")
+@differentiable()
 def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0):
     """Select softly the k largest entries in order: one soft one-hot column for each.
 

@@ -53,7 +53,7 @@ def _mask_method(method):
     return method
 
 
-@differentiable("(n)->(q)")
+@differentiable(per_entry=("weights",))
 def soft_quantile(
     x,
     q,
@@ -142,7 +142,7 @@ def soft_quantile(
     return _bind_bands(operator, x, axis, strength, method, weights, {"q": q})
 
 
-@differentiable("(n)->()")
+@differentiable(per_entry=("weights",))
 def soft_median(
     x,
     *,
@@ -208,7 +208,7 @@ def soft_median(
     return _bind_bands(operator, x, axis, strength, method, weights, shared)
 
 
-@differentiable("(n)->()")
+@differentiable(per_entry=("weights",))
 def soft_trimmed_mean(
     x,
     proportiontocut,
@@ -286,7 +286,7 @@ def soft_trimmed_mean(
     return _bind_bands(operator, x, axis, strength, method, weights)
 
 
-@differentiable("(n)->()")
+@differentiable()
 def soft_median_of_means(
     x,
     n_groups,
@@ -358,7 +358,7 @@ def soft_median_of_means(
     return call
 
 
-@differentiable("(n)->(m)")
+@differentiable(per_entry=("weights",))
 def soft_ecdf(
     x,
     points,
