@@ -99,6 +99,12 @@ def nonnegative(value, name):
     return array
 
 
+def check_integer(value, name):
+    """Raise unless value is an integer, which truth values are not."""
+    if not isinstance(value, Integral) or isinstance(value, TRUTHS):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+
+
 def positive_integer(value, name, least=1):
     """Raise unless value is an integer of at least `least`."""
     if not isinstance(value, Integral) or isinstance(value, TRUTHS):

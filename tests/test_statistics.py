@@ -408,7 +408,7 @@ ERRORS = [
     (soft_median, {"weights": 0.1 * np.ones(7)}, ValueError, "sum to at least 1"),
     (soft_median, {"weights": -np.ones(7)}, ValueError, "weights must be >= 0"),
     (soft_trimmed_mean, {"proportiontocut": 0.5}, ValueError, "below 0.5, got 0.5"),
-    (soft_trimmed_mean, {"proportiontocut": "a"}, TypeError, "must be a real number"),
+    (soft_trimmed_mean, {"proportiontocut": "a"}, TypeError, "must be a number >= 0, got"),
     (soft_median_of_means, {"n_groups": 8}, ValueError, "n_groups must lie between"),
     (soft_median_of_means, {"n_groups": 2.0}, TypeError, "must be an integer"),
     (soft_ecdf, {"points": [[1.0]]}, ValueError, "points must be a number or one-dim"),

@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The public soft top-k: one name for all its methods."""
 
-from numbers import Integral
-
 import numpy as np
 
-from sksoft._validation import check_flag, nonnegative
+from sksoft._validation import check_flag, check_integer, nonnegative
 from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.masks import POWERS, LaplaceSelection, SparseSelection
@@ -209,8 +207,7 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
            [0.07, 0.85]])
     """
     check_flag(largest, "largest")
-    if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer, got {k!r}.")
+    check_integer(k, "k")
     strength = nonnegative(regularization_strength, "regularization_strength")
     operator = TransportTopK(int(k), largest)
     call = bind(operator, x, axis, {"regularization_strength": strength})

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft order statistics: quantiles, trimmed means, distribution functions."""
 
-from numbers import Integral, Real
-
 import numpy as np
 
-from sksoft._validation import check_flag, check_option, nonnegative, real_array
+from sksoft._validation import (
+    check_flag,
+    check_integer,
+    check_option,
+    nonnegative,
+    nonnegative_number,
+    real_array,
+)
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.bands import (
     LAWS,
@@ -273,15 +278,12 @@ def soft_trimmed_mean(
     >>> round(float(soft_trimmed_mean(x, 0.2, regularization_strength=0.5)), 3)
     4.667
     """
-    if not isinstance(proportiontocut, Real):
-        raise TypeError(
-            f"proportiontocut must be a real number, got {proportiontocut!r}."
-        )
-    if not 0.0 <= proportiontocut < 0.5:
+    proportiontocut = nonnegative_number(proportiontocut, "proportiontocut")
+    if proportiontocut >= 0.5:
         raise ValueError(
             f"proportiontocut must be at least 0 and below 0.5, got {proportiontocut}."
         )
-    operator = TrimmedMean(_mask_method(method), keepdims, float(proportiontocut))
+    operator = TrimmedMean(_mask_method(method), keepdims, proportiontocut)
     strength = regularization_strength
     return _bind_bands(operator, x, axis, strength, method, weights)
 
@@ -346,8 +348,7 @@ def soft_median_of_means(
     >>> float(soft_median_of_means(x, 3, regularization_strength=0.0))
     1.5
     """
-    if not isinstance(n_groups, Integral) or isinstance(n_groups, bool):
-        raise TypeError(f"n_groups must be an integer, got {n_groups!r}.")
+    check_integer(n_groups, "n_groups")
     operator = MedianOfMeans(_mask_method(method), keepdims, int(n_groups))
     call = _bind_bands(operator, x, axis, regularization_strength, method)
     if not 1 <= n_groups <= call.n:
