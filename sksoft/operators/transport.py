@@ -188,8 +188,11 @@ class LineOperator(Operator):
         for r, problem, order in self._problems(state):
             given = cotangent[r].astype(np.float64, copy=False)
             pulled = problem.pullback(self.spread(problem, order, given))
-            once = _quotient(problem.pull_strength(pulled), problem.strength)
-            gradient[r] = _quotient(once, problem.strength)
+            # A product of two numbers in the unit of x could overflow, or vanish.
+            scale = np.abs(pulled).max(initial=0.0) or 1.0
+            once = _quotient(problem.pull_strength(pulled / scale), problem.strength)
+            if once != 0.0:
+                gradient[r] = once * _quotient(scale, problem.strength)
         return gradient
 
 
@@ -230,8 +233,10 @@ class TransportSort(LineOperator):
         return problem.plan @ self._directed(cotangent)
 
     def read_tangent(self, problem, moved, tangent, order, out):
-        inner = (self._distance(problem) * moved).sum(axis=0)
-        inner = _quotient(inner, problem.strength)
+        # A product of two numbers in the unit of x could overflow, or vanish.
+        scale = np.abs(moved).max(initial=0.0) or 1.0
+        inner = (self._distance(problem) * (moved / scale)).sum(axis=0)
+        inner = _quotient(inner, problem.strength) * scale
         out[:] = self._directed(inner + tangent @ problem.plan)
 
     def _distance(self, problem):
