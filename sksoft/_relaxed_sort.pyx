@@ -65,7 +65,8 @@ cdef double pull_row(
     const double* p, double* cotangent, double* out,
 ) noexcept nogil:
     # Adds strength times the gradient in s; returns the derivative in log(strength). Gaps
-    # are short in strengths, so that nothing overflows. The cotangent of the weights is overwritten by that of the logits.
+    # are short in strengths, so that nothing overflows. The cotangent of the weights is
+    # overwritten by that of the logits.
     cdef Py_ssize_t j
     cdef double mean = 0.0, beyond, c, slide = 0.0
     for j in range(window.start, window.stop):

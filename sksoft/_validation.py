@@ -28,7 +28,8 @@ def real_array(values, name):
     if array.dtype not in FLOATS:
         if array.dtype.kind not in "fiub":
             raise TypeError(
-                f"{name} must hold real numbers, got an array of dtype {array.dtype}."
+                f"{name} must hold real numbers, got an array of dtype {array.dtype} "
+                f"from {type(values).__name__}."
             )
         array = array.astype(np.float64)
     if array.size and not float(_peak(array)) <= LARGEST:
@@ -79,14 +80,25 @@ def check_flag(value, name):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
-def nonnegative_number(value, name):
-    """Return a finite number >= 0 as a float."""
+def nonnegative_number(value, name, *, finite=True):
+    """Return a number >= 0, finite or not, as a float."""
     if not isinstance(value, NUMBERS) or isinstance(value, TRUTHS):
         raise TypeError(f"{name} must be a number >= 0, got {value!r}.")
     value = float(value)
-    if not 0.0 <= value < np.inf:
-        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+    if not value >= 0.0 or (finite and value == np.inf):
+        kind = "finite number" if finite else "number"
+        raise ValueError(f"{name} must be a {kind} >= 0, got {value}.")
     return value
+
+
+def check_fraction(value, name, most, *, below=False):
+    """Raise unless value is a number from 0 to `most`, or below it."""
+    number = nonnegative_number(value, name)
+    if number > most or (below and number == most):
+        relation = "below" if below else "at most"
+        raise ValueError(
+            f"{name} must be at least 0 and {relation} {most}, got {value}."
+        )
 
 
 def nonnegative(value, name):

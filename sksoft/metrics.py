@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores that a share of wrong rows cannot fool, and scores of rankings."""
 
-import numbers
-
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.metrics import make_scorer
-from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.utils import check_array, check_consistent_length
 
 from sksoft._sklearn_compat import check_sample_weight
-from sksoft._validation import LARGEST, check_option, real_array
+from sksoft._validation import LARGEST, check_fraction, check_option, real_array
 from sksoft.losses._relevance import GAINS, Discounted, checked_cutoff
 from sksoft.losses._rows import Objective, RowLoss, checked_target
 from sksoft.operators import soft_topk
@@ -104,14 +102,7 @@ def trimmed_mean_absolute_error(
 
 
 def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
-    check_scalar(
-        trim_fraction,
-        "trim_fraction",
-        numbers.Real,
-        min_val=0,
-        max_val=1,
-        include_boundaries="left",
-    )
+    check_fraction(trim_fraction, "trim_fraction", 1, below=True)
     y_true = check_array(y_true, ensure_2d=False, dtype=np.float64)
     y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64)
     check_consistent_length(y_true, y_pred, sample_weight)
