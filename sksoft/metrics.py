@@ -54,6 +54,14 @@ def trimmed_mean_squared_error(
     error : float
         Averaged over the targets, each trimmed on its own.
 
+    Raises
+    ------
+    TypeError
+        If `trim_fraction` is not a number.
+    ValueError
+        If `trim_fraction` lies outside [0, 1), shapes differ, an array holds NaN or
+        infinite values, or no weight is positive.
+
     See Also
     --------
     sklearn.metrics.median_absolute_error : Trims half, and looks at one row only.
@@ -91,6 +99,14 @@ def trimmed_mean_absolute_error(
     -------
     error : float
         Averaged over the targets, each trimmed on its own.
+
+    Raises
+    ------
+    TypeError
+        If `trim_fraction` is not a number.
+    ValueError
+        If `trim_fraction` lies outside [0, 1), shapes differ, an array holds NaN or
+        infinite values, or no weight is positive.
 
     Examples
     --------
