@@ -114,5 +114,5 @@ ax.set(
     title="Diabetes data with gross one-sided errors",
     ylim=(-1.0, 0.6),
 )
-ax.legend(frameon=False, loc="lower left")
+ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.4, 0.0))
 plt.show()

@@ -61,11 +61,14 @@ def pool_blocks(
     diag(factor) (I - 1 q^T) / strength instead, and zero for a strength of zero. Values
     are taken in the order of `take` and results put back in that of `put`, where given.
     """
-    cdef Py_ssize_t r, i, n = values.shape[1]
+    cdef Py_ssize_t r, b, i, start, stop, n = values.shape[1]
     cdef const floating* value
     cdef floating* result
-    cdef const double* part
-    cdef const Py_ssize_t* place
+    cdef const Py_ssize_t* source = NULL
+    cdef const Py_ssize_t* goal = NULL
+    cdef const double* part = NULL
+    cdef const double* scale = NULL
+    cdef double quotient = 1.0
     cdef bint residual = strength is not None
     # Rows of a single uniform block need no order.
     cdef bint anywhere = take is not None and put is not None and share is None
@@ -74,66 +77,57 @@ def pool_blocks(
         for r in range(values.shape[0] if n > 0 else 0):
             value = &values[r, 0]
             result = &out[r, 0]
-            if residual and (n_blocks[r] == n or strength[r] == 0.0):
+            source = NULL if take is None else &take[r, 0]
+            goal = NULL if put is None else &put[r, 0]
+            part = NULL if share is None else &share[r, 0]
+            scale = NULL if factor is None else &factor[r, 0]
+            if anywhere and n_blocks[r] == 1:
+                source = goal = NULL
+            if residual:
                 for i in range(n):
                     result[i] = 0.0
-                continue
-            if take is None or (anywhere and n_blocks[r] == 1):
-                for i in range(n):
-                    work[i] = value[i]
-            else:
-                place = &take[r, 0]
-                for i in range(n):
-                    work[i] = value[place[i]]
-            if factor is not None and transpose:
-                part = &factor[r, 0]
-                for i in range(n):
-                    work[i] *= part[i]
-            part = NULL
-            if share is not None:
-                part = &share[r, 0]
-            pool_row(
-                &work[0], part, n, transpose, residual, strength[r] if residual else 1.0,
-                &starts[r, 0], n_blocks[r],
-            )
-            if factor is not None and not transpose:
-                part = &factor[r, 0]
-                for i in range(n):
-                    work[i] *= part[i]
-            if put is None or (anywhere and n_blocks[r] == 1):
-                for i in range(n):
-                    result[i] = <floating> work[i]
-            else:
-                place = &put[r, 0]
-                for i in range(n):
-                    result[place[i]] = <floating> work[i]
+                quotient = strength[r]
+                if n_blocks[r] == n or quotient == 0.0:
+                    continue
+            for b in range(n_blocks[r]):
+                start = starts[r, b]
+                stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
+                if stop - start > 1:
+                    for i in range(start, stop):
+                        work[i] = value[at(source, i)]
+                        if scale != NULL and transpose:
+                            work[i] *= scale[i]
+                    pool(&work[0], part, start, stop, transpose, residual, quotient)
+                    for i in range(start, stop):
+                        if scale != NULL and not transpose:
+                            work[i] *= scale[i]
+                        result[at(goal, i)] = <floating> work[i]
+                elif not residual:
+                    result[at(goal, start)] = value[at(source, start)]
 
 
-cdef void pool_row(
-    double* values, const double* share, Py_ssize_t n, bint transpose, bint residual,
-    double strength, const Py_ssize_t* starts, Py_ssize_t n_blocks,
+cdef inline Py_ssize_t at(const Py_ssize_t* order, Py_ssize_t i) noexcept nogil:
+    return i if order == NULL else order[i]
+
+
+cdef void pool(
+    double* values, const double* share, Py_ssize_t start, Py_ssize_t stop, bint transpose,
+    bint residual, double strength,
 ) noexcept nogil:
-    cdef Py_ssize_t b, i, start, stop
+    cdef Py_ssize_t i
     cdef double total, norm, pooled
-    for b in range(n_blocks):
-        start = starts[b]
-        stop = starts[b + 1] if b + 1 < n_blocks else n
-        if stop - start == 1:
-            if residual:
-                values[start] = 0.0
-            continue
+    if share == NULL:
         norm = stop - start
-        if share == NULL:
-            total = sum_of(values + start, stop - start)
-        else:
-            norm = sum_of(share + start, stop - start)
-            total = 0.0
-            for i in range(start, stop):
-                total += values[i] if transpose else share[i] * values[i]
-        total /= norm
+        total = sum_of(values + start, stop - start)
+    else:
+        norm = sum_of(share + start, stop - start)
+        total = 0.0
         for i in range(start, stop):
-            pooled = total * share[i] if transpose and share != NULL else total
-            values[i] = (values[i] - pooled) / strength if residual else pooled
+            total += values[i] if transpose else share[i] * values[i]
+    total /= norm
+    for i in range(start, stop):
+        pooled = total * share[i] if transpose and share != NULL else total
+        values[i] = (values[i] - pooled) / strength if residual else pooled
 
 
 cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil:

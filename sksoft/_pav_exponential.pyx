@@ -42,6 +42,28 @@ cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
     return row[i] if row != NULL else i + 1.0
 
 
+def write_gaps(const double[:, ::1] s, const double[::1] strength, double[:, ::1] out):
+    """Write s[i - 1] - s[i], over the strength where there is one, but at least -600.
+
+    Their exponentials vanish for all purposes, and are far from subnormal numbers,
+    which cost far more. Ties have a gap of zero at any strength.
+    """
+    cdef Py_ssize_t r, i
+    cdef double scale = 1.0, gap
+    with nogil:
+        for r in range(s.shape[0] if s.shape[1] > 0 else 0):
+            out[r, 0] = 0.0
+            if strength is not None:
+                scale = strength[r]
+            for i in range(1, s.shape[1]):
+                gap = s[r, i - 1] - s[r, i]
+                if scale > 0.0:
+                    gap = gap / scale
+                elif gap < 0.0:
+                    gap = -600.0
+                out[r, i] = gap if gap > -600.0 else -600.0
+
+
 def project_exponential(
     double[:, ::1] s,
     double[:, ::1] decay,

@@ -61,11 +61,12 @@ cdef Window softmax_row(
 
 
 cdef double pull_row(
-    const double* s, Py_ssize_t i, Window window, bint neural, const double* p,
-    double* cotangent, double* out,
+    const double* s, Py_ssize_t i, Window window, double strength, bint neural,
+    const double* p, double* cotangent, double* out,
 ) noexcept nogil:
-    # Adds strength times the gradient in s; returns the derivative in log(strength) times
-    # strength. The cotangent of the weights is overwritten by that of the logits.
+    # Adds strength times the gradient in s; returns the derivative in log(strength). Gaps
+    # are short in strengths, so that nothing overflows. The cotangent of the weights is
+    # overwritten by that of the logits.
     cdef Py_ssize_t j
     cdef double mean = 0.0, beyond, c, slide = 0.0
     for j in range(window.start, window.stop):
@@ -78,14 +79,14 @@ cdef double pull_row(
         c = beyond * slope(j - 1 - i, neural)
         out[j] -= c
         out[j - 1] += c
-        slide += c * (s[j] - s[j - 1])
+        slide += c * ((s[j] - s[j - 1]) / strength)
     beyond = 0.0
     for j in range(window.start, i):
         beyond += cotangent[j]
         c = beyond * slope(i - 1 - j, neural)
         out[j + 1] -= c
         out[j] += c
-        slide += c * (s[j + 1] - s[j])
+        slide += c * ((s[j + 1] - s[j]) / strength)
     return slide
 
 
@@ -155,11 +156,12 @@ def pull_relaxed_sort(
                     work[1, j] = g * (s[r, j] - s[r, i])
                 if strength[r] > 0.0:
                     total += pull_row(
-                        &s[r, 0], i, window, neural, &work[0, 0], &work[1, 0], &work[2, 0]
+                        &s[r, 0], i, window, strength[r], neural, &work[0, 0], &work[1, 0],
+                        &work[2, 0],
                     )
             slide[r] = 0.0
             if strength[r] > 0.0:
-                slide[r] = total / strength[r] / strength[r]
+                slide[r] = total / strength[r]
                 for i in range(n):
                     out[r, i] += work[2, i] / strength[r]
 
@@ -187,8 +189,8 @@ def push_relaxed_sort(
                     push_row(&tangent[r, 0], i, window, neural, &work[0, 0], &work[1, 0])
                     moved = 0.0
                     for j in range(window.start, window.stop):
-                        moved += work[1, j] * (s[r, j] - s[r, i])
-                    out[r, i] += moved / strength[r]
+                        moved += work[1, j] * ((s[r, j] - s[r, i]) / strength[r])
+                    out[r, i] += moved
 
 
 def relaxed_permutation(
@@ -238,7 +240,10 @@ def pull_relaxed_permutation(
                 k = n - 1 - i if descending else i
                 for j in range(window.start, window.stop):
                     work[1, j] = cotangent[r, k, order[r, j]]
-                pull_row(&s[r, 0], i, window, neural, &work[0, 0], &work[1, 0], &out[r, 0])
+                pull_row(
+                    &s[r, 0], i, window, strength[r], neural, &work[0, 0], &work[1, 0],
+                    &out[r, 0],
+                )
             for i in range(n):
                 out[r, i] /= strength[r]
 

@@ -7,7 +7,6 @@ Rows = NDArray[float32] | NDArray[float64]
 
 def start_rows(
     parts: Rows,
-    place: NDArray[intp],
     k: NDArray[float64],
     strength: NDArray[float64],
     pivot: NDArray[float64],
@@ -31,18 +30,16 @@ def shift_rows(
     offset: NDArray[float64],
     out: NDArray[float64],
 ) -> None: ...
-def solve_offset(
+def select_rows(
     e: NDArray[float64],
     weight: NDArray[float64] | None,
     k: NDArray[float64],
     balanced: NDArray[uint8],
     offset: NDArray[float64],
-    shift: NDArray[float64],
+    keep: bool,
+    out: Rows,
     settled: NDArray[uint8],
 ) -> int: ...
-def write_selection(
-    e: NDArray[float64], shift: NDArray[float64], out: Rows, keep: bool
-) -> None: ...
 def selection_product(
     slope: NDArray[float64],
     weight: NDArray[float64] | None,

@@ -11,7 +11,7 @@ that rounding does not grow with n.
 """
 
 from cython cimport floating
-from libc.math cimport INFINITY, exp, fabs, isinf, log
+from libc.math cimport INFINITY, ceil, exp, fabs, isinf, log
 
 # Beyond this a logistic function is 0 or 1, and so is exp where it is about to overflow.
 cdef double SATURATED = 700.0
@@ -29,7 +29,6 @@ cdef struct Balance:
 
 def start_rows(
     const floating[:, ::1] parts,
-    const Py_ssize_t[::1] place,
     const double[::1] k,
     const double[::1] strength,
     double[::1] pivot,
@@ -37,16 +36,17 @@ def start_rows(
     unsigned char[::1] balanced,
 ):
     """Start rows partitioned at the place of their ceil(k)-th largest entry."""
-    cdef Py_ssize_t r, i, n = parts.shape[1]
+    cdef Py_ssize_t r, i, n = parts.shape[1], place
     cdef double below
     with nogil:
-        for r in range(parts.shape[0] if n > 0 else 0):
-            pivot[r] = parts[r, place[r]]
+        for r in range(parts.shape[0]):
+            place = n - min(max(<Py_ssize_t> ceil(k[r]), 1), n)
+            pivot[r] = parts[r, place] if n > 0 else 0.0
             below = -INFINITY
-            for i in range(place[r]):
+            for i in range(place):
                 below = max(below, <double> parts[r, i])
             balanced[r] = start(
-                below, k[r], k[r] >= n, n - place[r] == k[r], strength[r], &pivot[r], &offset[r]
+                below, k[r], k[r] >= n, n - place == k[r], strength[r], &pivot[r], &offset[r]
             )
 
 
@@ -129,32 +129,36 @@ def shift_rows(
                 out[r, i] = t
 
 
-def solve_offset(
-    const double[:, ::1] e,
+def select_rows(
+    double[:, ::1] e,
     const double[:, ::1] weight,
     const double[::1] k,
     const unsigned char[::1] balanced,
-    const double[::1] offset,
-    double[::1] shift,
+    double[::1] offset,
+    bint keep,
+    floating[:, ::1] out,
     unsigned char[::1] settled,
 ):
-    """Find how far the offset is from the root of sum w p = k, or move it nearer.
+    """Move the offset to the root of sum w p = k, or nearer; return how many rows lack it.
 
-    balanced says that the entries from the pivot on weigh k exactly. The number of rows
-    that are not settled is returned.
+    Settled rows got there: out receives p and, if it is to keep, e becomes p (1 - p).
+    balanced says that the entries from the pivot on weigh k exactly.
     """
     cdef Py_ssize_t r, n = e.shape[1], n_far = 0
-    cdef double split
+    cdef double split, shift
     cdef const double* w
     with nogil:
         for r in range(e.shape[0]):
-            shift[r] = 0.0
-            settled[r] = isinf(offset[r])
+            shift = 0.0
+            settled[r] = n == 0 or isinf(offset[r])
             if not settled[r]:
                 w = NULL if weight is None else &weight[r, 0]
                 split = exp(offset[r]) * (1.0 + 1e-12)
-                settled[r] = find_root(&e[r, 0], w, n, k[r], balanced[r], split, &shift[r])
+                settled[r] = find_root(&e[r, 0], w, n, k[r], balanced[r], split, &shift)
                 n_far += not settled[r]
+                offset[r] += shift
+            if settled[r] and n > 0:
+                write_selection(&e[r, 0], n, exp(shift), keep, &out[r, 0])
     return n_far
 
 
@@ -241,21 +245,17 @@ cdef void add_up(
         sums.high_2 += high_2
 
 
-def write_selection(
-    double[:, ::1] e, const double[::1] shift, floating[:, ::1] out, bint keep
-):
-    """out = p at the shifted offset; where they are kept, e becomes p (1 - p)."""
-    cdef Py_ssize_t r, i
-    cdef double factor, v, p
-    with nogil:
-        for r in range(e.shape[0]):
-            factor = exp(shift[r])
-            for i in range(e.shape[1]):
-                v = e[r, i] * factor
-                p = 1.0 / (1.0 + v)
-                out[r, i] = <floating> p
-                if keep:
-                    e[r, i] = p * (min(v, 1e305) * p)
+cdef void write_selection(
+    double* e, Py_ssize_t n, double factor, bint keep, floating* out
+) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double v, p
+    for i in range(n):
+        v = e[i] * factor
+        p = 1.0 / (1.0 + v)
+        out[i] = <floating> p
+        if keep:
+            e[i] = p * (min(v, 1e305) * p)
 
 
 def selection_product(

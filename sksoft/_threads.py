@@ -5,9 +5,10 @@
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
 
 import joblib
+
+from sksoft._validation import positive_integer
 
 # Rows are worked through in pieces of about this many entries, so that the temporary
 # arrays of a piece stay in a processor's cache.
@@ -64,8 +65,10 @@ def set_num_threads(n_threads):
 
     Raises
     ------
+    TypeError
+        If `n_threads` is neither None nor an integer.
     ValueError
-        If `n_threads` is neither None nor a positive integer.
+        If `n_threads` is below 1.
 
     Examples
     --------
@@ -75,14 +78,8 @@ def set_num_threads(n_threads):
     1
     >>> sksoft.set_num_threads(None)
     """
-    if n_threads is not None and (
-        not isinstance(n_threads, Integral)
-        or isinstance(n_threads, bool)
-        or n_threads < 1
-    ):
-        raise ValueError(
-            f"n_threads must be a positive integer or None, got {n_threads!r}."
-        )
+    if n_threads is not None:
+        positive_integer(n_threads, "n_threads")
     # The pool may be in use: its threads end with the last reference to it.
     _state["pool"] = None
     _state["n_threads"] = n_threads

@@ -10,6 +10,9 @@ import numpy as np
 LARGEST = 1e300
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+# One number. The usual types come first: to ask an abstract class takes longer.
+NUMBERS = (float, int, Real)
+TRUTHS = (bool, np.bool_)
 
 
 def real_array(values, name):
@@ -25,7 +28,8 @@ def real_array(values, name):
     if array.dtype not in FLOATS:
         if array.dtype.kind not in "fiub":
             raise TypeError(
-                f"{name} must hold real numbers, got an array of dtype {array.dtype}."
+                f"{name} must hold real numbers, got an array of dtype {array.dtype} "
+                f"from {type(values).__name__}."
             )
         array = array.astype(np.float64)
     if array.size and not float(_peak(array)) <= LARGEST:
@@ -53,7 +57,7 @@ def _range_error(array, name):
 
 def normalized_axis(axis, ndim):
     """Return axis as a non-negative integer."""
-    if not isinstance(axis, Integral) or isinstance(axis, bool):
+    if not isinstance(axis, Integral) or isinstance(axis, TRUTHS):
         raise TypeError(f"axis must be an integer, got {axis!r}.")
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(
@@ -72,23 +76,34 @@ def check_option(value, name, options):
 
 def check_flag(value, name):
     """Raise unless value is a boolean."""
-    if not isinstance(value, (bool, np.bool_)):
+    if not isinstance(value, TRUTHS):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
-def nonnegative_number(value, name):
-    """Return a finite number >= 0 as a float."""
-    if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
+def nonnegative_number(value, name, *, finite=True):
+    """Return a number >= 0, finite or not, as a float."""
+    if not isinstance(value, NUMBERS) or isinstance(value, TRUTHS):
         raise TypeError(f"{name} must be a number >= 0, got {value!r}.")
     value = float(value)
-    if not 0.0 <= value < np.inf:
-        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+    if not value >= 0.0 or (finite and value == np.inf):
+        kind = "finite number" if finite else "number"
+        raise ValueError(f"{name} must be a {kind} >= 0, got {value}.")
     return value
+
+
+def check_fraction(value, name, most, *, below=False):
+    """Raise unless value is a number from 0 to `most`, or below it."""
+    number = nonnegative_number(value, name)
+    if number > most or (below and number == most):
+        relation = "below" if below else "at most"
+        raise ValueError(
+            f"{name} must be at least 0 and {relation} {most}, got {value}."
+        )
 
 
 def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
-    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+    if isinstance(value, NUMBERS + TRUTHS):
         return nonnegative_number(value, name)
     array = real_array(value, name).astype(np.float64, copy=False)
     if array.size and array.min() < 0.0:
@@ -96,9 +111,15 @@ def nonnegative(value, name):
     return array
 
 
+def check_integer(value, name):
+    """Raise unless value is an integer, which truth values are not."""
+    if not isinstance(value, Integral) or isinstance(value, TRUTHS):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+
+
 def positive_integer(value, name, least=1):
     """Raise unless value is an integer of at least `least`."""
-    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
+    if not isinstance(value, Integral) or isinstance(value, TRUTHS):
         raise TypeError(f"{name} must be an integer >= {least}, got {value!r}.")
     if value < least:
         raise ValueError(f"{name} must be an integer >= {least}, got {value}.")

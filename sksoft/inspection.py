@@ -7,7 +7,7 @@ from sklearn.covariance import MinCovDet
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._validation import check_option
+from sksoft._validation import check_option, nonnegative_number
 
 __all__ = ["TrimmingDisplay"]
 
@@ -183,8 +183,8 @@ class TrimmingDisplay:
         y_true = np.ravel(check_array(y_true, ensure_2d=False, dtype=np.float64))
         y_pred = np.ravel(check_array(y_pred, ensure_2d=False, dtype=np.float64))
         check_consistent_length(y_true, y_pred, abscissa)
-        if not scale >= 0:
-            raise ValueError(f"scale must be at least 0, got {scale}.")
+        nonnegative_number(scale, "scale")
+        nonnegative_number(cutoff, "cutoff")
         residuals = y_true - y_pred
         if scale > 0:
             residuals = residuals / scale
@@ -221,24 +221,11 @@ class TrimmingDisplay:
 
         if ax is None:
             _, ax = plt.subplots()
-        style = {"s": 24, "linewidths": 1.2} | kwargs
-        kept, dropped = self.support, ~self.support
-        self.kept_ = ax.scatter(
-            self.abscissa[kept],
-            self.residuals[kept],
-            facecolors="none",
-            edgecolors="C0",
-            label=f"kept ({kept.sum()})",
-            **style,
-        )
-        self.dropped_ = ax.scatter(
-            self.abscissa[dropped],
-            self.residuals[dropped],
-            marker="x",
-            color="C3",
-            label=f"dropped ({dropped.sum()})",
-            **style,
-        )
+        edges = kwargs.get("color", "C0")
+        kept = {"facecolors": "none", "edgecolors": edges} | kwargs
+        dropped = {"marker": "x", "color": "C3"} | kwargs
+        self.kept_ = self._scatter(ax, "kept", self.support, kept)
+        self.dropped_ = self._scatter(ax, "dropped", ~self.support, dropped)
         ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
         if self.cutoff is not None:
             for side in (-self.cutoff, self.cutoff):
@@ -248,3 +235,7 @@ class TrimmingDisplay:
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _scatter(self, ax, name, rows, style):
+        style = {"s": 24, "linewidths": 1.2, "label": f"{name} ({rows.sum()})"} | style
+        return ax.scatter(self.abscissa[rows], self.residuals[rows], **style)

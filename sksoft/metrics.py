@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores that a share of wrong rows cannot fool, and scores of rankings."""
 
-import numbers
-
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.metrics import make_scorer
-from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.utils import check_array, check_consistent_length
 
 from sksoft._sklearn_compat import check_sample_weight
-from sksoft._validation import LARGEST, check_option, real_array
+from sksoft._validation import LARGEST, check_fraction, check_option, real_array
 from sksoft.losses._relevance import GAINS, Discounted, checked_cutoff
 from sksoft.losses._rows import Objective, RowLoss, checked_target
 from sksoft.operators import soft_topk
@@ -56,6 +54,14 @@ def trimmed_mean_squared_error(
     error : float
         Averaged over the targets, each trimmed on its own.
 
+    Raises
+    ------
+    TypeError
+        If `trim_fraction` is not a number.
+    ValueError
+        If `trim_fraction` lies outside [0, 1), shapes differ, an array holds NaN or
+        infinite values, or no weight is positive.
+
     See Also
     --------
     sklearn.metrics.median_absolute_error : Trims half, and looks at one row only.
@@ -94,6 +100,14 @@ def trimmed_mean_absolute_error(
     error : float
         Averaged over the targets, each trimmed on its own.
 
+    Raises
+    ------
+    TypeError
+        If `trim_fraction` is not a number.
+    ValueError
+        If `trim_fraction` lies outside [0, 1), shapes differ, an array holds NaN or
+        infinite values, or no weight is positive.
+
     Examples
     --------
     >>> from sksoft.metrics import trimmed_mean_absolute_error
@@ -104,14 +118,7 @@ def trimmed_mean_absolute_error(
 
 
 def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
-    check_scalar(
-        trim_fraction,
-        "trim_fraction",
-        numbers.Real,
-        min_val=0,
-        max_val=1,
-        include_boundaries="left",
-    )
+    check_fraction(trim_fraction, "trim_fraction", 1, below=True)
     y_true = check_array(y_true, ensure_2d=False, dtype=np.float64)
     y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64)
     check_consistent_length(y_true, y_pred, sample_weight)

@@ -2,11 +2,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Dask arrays in, lazy Dask arrays out, equal to what NumPy arrays give."""
 
+import inspect
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sksoft import jvp, soft_rank, soft_sort, strength_bounds, vjp
+import sksoft
+from sksoft import (
+    jvp,
+    soft_median,
+    soft_median_of_means,
+    soft_quantile,
+    soft_quantile_normalize,
+    soft_rank,
+    soft_sort,
+    soft_spearmanr,
+    soft_topk,
+    strength_bounds,
+    vjp,
+)
 
 da = pytest.importorskip("dask.array")
 
@@ -112,6 +127,81 @@ def test_what_is_refused(operator, x):
         operator(lazy, strength=1.0)
     with pytest.raises(ValueError, match=r"x must hold finite numbers.*nan"):
         operator(lazy * np.nan).compute(scheduler="synchronous")
+
+
+@pytest.mark.parametrize(
+    ("operator", "args", "params", "error", "message"),
+    [
+        (soft_rank, (), {"method": "magic"}, ValueError, "method.*'magic'"),
+        (soft_rank, (), {"regularization_strength": -1.0}, ValueError, "got -1.0"),
+        (soft_rank, (), {"regularization_strength": [-1.0] * 6}, ValueError, "-1.0"),
+        (soft_rank, (), {"descending": "yes"}, TypeError, "descending.*'yes'"),
+        (soft_rank, (), {"weights": np.ones(4)}, ValueError, r"weights.*5.*\(4,\)"),
+        (soft_rank, (), {"weights": -np.ones(5)}, ValueError, "weights.*-1.0"),
+        (soft_rank, (), {"targets": da.ones((1, 4))}, ValueError, "targets.*5"),
+        (soft_topk, (9,), {}, ValueError, "k must lie between 0 and.*5, got 9"),
+        (soft_topk, ([2] * 5 + [9],), {}, ValueError, "k must lie.*5, got 9"),
+        (soft_quantile, (2.0,), {}, ValueError, "q must lie.*2.0"),
+        (soft_median, (), {"keepdims": 3}, TypeError, "keepdims.*3"),
+        (soft_median_of_means, (9,), {}, ValueError, "n_groups.*5, got 9"),
+        (soft_spearmanr, (np.ones(3),), {}, ValueError, r"y must have.*\(3,\)"),
+        (soft_quantile_normalize, (), {}, TypeError, "target must be given.*Dask"),
+        (soft_quantile_normalize, ([],), {}, ValueError, "target must be a non-empty"),
+    ],
+)
+def test_wrong_arguments_are_reported_at_once(
+    operator, args, params, error, message, x
+):
+    with pytest.raises(error, match=message):
+        operator(da.from_array(x, 2), *args, **params)
+
+
+def test_wrong_arrays_are_reported_at_once(x):
+    lazy = da.from_array(x, 2)
+    for dtype in (complex, object, "S1"):
+        with pytest.raises(TypeError, match="x must hold real numbers"):
+            soft_rank(lazy.astype(dtype))
+    with pytest.raises(ValueError, match="x must have at least one dimension"):
+        soft_rank(lazy.sum())
+
+
+def test_rows_of_unknown_number(x):
+    rows = x.reshape(-1, 5)
+    lazy = da.from_array(rows, (3, 5))
+    lazy, kept = lazy[lazy[:, 0] > 0.0], rows[rows[:, 0] > 0.0]
+    computed = soft_rank(lazy).compute(scheduler="synchronous")
+    assert_array_equal(computed, soft_rank(kept))
+    with pytest.raises(ValueError, match=r"x must have a known.*compute_chunk_sizes"):
+        soft_rank(lazy, axis=0)
+
+
+REQUIRED = {
+    "rank_distribution": {"sigma": 1.0},
+    "soft_ecdf": {"points": 1.0},
+    "soft_median_of_means": {"n_groups": 2},
+    "soft_quantile": {"q": 0.5},
+    "soft_spearmanr": {"y": [1.0, 2.0, 3.0]},
+    "soft_topk": {"k": 1},
+    "soft_topk_sorted": {"k": 1},
+    "soft_trimmed_mean": {"proportiontocut": 0.2},
+}
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        getattr(sksoft.operators, name)
+        for name in sksoft.operators.__all__
+        if name not in ("jvp", "strength_bounds", "vjp")
+    ],
+)
+def test_arguments_that_are_cut_with_the_rows_are_declared(operator):
+    required = REQUIRED.get(operator.__name__, {})
+    call = operator.bind([3.0, 1.0, 2.0], **required)
+    call = getattr(call, "call", call)
+    assert set(operator.per_row) == call.scalars.keys()
+    names = inspect.signature(operator).parameters
+    assert set(operator.per_entry) == names.keys() & {"weights", "targets", "y"}
 
 
 def test_threads_of_dask(x):

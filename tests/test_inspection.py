@@ -68,8 +68,22 @@ def test_clear_errors(plt, fitted):
     reg, X, y = fitted
     with pytest.raises(ValueError, match="kind must be one of 'fitted', 'distance'"):
         TrimmingDisplay.from_estimator(reg, X, y, kind="leverage")
-    with pytest.raises(ValueError, match="scale must be at least 0, got -1"):
-        TrimmingDisplay.from_predictions(y, y, scale=-1)
+    for bad in (-1, np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"scale must be .* >= 0, got {bad}"):
+            TrimmingDisplay.from_predictions(y, y, scale=bad)
+        with pytest.raises(ValueError, match=f"cutoff must be .* >= 0, got {bad}"):
+            TrimmingDisplay.from_predictions(y, y, scale=1, cutoff=bad)
     both = LeastTrimmedSquaresRegressor(starts="ols").fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="must have one target"):
         TrimmingDisplay.from_estimator(both, X, y)
+
+
+def test_style_of_the_points(plt):
+    y = np.array([0.0, 0.0, 9.0])
+    style = {"color": "C7", "marker": "s", "label": "row", "s": 9.0}
+    display = TrimmingDisplay.from_predictions(y, np.zeros(3), scale=1.0, **style)
+    for points in (display.kept_, display.dropped_):
+        np.testing.assert_array_equal(points.get_sizes(), [9.0])
+        color = matplotlib.colors.to_rgba_array("C7")
+        np.testing.assert_array_equal(points.get_edgecolor(), color)
+        assert points.get_label() == "row"

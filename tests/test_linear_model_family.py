@@ -81,15 +81,26 @@ def test_trimmed_logistic_regression_of_sparse_features():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"trim_fraction": 1.0}, "trim_fraction == 1.0, must be < 1"),
-        ({"C": 0.0}, "C == 0.0, must be > 0"),
-        ({"regularization_strength": -1}, "regularization_strength == -1, must be"),
+        ({"trim_fraction": 1.0}, "trim_fraction must be .* below 1, got 1.0"),
+        ({"trim_fraction": np.nan}, "trim_fraction must be .*, got nan"),
+        ({"C": 0.0}, "C must be > 0, got 0.0"),
+        ({"C": np.nan}, "C must be .*, got nan"),
+        ({"regularization_strength": -1}, "regularization_strength must be .*, got -1"),
+        ({"regularization_strength": np.nan}, "regularization_strength .*, got nan"),
+        ({"tol": np.nan}, "tol must be .*, got nan"),
     ],
 )
 def test_bad_parameters_of_trimmed_logistic_regression(parameters, message):
     X, y, _, _ = flipped(2, 0)
     with pytest.raises(ValueError, match=message):
         TrimmedLogisticRegression(**parameters).fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["regularization_strength", "tol"])
+def test_median_of_means_rejects_nan(name):
+    X, y = np.arange(20.0)[:, None], np.arange(20.0)
+    with pytest.raises(ValueError, match=f"{name} must be a number >= 0, got nan"):
+        MedianOfMeansRegressor(**{name: np.nan}).fit(X, y)
 
 
 @pytest.mark.parametrize("kind", ["target", "leverage"])

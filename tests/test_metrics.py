@@ -51,7 +51,7 @@ def test_targets_are_trimmed_on_their_own():
     np.testing.assert_allclose(error, (1 + 4) / 2)
 
 
-@pytest.mark.parametrize("trim_fraction", [-0.1, 1.0, 2])
+@pytest.mark.parametrize("trim_fraction", [-0.1, 1.0, 2, np.nan])
 def test_bad_trim_fraction(trim_fraction):
     with pytest.raises(ValueError, match="trim_fraction"):
         trimmed_mean_squared_error([1.0], [1.0], trim_fraction=trim_fraction)

@@ -8,57 +8,26 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from permutahedron import (
+    OPERATORS,
+    RANKS,
+    SORTS,
+    distinct_rows,
+    jacobian,
+    n_blocks,
+    rank,
+    rows,
+    sort,
+    strengths,
+    tied_rows,
+    values,
+)
 from scipy.optimize import isotonic_regression
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 
-from sksoft import jvp, soft_rank, soft_sort, strength_bounds, vjp
-
-RANKS = ["l2", "entropic", "kl"]
-SORTS = ["l2", "entropic"]
-OPERATORS = [(soft_rank, name) for name in RANKS] + [
-    (soft_sort, name) for name in SORTS
-]
-
-lengths = st.integers(1, 12)
-values = st.floats(-50.0, 50.0, width=32)
-rows = lengths.flatmap(lambda n: arrays(np.float64, n, elements=values))
-# Few distinct values: ties everywhere.
-tied_rows = lengths.flatmap(
-    lambda n: arrays(np.float64, n, elements=st.integers(-3, 3).map(float))
-)
-distinct_rows = lengths.flatmap(
-    lambda n: st.permutations(range(-n, 2 * n)).map(
-        lambda p: np.cumsum(0.3 + np.abs(np.array(p[:n], float)))[np.argsort(p[:n])]
-    )
-)
-strengths = st.floats(-3.0, 3.0).map(lambda e: 10.0**e)
-
-
-def rank(x, strength, regularization="l2", **params):
-    return soft_rank(
-        x, regularization=regularization, regularization_strength=strength, **params
-    )
-
-
-def sort(x, strength, regularization="l2", **params):
-    return soft_sort(
-        x, regularization=regularization, regularization_strength=strength, **params
-    )
-
-
-def jacobian(operator, x, strength, regularization="l2", **params):
-    """Return the Jacobian by pullbacks and by pushforwards."""
-    x = np.asarray(x, float)
-    params |= {"regularization": regularization, "regularization_strength": strength}
-    _, pullback = vjp(operator, x, **params)
-    eye = np.eye(len(x))
-    by_rows = np.array([pullback(e) for e in eye])
-    by_columns = np.array([jvp(operator, x, e, **params)[1] for e in eye]).T
-    return by_rows, by_columns
-
+from sksoft import soft_rank, soft_sort, strength_bounds
 
 # --- the hard regime ---------------------------------------------------------------
 
@@ -123,16 +92,6 @@ def test_hard_ranks_have_no_gradient_at_all(regularization, x):
 
 
 # --- the pooled regime -------------------------------------------------------------
-
-
-def n_blocks(x, operator, strength, regularization):
-    """Count the blocks from the Jacobian of a row of distinct values."""
-    J, _ = jacobian(operator, x, strength, regularization)
-    if operator is soft_sort:
-        J = J[:, np.argsort(x)]
-    else:
-        J = J[np.ix_(np.argsort(x), np.argsort(x))]
-    return 1 + np.sum(np.diagonal(J, 1) == 0.0)
 
 
 @pytest.mark.parametrize(("operator", "regularization"), OPERATORS)
@@ -317,79 +276,6 @@ def test_norms_and_blocks_shrink_with_the_strength(x, pair):
         assert fewer <= n_blocks(x, operator, low, name)
 
 
-# --- the Jacobian ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("operator", "regularization"), OPERATORS)
-@pytest.mark.parametrize("descending", [False, True])
-@given(x=rows, strength=strengths)
-def test_pullback_is_the_adjoint_of_the_pushforward(
-    operator, regularization, descending, x, strength
-):
-    # Property 15.
-    by_rows, by_columns = jacobian(
-        operator, x, strength, regularization, descending=descending
-    )
-    scale = np.abs(by_columns).max()
-    assert_allclose(by_rows, by_columns, rtol=1e-9, atol=1e-13 * scale)
-
-
-@given(x=rows, strength=strengths)
-def test_null_vectors_and_symmetry(x, strength):
-    # Properties 13 and 14.
-    tol = {"rtol": 1e-11, "atol": 1e-11 * (1 + 1 / strength) * len(x) ** 2}
-    one = np.ones(len(x))
-    for name in ("l2", "kl"):
-        J, _ = jacobian(soft_rank, x, strength, name)
-        assert_allclose(J, J.T, **tol)
-        assert_allclose(J @ one, 0.0, **tol)
-        assert np.linalg.eigvalsh(J).min(initial=0.0) >= -tol["atol"]
-    J, _ = jacobian(soft_rank, x, strength, "entropic")
-    assert_allclose(J @ one, 0.0, **tol)
-    weight = np.exp(rank(x, strength, "entropic") - len(x))
-    assert_allclose(weight @ J, 0.0, **tol)
-    J, _ = jacobian(soft_sort, x, strength)
-    assert_allclose(J @ one, 1.0, **tol)
-    assert_allclose(one @ J, 1.0, **tol)
-    J, _ = jacobian(soft_sort, x, strength, "entropic")
-    assert_allclose(J @ one, 1.0, **tol)
-
-
-@pytest.mark.parametrize("regularization", RANKS)
-@given(x=rows, strength=strengths)
-def test_euler_identity(regularization, x, strength):
-    # Property 16: strength * dr/dstrength = -J x.
-    params = {"regularization": regularization, "regularization_strength": strength}
-    _, pullback = vjp(soft_rank, x, wrt="regularization_strength", **params)
-    by_strength = np.array([pullback(e) for e in np.eye(len(x))])
-    _, moved = jvp(soft_rank, x, x, **params)
-    assert_allclose(strength * by_strength, -moved, rtol=1e-9, atol=1e-9)
-
-
-@given(data=st.data(), strength=strengths)
-def test_lipschitz_and_monotone(data, strength):
-    # Properties 17 and 18.
-    x = data.draw(rows)
-    y = x + data.draw(arrays(np.float64, len(x), elements=values))
-    n, d = len(x), x - y
-
-    def norms(difference, *orders):
-        return [np.linalg.norm(difference, order) for order in orders]
-
-    slack = 1e-9
-    (moved,) = norms(rank(x, strength) - rank(y, strength), 2)
-    assert moved <= norms(d, 2)[0] / strength + slack
-    (moved,) = norms(rank(x, strength, "kl") - rank(y, strength, "kl"), 2)
-    assert moved <= n * norms(d, 2)[0] / strength + slack
-    moved = norms(sort(x, strength) - sort(y, strength), 1, 2, np.inf)
-    assert np.all(np.array(moved) <= np.array(norms(d, 1, 2, np.inf)) + slack)
-    moved = norms(sort(x, strength, "entropic") - sort(y, strength, "entropic"), np.inf)
-    assert moved[0] <= norms(d, np.inf)[0] + slack
-    for name in ("l2", "kl"):
-        change = rank(x, strength, name) - rank(y, strength, name)
-        assert change @ d >= -slack * (1 + np.abs(d).max())
-
-
 # --- oracles -----------------------------------------------------------------------
 
 
@@ -428,240 +314,3 @@ def test_l2_rank_is_the_nearest_point(x, strength):
     z, p = x / strength, rank(x, strength)
     for vertex in itertools.permutations(range(1, len(x) + 1)):
         assert (z - p) @ (np.array(vertex) - p) <= 1e-9 * (1 + np.abs(z).max())
-
-
-# --- derivatives by central differences --------------------------------------------
-
-
-def central(f, x, direction, h):
-    return (f(x + h * direction) - f(x - h * direction)) / (2 * h)
-
-
-# Rows with soft blocks of several sizes, away from the points where blocks change.
-SMOOTH = np.array([0.31, -1.2, 2.05, 0.62, 0.4, 7.0, -1.05, 5.5])
-
-
-def parameter_sets(operator, regularization):
-    """Return named arguments to differentiate under."""
-    n = len(SMOOTH)
-    sets = {"plain": {}, "descending": {"descending": True}}
-    if operator is soft_rank:
-        sets["weights"] = {"weights": np.array([1, 2.5, 0.3, 1, 0, 2, 1, 1.7])}
-        sets["targets"] = {"targets": np.array([3, 0.5, 9, 1, 2, 6.5, 4, 4.2])}
-        sets["both ways"] = {
-            "targets": np.arange(n, 0.0, -1) ** 1.3,
-            "descending": True,
-        }
-    return sets
-
-
-GRADIENTS = [
-    pytest.param(
-        operator,
-        name,
-        params,
-        strength,
-        id=f"{operator.__name__}-{name}-{key}-{strength}",
-    )
-    for operator, name in OPERATORS
-    for key, params in parameter_sets(operator, name).items()
-    for strength in (0.13, 0.9, 40.0)
-]
-
-
-@pytest.mark.parametrize(
-    ("operator", "regularization", "params", "strength"), GRADIENTS
-)
-def test_gradients_by_central_differences(
-    operator, regularization, params, strength, rng
-):
-    params = {"regularization": regularization, **params}
-    x = SMOOTH
-    g = rng.normal(size=x.shape)
-    wrt = ["x", "regularization_strength"]
-    if "targets" in params:
-        wrt.append("targets")
-    value, pullback = vjp(
-        operator, x, wrt=tuple(wrt), regularization_strength=strength, **params
-    )
-    assert_array_equal(value, operator(x, regularization_strength=strength, **params))
-    gradients = pullback(g)
-    assert len(gradients) == len(wrt)
-    tol = {"rtol": 1e-6, "atol": 1e-7}
-
-    def by_x(x):
-        return g @ operator(x, regularization_strength=strength, **params)
-
-    expected = [central(by_x, x, e, 1e-5) for e in np.eye(len(x))]
-    assert_allclose(gradients[0], expected, **tol)
-    direction = rng.normal(size=x.shape)
-    _, moved = jvp(operator, x, direction, regularization_strength=strength, **params)
-    assert_allclose(g @ moved, direction @ gradients[0], rtol=1e-12, atol=1e-13)
-
-    def by_strength(strength):
-        return g @ operator(x, regularization_strength=strength, **params)
-
-    expected = central(by_strength, strength, 1.0, 1e-5 * strength)
-    assert_allclose(gradients[1], expected, **tol)
-    if "targets" in params:
-        targets = params.pop("targets")
-
-        def by_targets(targets):
-            return g @ operator(
-                x, regularization_strength=strength, targets=targets, **params
-            )
-
-        expected = [central(by_targets, targets, e, 1e-5) for e in np.eye(len(x))]
-        assert_allclose(gradients[2], expected, **tol)
-    single = vjp(operator, x, regularization_strength=strength, **params)[1]
-    if "targets" not in wrt:
-        assert_array_equal(single(g), gradients[0])
-
-
-@pytest.mark.parametrize(("operator", "regularization"), OPERATORS)
-@given(x=distinct_rows, strength=strengths, seed=st.integers(0, 99))
-def test_random_gradients(operator, regularization, x, strength, seed):
-    # Property 15, where no block changes within the step.
-    params = {"regularization": regularization, "regularization_strength": strength}
-    g, d = np.random.default_rng(seed).normal(size=(2, len(x)))
-    h = 1e-6
-    blocks = {
-        n_blocks(x + t * d, operator, strength, regularization) for t in (-h, 0, h)
-    }
-    assume(len(blocks) == 1)
-    expected = central(lambda x: g @ operator(x, **params), x, d, h)
-    actual = vjp(operator, x, **params)[1](g) @ d
-    scale = len(x) ** 2 * (1 / strength if operator is soft_rank else 1.0)
-    assert_allclose(actual, expected, rtol=1e-5, atol=1e-6 * scale)
-
-
-# --- weights -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("regularization", RANKS)
-@pytest.mark.parametrize("descending", [False, True])
-@given(data=st.data(), strength=st.one_of(st.just(0.0), strengths))
-def test_integer_weights_are_repetitions(regularization, descending, data, strength):
-    x = data.draw(st.one_of(rows, tied_rows))
-    weights = np.array(
-        data.draw(st.lists(st.integers(1, 4), min_size=len(x), max_size=len(x)))
-    )
-    params = {"descending": descending}
-    repeated = rank(np.repeat(x, weights), strength, regularization, **params)
-    first = np.cumsum(weights) - weights
-    ranks = rank(x, strength, regularization, weights=weights, **params)
-    if strength == 0.0 and regularization == "entropic":
-        # Tied values take the mean rank at strength 0.
-        repeated = rank(np.repeat(x, weights), 0.0, "l2", **params)
-    assert_allclose(ranks, repeated[first], rtol=1e-9, atol=1e-11 / max(strength, 1e-3))
-
-
-@pytest.mark.parametrize("regularization", RANKS)
-@given(data=st.data(), strength=st.one_of(st.just(0.0), strengths))
-def test_zero_weight_is_absence(regularization, data, strength):
-    x = data.draw(st.one_of(distinct_rows, tied_rows))
-    present = np.array(
-        data.draw(st.lists(st.booleans(), min_size=len(x), max_size=len(x)))
-    )
-    assume(present.any())
-    weights = np.where(present, np.linspace(0.4, 2.1, len(x)), 0.0)
-    ranks = rank(x, strength, regularization, weights=weights)
-    alone = rank(x[present], strength, regularization, weights=weights[present])
-    assert_allclose(ranks[present], alone, rtol=1e-10, atol=1e-12)
-    assert np.all(np.isfinite(ranks))
-    vanishing = rank(x, strength, regularization, weights=np.maximum(weights, 1e-13))
-    assert_allclose(ranks, vanishing, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("regularization", RANKS)
-@given(x=rows, strength=st.one_of(st.just(0.0), strengths))
-def test_unit_weights_and_default_targets(regularization, x, strength):
-    plain = rank(x, strength, regularization)
-    tol = {"rtol": 1e-12, "atol": 1e-13 * (1 + 100 / max(strength, 1e-2))}
-    weights = np.ones(len(x))
-    assert_allclose(rank(x, strength, regularization, weights=weights), plain, **tol)
-    targets = np.arange(len(x), 0, -1)
-    ranks = rank(x, strength, regularization, targets=targets)
-    assert_allclose(ranks, plain, **tol)
-
-
-@given(data=st.data(), strength=strengths, scale=st.floats(0.1, 10))
-def test_weighted_l2_against_scipy(data, strength, scale):
-    x = data.draw(rows)
-    n = len(x)
-    weights = scale * np.linspace(0.3, 2.0, n)[np.argsort(np.sin(np.arange(n)))]
-    order = np.argsort(x, kind="stable")
-    w = weights[order]
-    z, target = x[order] / strength, np.cumsum(w) - 0.5 * w + 0.5
-    expected = np.empty(n)
-    expected[order] = z - isotonic_regression(z - target, weights=w).x
-    ranks = rank(x, strength, weights=weights)
-    assert_allclose(ranks, expected, rtol=1e-10, atol=1e-12 * np.ptp(z) + 1e-12)
-    assert_allclose(ranks @ weights, target @ w)
-
-
-@pytest.mark.parametrize("regularization", RANKS)
-@given(data=st.data(), strength=strengths)
-def test_targets_are_handed_out(regularization, data, strength):
-    x = data.draw(distinct_rows)
-    n = len(x)
-    targets = 1.5 ** np.array(data.draw(st.permutations(range(n))), float)
-    hard = rank(x, 0.0, regularization, targets=targets)
-    assert_array_equal(hard, np.sort(targets)[rankdata(x).astype(int) - 1])
-    hard = rank(x, 0.0, regularization, targets=targets, descending=True)
-    assert_array_equal(hard, np.sort(targets)[rankdata(-x).astype(int) - 1])
-    soft = rank(x, strength, regularization, targets=targets)
-    if regularization == "entropic":
-        assert_allclose(logsumexp(soft), logsumexp(targets), rtol=1e-11)
-    else:
-        assert_allclose(soft.sum(), targets.sum(), rtol=1e-11)
-
-
-@pytest.mark.parametrize("regularization", RANKS)
-@pytest.mark.parametrize("which", ["weights", "targets"])
-def test_bounds_with_weights_and_targets(regularization, which, rng):
-    x = rng.normal(size=9)
-    params = {which: rng.uniform(0.5, 3.0, 9), "regularization": regularization}
-    hard, pooled = strength_bounds(soft_rank, x, **params)
-    expected = soft_rank(x, regularization_strength=hard * 1e-9, **params)
-    below = soft_rank(x, regularization_strength=hard * (1 - 1e-9), **params)
-    above = soft_rank(x, regularization_strength=hard * 1.01, **params)
-    assert_array_equal(below, expected)
-    assert np.abs(above - expected).max() > 1e-5
-
-    def one_block(strength):
-        pulls = vjp(soft_rank, x, regularization_strength=strength, **params)[1]
-        low = pulls(np.eye(9)[np.argmin(x)])
-        return low[np.argmax(x)] != 0.0
-
-    assert one_block(pooled * (1 + 1e-9))
-    assert not one_block(pooled * (1 - 1e-9))
-
-
-def test_bounds_of_batches(rng):
-    x = rng.normal(size=(3, 7, 4))
-    for operator, name in OPERATORS:
-        hard, pooled = strength_bounds(operator, x, axis=1, regularization=name)
-        assert hard.shape == pooled.shape == (3, 4)
-        for i, j in np.ndindex(3, 4):
-            alone = strength_bounds(operator, x[i, :, j], regularization=name)
-            assert_allclose(alone, (hard[i, j], pooled[i, j]), rtol=1e-13)
-
-
-@pytest.mark.parametrize(("operator", "regularization"), OPERATORS)
-@pytest.mark.parametrize("n", [0, 1])
-def test_bounds_of_hardly_anything(operator, regularization, n):
-    hard, pooled = strength_bounds(operator, np.ones(n), regularization=regularization)
-    assert hard == np.inf
-    assert pooled == 0.0
-
-
-def test_bounds_of_constants_and_ties():
-    for name in RANKS:
-        assert strength_bounds(soft_rank, [2.0, 2.0], regularization=name) == (0.0, 0.0)
-        hard, pooled = strength_bounds(soft_rank, [1, 2, 2], regularization=name)
-        assert hard == 0.0 < pooled
-    for name in SORTS:
-        # A soft sort of a constant is that constant, and its own hard sort.
-        bounds = strength_bounds(soft_sort, [2.0, 2.0], regularization=name)
-        assert bounds == (np.inf, np.inf)

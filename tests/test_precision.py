@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoft import soft_rank, soft_sort, vjp
+from sksoft import jvp, soft_rank, soft_sort, vjp
 
 MAGNITUDES = [1e-150, 1e-30, 1e-8, 1.0, 1e8, 1e30, 1e150]
 STRENGTHS = [0.0, 5e-324, 1e-12, 1e-6, 1e-3, 0.1, 1.0, 30.0, 1e6, 1e12, 1e300]
@@ -277,3 +277,20 @@ def test_weights_of_any_magnitude(regularization, magnitude):
             x, regularization="kl", regularization_strength=0.2, weights=weights
         )
         assert_allclose(hard, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["sinkhorn", "neuralsort", "softsort"])
+@pytest.mark.parametrize("unit", [2.0**-900, 2.0**980])
+def test_derivatives_of_sorts_do_not_depend_on_the_unit(method, unit, rng):
+    x, g, t = rng.normal(size=(3, 6))
+    params = {"method": method, "wrt": ("x", "regularization_strength")}
+    _, pullback = vjp(soft_sort, x, regularization_strength=0.7, **params)
+    _, scaled = vjp(soft_sort, unit * x, regularization_strength=unit * 0.7, **params)
+    for actual, expected in zip(scaled(g), pullback(g), strict=True):
+        assert_allclose(actual, expected, rtol=1e-12)
+    del params["wrt"]
+    _, moved = jvp(soft_sort, x, t, regularization_strength=0.7, **params)
+    _, scaled = jvp(
+        soft_sort, unit * x, unit * t, regularization_strength=unit * 0.7, **params
+    )
+    assert_allclose(scaled / unit, moved, rtol=1e-11)

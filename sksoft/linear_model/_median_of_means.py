@@ -2,17 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Linear regression by the median of the mean losses of blocks of rows."""
 
-import numbers
-
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._optimize import fit_progress, minimize
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
-from sksoft._validation import check_flag
+from sksoft._validation import check_flag, nonnegative_number, positive_integer
 from sksoft.linear_model._design import Standardizer, robust_scale, whitener
 from sksoft.linear_model._trimming import MaskTrimming
 
@@ -166,11 +164,11 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def _check_parameters(self):
         if not (isinstance(self.n_blocks, str) and self.n_blocks == "auto"):
-            check_scalar(self.n_blocks, "n_blocks", numbers.Integral, min_val=1)
+            positive_integer(self.n_blocks, "n_blocks")
         for name in ("n_partitions", "max_iter"):
-            check_scalar(getattr(self, name), name, numbers.Integral, min_val=1)
+            positive_integer(getattr(self, name), name)
         for name in ("regularization_strength", "tol"):
-            check_scalar(getattr(self, name), name, numbers.Real, min_val=0)
+            nonnegative_number(getattr(self, name), name, finite=False)
         check_flag(self.fit_intercept, "fit_intercept")
 
     def _count_blocks(self, n_samples, n_columns):

@@ -2,12 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Logistic regression on the rows whose labels it can believe."""
 
-import numbers
-
 import numpy as np
 from scipy import special
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_scalar
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,7 +15,12 @@ from sksoft._sklearn_compat import (
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_flag
+from sksoft._validation import (
+    check_flag,
+    check_fraction,
+    nonnegative_number,
+    positive_integer,
+)
 from sksoft.linear_model._design import (
     Design,
     Standardizer,
@@ -191,18 +193,12 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
         return self
 
     def _check_parameters(self):
-        check_scalar(
-            self.trim_fraction,
-            "trim_fraction",
-            numbers.Real,
-            min_val=0,
-            max_val=1,
-            include_boundaries="left",
-        )
+        check_fraction(self.trim_fraction, "trim_fraction", 1, below=True)
         for name in ("regularization_strength", "tol"):
-            check_scalar(getattr(self, name), name, numbers.Real, min_val=0)
-        check_scalar(self.C, "C", numbers.Real, min_val=0, include_boundaries="neither")
-        check_scalar(self.max_iter, "max_iter", numbers.Integral, min_val=1)
+            nonnegative_number(getattr(self, name), name, finite=False)
+        if nonnegative_number(self.C, "C", finite=False) == 0.0:
+            raise ValueError(f"C must be > 0, got {self.C}.")
+        positive_integer(self.max_iter, "max_iter")
         check_flag(self.fit_intercept, "fit_intercept")
 
     def _search(self, problem, standardizer, progress):

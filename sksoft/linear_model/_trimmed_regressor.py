@@ -17,7 +17,13 @@ from sksoft._sklearn_compat import (
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_flag, check_option
+from sksoft._validation import (
+    check_flag,
+    check_fraction,
+    check_option,
+    nonnegative_number,
+    positive_integer,
+)
 from sksoft.linear_model._design import Standardizer
 from sksoft.linear_model._target_fit import TargetFit
 
@@ -122,17 +128,12 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _check_parameters(self):
         if not (isinstance(self.trim_fraction, str) and self.trim_fraction == "auto"):
-            check_scalar(
-                self.trim_fraction,
-                "trim_fraction",
-                numbers.Real,
-                min_val=0,
-                max_val=0.5,
-            )
-        for name in ("regularization_strength", "alpha", "tol"):
-            check_scalar(getattr(self, name), name, numbers.Real, min_val=0)
+            check_fraction(self.trim_fraction, "trim_fraction", 0.5)
+        for name in ("regularization_strength", "tol"):
+            nonnegative_number(getattr(self, name), name, finite=False)
+        nonnegative_number(self.alpha, "alpha")
         for name in ("n_starts", "max_iter"):
-            check_scalar(getattr(self, name), name, numbers.Integral, min_val=1)
+            positive_integer(getattr(self, name), name)
         check_scalar(self.verbose, "verbose", numbers.Integral, min_val=0)
         for name in ("reweight", "fit_intercept", "warm_start"):
             check_flag(getattr(self, name), name)

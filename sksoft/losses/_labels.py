@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Losses of classification that ask for the right class among the first k."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.special import expit, log_softmax, logit
 
+from sksoft._validation import check_integer
 from sksoft.losses._rows import RowLoss, label_loss, one_strength
 from sksoft.operators import soft_rank, soft_topk, vjp
 
@@ -332,8 +331,7 @@ def smooth_topk_svm_loss(
 
 def checked_k(k, most):
     """Return k, an integer from 1 to most."""
-    if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer, got {k!r}.")
+    check_integer(k, "k")
     if not 1 <= k <= most:
         raise ValueError(f"k must lie between 1 and {most}, got {k}.")
     return int(k)

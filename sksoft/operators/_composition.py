@@ -12,6 +12,10 @@ class Outer:
 
     # Arguments of its own that can be differentiated.
     names = ()
+    # Its output is a number for each row.
+    reduces = False
+    # Why some of the rows cannot do without the others; None where they can.
+    joins_rows = None
 
     def linearize(self, value):
         """Return the output, its pullback and its pushforward.
@@ -29,6 +33,9 @@ class Composition:
         self.call = call
         self.outer = outer
         self.dtype = dtype
+        self.reduces, self.keepdims = outer.reduces, False
+        self.core_shape = () if outer.reduces else call.core_shape
+        self.joins_rows = outer.joins_rows
 
     def _cast(self, array):
         return np.asarray(array).astype(self.dtype, copy=False)[()]
@@ -38,17 +45,17 @@ class Composition:
         value = self.call.run(keep=False)[0]
         return (self._cast(self.outer.linearize(value)[0]),)
 
-    def linearize(self):
-        """Return the value, a function of wrt giving gradients, and the pushforward."""
-        value, gradients, pushforward = self.call.linearize()
+    def linearize(self, wrt):
+        """Return the value, the pullback to these arguments, and the pushforward."""
+        through = [name for name in wrt if name not in self.outer.names]
+        value, gradients, pushforward = self.call.linearize(through)
         out, outer_pullback, outer_pushforward = self.outer.linearize(value)
         out = self._cast(out)
 
-        def pullback(cotangent, wrt):
+        def pullback(cotangent):
             cotangent = real_array_like(cotangent, out.shape, np.float64, "cotangent")
             inner, direct = outer_pullback(cotangent)
-            through = [name for name in wrt if name not in self.outer.names]
-            parts = dict(zip(through, gradients(inner, through), strict=True))
+            parts = dict(zip(through, gradients(inner), strict=True))
             for name in set(wrt) & direct.keys():
                 parts[name] = parts.get(name, 0.0) + direct[name]
             return tuple(

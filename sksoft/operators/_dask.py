@@ -3,21 +3,91 @@
 """Operators on Dask arrays: lazily, block by block, without importing dask before."""
 
 import inspect
+import math
 
 import numpy as np
 
-from sksoft._validation import normalized_axis
-
-# Arguments that hold a value for each row, or for each entry of a row.
-ROW_ARGUMENTS = {"regularization_strength": "()", "k": "()", "sigma": "()"}
-ENTRY_ARGUMENTS = {"weights": "(n)", "targets": "(n)", "y": "(n)"}
-# What gives an axis of the output its length.
-SIZES = {"k": "k", "q": "q", "m": "points"}
+from sksoft._validation import nonnegative, normalized_axis
 
 
 def is_lazy(x):
     """Return whether x is a Dask array."""
     return type(x).__module__.partition(".")[0] == "dask" and hasattr(x, "chunks")
+
+
+def apply_lazily(operator, x, args, params):
+    """Apply an operator to a Dask array whose rows may lie in several chunks."""
+    import dask.array as da
+
+    arguments = inspect.signature(operator).bind(x, *args, **params).arguments
+    x = arguments.pop("x")
+    if x.ndim == 0:
+        raise ValueError(f"x must have at least one dimension, got {x}.")
+    axis = normalized_axis(arguments.pop("axis", -1), x.ndim) - x.ndim
+    arrays = {
+        name: arguments.pop(name)
+        for name in (*operator.per_row, *operator.per_entry)
+        if np.ndim(arguments.get(name)) > 0
+    }
+    call = _call_on_zeros(operator, x, axis, arrays, arguments)
+    arguments.pop("keepdims", None)
+    moved = da.moveaxis(x, axis, -1).rechunk({-1: -1})
+    inputs, signature = [moved], ["(n)"]
+    for name, values in arrays.items():
+        values = da.asarray(values)
+        entries = name in operator.per_entry
+        if entries and values.ndim > 1:
+            values = da.moveaxis(values, axis, -1)
+        chunks = moved.chunks if entries else moved.chunks[:-1]
+        inputs.append(_chunked_like(chunks, values))
+        signature.append("(n)" if entries else "()")
+    core = call.core_shape
+    letters = [f"out{i}" for i in range(len(core))]
+    front, end = tuple(range(len(core))), tuple(range(-len(core), 0))
+
+    def apply(rows, *values):
+        given = dict(zip(arrays, values, strict=True))
+        result = np.asarray(operator(rows, **given, **arguments))
+        return np.moveaxis(result, front, end) if call.reduces else result
+
+    result = da.apply_gufunc(
+        apply,
+        ",".join(signature) + "->(" + ",".join(letters) + ")",
+        *inputs,
+        output_dtypes=call.dtype,
+        output_sizes=dict(zip(letters, core, strict=True)),
+    )
+    if call.reduces:
+        result = da.moveaxis(result, end, front)
+        return da.expand_dims(result, axis) if call.keepdims else result
+    return da.moveaxis(result, -1, axis) if len(core) == 1 else result
+
+
+def _call_on_zeros(operator, x, axis, arrays, arguments):
+    """Bind an operator to a row of zeros: wrong arguments are reported at once."""
+    n = x.shape[axis]
+    if math.isnan(n):
+        raise ValueError(
+            "x must have a known number of entries along the axis; let Dask find it by "
+            "x.compute_chunk_sizes()."
+        )
+    samples = {}
+    for name, values in arrays.items():
+        if name in operator.per_row:
+            known = 0.0 if is_lazy(values) else nonnegative(values, name)
+            samples[name] = float(np.max(known, initial=0.0))
+        elif is_lazy(values) or np.ndim(values) > 1:
+            shape = np.shape(values)
+            samples[name] = np.ones(shape[max(axis, -len(shape))])
+        else:
+            samples[name] = values
+    shape = [1] * x.ndim
+    shape[axis] = n
+    zeros = np.zeros(shape, x.dtype)
+    call = operator.bind(zeros, axis=axis, **samples, **arguments)
+    if call.joins_rows:
+        raise TypeError(call.joins_rows)
+    return call
 
 
 def _chunked_like(chunks, array):
@@ -27,65 +97,3 @@ def _chunked_like(chunks, array):
         matches = sum(chunks[axis]) == array.shape[axis]
         cuts[axis] = chunks[axis] if matches else -1
     return array.rechunk(cuts)
-
-
-def apply_lazily(operator, signature, x, args, params):
-    """Apply an operator to a Dask array whose rows may lie in several chunks."""
-    import dask.array as da
-
-    arguments = inspect.signature(operator).bind(x, *args, **params).arguments
-    x = arguments.pop("x")
-    keepdims = arguments.pop("keepdims", False)
-    if operator.__name__ == "soft_quantile_normalize" and "target" not in arguments:
-        raise TypeError(
-            "target must be given where x is a Dask array: the mean of the samples "
-            "would need them all at once."
-        )
-    axis = normalized_axis(arguments.pop("axis", -1), x.ndim) - x.ndim
-    moved = da.moveaxis(x, axis, -1).rechunk({-1: -1})
-    mapped = {
-        name: arguments.pop(name)
-        for name in {**ROW_ARGUMENTS, **ENTRY_ARGUMENTS}
-        if np.ndim(arguments.get(name)) > 0
-    }
-    for name in ENTRY_ARGUMENTS.keys() & mapped.keys():
-        entries = da.asarray(mapped[name])
-        if entries.ndim > 1:
-            entries = da.moveaxis(entries, axis, -1)
-        mapped[name] = _chunked_like(moved.chunks, entries)
-    for name in ROW_ARGUMENTS.keys() & mapped.keys():
-        mapped[name] = _chunked_like(moved.chunks[:-1], da.asarray(mapped[name]))
-    kinds = ROW_ARGUMENTS | ENTRY_ARGUMENTS
-    inputs, _, output = signature.partition("->")
-    letters = [
-        letter
-        for letter in output.strip("()").split(",")
-        if letter not in ("q", "m") or np.ndim(arguments[SIZES[letter]])
-    ]
-    output = "(" + ",".join(letters) + ")"
-    sizes = {
-        letter: int(arguments["k"])
-        if letter == "k"
-        else np.size(arguments[SIZES[letter]])
-        for letter in letters
-        if letter in SIZES
-    }
-    first = letters == ["q"]
-
-    def apply(rows, *values):
-        result = operator(rows, **dict(zip(mapped, values, strict=True)), **arguments)
-        return np.moveaxis(result, 0, -1) if first else result
-
-    result = da.apply_gufunc(
-        apply,
-        ",".join([inputs, *(kinds[name] for name in mapped)]) + "->" + output,
-        moved,
-        *mapped.values(),
-        output_dtypes=x.dtype if x.dtype in (np.float32, np.float64) else np.float64,
-        output_sizes=sizes,
-    )
-    if first:
-        result = da.moveaxis(result, -1, 0)
-    elif output not in ("()", "(n,n)", "(n,k)"):
-        result = da.moveaxis(result, -1, axis)
-    return da.expand_dims(result, axis) if keepdims else result

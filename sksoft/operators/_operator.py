@@ -37,6 +37,8 @@ class Operator:
     negates = False
     # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
     homogeneous = False
+    # The state may refer to the rows.
+    keeps_rows = True
     # The output is a statistic: the axis is gone, or kept with length 1, and what the
     # output has instead comes first.
     reduces = False
@@ -73,6 +75,9 @@ class Operator:
 class Call:
     """An operator bound to validated arguments."""
 
+    # Why some of the rows cannot do without the others; None where they can.
+    joins_rows = None
+
     def __init__(self, operator, x, axis, scalars, vectors, shared):
         self.operator = operator
         x = real_array(x, "x")
@@ -84,8 +89,8 @@ class Call:
         self.n = moved.shape[-1]
         self.dtype = x.dtype
         batch = moved.shape[:-1]
-        n_rows = math.prod(batch)
-        self.rows = np.ascontiguousarray(moved).reshape(n_rows, self.n)
+        self.n_rows = math.prod(batch)
+        self.rows = np.ascontiguousarray(moved).reshape(self.n_rows, self.n)
         if operator.negates:
             self.rows = -self.rows
         self.order = None
@@ -94,21 +99,20 @@ class Call:
         }
         self.batch = self._batch(batch, scalars, vectors)
         if self.batch != batch:
-            n_rows = math.prod(self.batch)
-            self._repeat_rows(batch, n_rows)
-        self.n_rows = n_rows
-        self.vectors = vectors.keys()
-        self.shared = shared
-        self.shapes = {name: np.shape(values) for name, values in shared.items()}
+            self.n_rows = math.prod(self.batch)
+            self._repeat_rows(batch)
+        self.scalars, self.vectors, self.shared = scalars, vectors, shared
         self.parameters = {}
         for name, value in scalars.items():
-            self.shapes[name] = np.shape(value)
-            self.parameters[name] = np.empty(n_rows)
-            self.parameters[name].reshape(self.batch)[...] = value
+            self.parameters[name] = self._for_all_rows(value, self.batch)
         for name, vector in vectors.items():
-            self.shapes[name] = vector.shape
-            self.parameters[name] = np.empty((n_rows, self.n))
-            self.parameters[name].reshape(*self.batch, self.n)[...] = vector
+            full = self._for_all_rows(vector, (*self.batch, self.n))
+            self.parameters[name] = full.reshape(self.n_rows, self.n)
+
+    def _for_all_rows(self, value, shape):
+        out = np.empty(shape)
+        out[...] = value
+        return out.reshape(-1)
 
     def _aligned(self, vector, name):
         vector = real_array(vector, name).astype(np.float64, copy=False)
@@ -144,19 +148,19 @@ class Call:
                 f"{shape}."
             ) from None
 
-    def _repeat_rows(self, batch, n_rows):
+    def _repeat_rows(self, batch):
         # Rows that several parameters share are sorted once.
         if self.operator.sorts != "never":
             parts = map_chunks(
                 lambda part: ascending_order(self.rows[part]),
                 row_chunks(len(self.rows), self.n),
             )
-            self.order = self._repeated(np.concatenate(parts), batch, n_rows)
-        self.rows = self._repeated(self.rows, batch, n_rows)
+            self.order = self._repeated(np.concatenate(parts), batch)
+        self.rows = self._repeated(self.rows, batch)
 
-    def _repeated(self, rows, batch, n_rows):
+    def _repeated(self, rows, batch):
         full = np.broadcast_to(rows.reshape(*batch, self.n), (*self.batch, self.n))
-        return np.ascontiguousarray(full).reshape(n_rows, self.n)
+        return np.ascontiguousarray(full).reshape(self.n_rows, self.n)
 
     def _arguments(self, part, derivative):
         """Return rows, order and parameters of a chunk."""
@@ -172,9 +176,24 @@ class Call:
             order = ascending_order(rows)
         return rows, order, {**parameters, **self.shared}
 
+    @property
+    def core_shape(self):
+        """The shape of the output for a single row."""
+        return self.operator.output_shape(self.n)
+
+    @property
+    def reduces(self):
+        """Whether the output is a statistic, as for the operator."""
+        return self.operator.reduces
+
+    @property
+    def keepdims(self):
+        """Whether a statistic keeps the axis."""
+        return self.operator.keepdims
+
     def run(self, keep):
         """Return the value and, where they are kept, the chunks and their states."""
-        out = np.empty((self.n_rows, *self.operator.output_shape(self.n)), self.dtype)
+        out = np.empty((self.n_rows, *self.core_shape), self.dtype)
         chunks = row_chunks(self.n_rows, self.operator.work(self.n))
 
         def forward(part):
@@ -189,10 +208,10 @@ class Call:
     def _restored(self, out):
         """Give rows of the output their batch shape and put the axis back."""
         out = out.reshape((*self.batch, *out.shape[1:]))
-        if self.operator.reduces:
+        if self.reduces:
             core = range(out.ndim - len(self.batch))
             out = np.moveaxis(out, [i - len(core) for i in core], core)
-            return np.expand_dims(out, self.axis) if self.operator.keepdims else out[()]
+            return np.expand_dims(out, self.axis) if self.keepdims else out[()]
         if self.axis != -1 and out.ndim == len(self.batch) + 1:
             out = np.moveaxis(out, -1, self.axis)
         return out[()]
@@ -200,8 +219,8 @@ class Call:
     def _as_rows(self, array, shape, name):
         """The inverse of _restored, for a cotangent or a tangent."""
         array = real_array_like(array, shape, self.dtype, name)
-        if self.operator.reduces:
-            if self.operator.keepdims:
+        if self.reduces:
+            if self.keepdims:
                 array = np.squeeze(array, self.axis)
             core = range(array.ndim - len(self.batch))
             array = np.moveaxis(array, core, [i - len(core) for i in core])
@@ -210,27 +229,28 @@ class Call:
         core = array.shape[len(self.batch) :]
         return np.ascontiguousarray(array).reshape(self.n_rows, *core)
 
-    def linearize(self):
-        """Return the value, a function of wrt giving gradients, and the pushforward."""
-        # The state may refer to the rows, which must not change with the caller's x.
-        if not self.operator.negates:
+    def linearize(self, wrt):
+        """Return the value, the pullback to these arguments, and the pushforward."""
+        # Rows that are needed again must not change with the caller's x.
+        needed = self.operator.keeps_rows or self._pull_homogeneous in map(
+            self._puller, wrt
+        )
+        if needed and not self.operator.negates:
             self.rows = self.rows.copy()
         value, chunks, states = self.run(keep=True)
         shape = value.shape
 
-        def pullback(cotangent, wrt):
+        def pullback(cotangent):
             rows = self._as_rows(cotangent, shape, "cotangent")
             return tuple(self._gradient(name, rows, chunks, states) for name in wrt)
 
         def pushforward(tangent):
             tangent = real_array_like(tangent, self.shape, self.dtype, "tangent")
             tangent = np.moveaxis(tangent, self.axis, -1)
-            tangent = self._repeated(tangent, self.x_shape[:-1], self.n_rows)
+            tangent = self._repeated(tangent, self.x_shape[:-1])
             if self.operator.negates:
                 tangent = -tangent
-            out = np.empty(
-                (self.n_rows, *self.operator.output_shape(self.n)), self.dtype
-            )
+            out = np.empty((self.n_rows, *self.core_shape), self.dtype)
             map_chunks(
                 lambda part, state: self.operator.pushforward(
                     state, tangent[part], out[part]
@@ -245,9 +265,9 @@ class Call:
     def check_wrt(self, wrt):
         """Raise unless gradients with respect to these names exist."""
         names = [*self.parameters, *self.shared]
-        known = ["x"] + [name for name in names if self._puller(name)]
         for name in wrt:
-            if name not in known:
+            if name != "x" and not (name in names and self._puller(name)):
+                known = ["x"] + [name for name in names if self._puller(name)]
                 raise ValueError(
                     f"wrt must name differentiable arguments, {known}, got {name!r}."
                 )
@@ -284,7 +304,8 @@ class Call:
             )
         gradient = np.concatenate(parts)
         gradient = gradient.reshape((*self.batch, *gradient.shape[1:]))
-        gradient = _summed(gradient, self.shapes[name])
+        given = (self.scalars | self.vectors | self.shared)[name]
+        gradient = _summed(gradient, np.shape(given))
         if name in self.vectors and gradient.ndim > 1:
             gradient = np.moveaxis(gradient, -1, self.axis)
         return gradient[()]
@@ -337,6 +358,8 @@ def real_array_like(array, shape, dtype, name):
 
 def _summed(array, shape):
     """Sum an array over the axes along which an array of this shape was broadcast."""
+    if array.shape == shape:
+        return array
     extra = array.ndim - len(shape)
     if extra:
         array = array.sum(axis=tuple(range(extra)))
@@ -373,23 +396,26 @@ def bind(operator, x, axis, scalars, vectors=None, shared=None):
     return Call(operator, x, axis, scalars, vectors or {}, shared or {})
 
 
-def differentiable(signature="(n)->(n)"):
+def differentiable(per_row=("regularization_strength",), per_entry=()):
     """Make a public operator of a function that binds one.
 
     Parameters
     ----------
-    signature : str
-        The shapes of an input and of an output row, for lazy arrays.
+    per_row : tuple of str
+        The arguments with one value for each row, which are not negative.
+    per_entry : tuple of str
+        The arguments with one value for each entry of a row.
     """
 
     def decorate(function):
         @functools.wraps(function)
         def operator(x, *args, **params):
             if is_lazy(x):
-                return apply_lazily(operator, signature, x, args, params)
+                return apply_lazily(operator, x, args, params)
             return function(x, *args, **params).run(keep=False)[0]
 
         operator.bind = function
+        operator.per_row, operator.per_entry = per_row, per_entry
         return operator
 
     return decorate

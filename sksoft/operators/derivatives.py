@@ -64,10 +64,10 @@ def vjp(operator, x, *args, wrt="x", **params):
     call = bound_call(operator, x, args, params)
     names = wrt if isinstance(wrt, tuple) else (wrt,)
     call.check_wrt(names)
-    value, gradients, _ = call.linearize()
+    value, gradients, _ = call.linearize(names)
 
     def pullback(cotangent):
-        result = gradients(cotangent, names)
+        result = gradients(cotangent)
         return result if isinstance(wrt, tuple) else result[0]
 
     return value, pullback
@@ -120,7 +120,7 @@ def jvp(operator, x, tangent, *args, **params):
     array([0.5, 0.5])
     """
     call = bound_call(operator, x, args, params)
-    value, _, pushforward = call.linearize()
+    value, _, pushforward = call.linearize(())
     return value, pushforward(tangent)
 
 

@@ -160,7 +160,7 @@ def soft_sort(
     return bind(operator, x, axis, {"regularization_strength": strength})
 
 
-@differentiable()
+@differentiable(per_entry=("weights", "targets"))
 def soft_rank(
     x,
     *,
@@ -297,7 +297,7 @@ def rank_operator(method, regularization, descending=False):
     return PermutahedronRank(regularization, descending)
 
 
-@differentiable("(n)->(n,n)")
+@differentiable()
 def soft_permutation(
     x,
     *,

@@ -309,7 +309,7 @@ class RankLaw(Operator):
         return np.where(sigma > 0.0, -product / np.where(sigma > 0.0, sigma, 1.0), 0.0)
 
 
-@differentiable("(n)->(n,n)")
+@differentiable(per_row=("sigma",))
 def rank_distribution(x, sigma, *, axis=-1, descending=False, exact=True):
     """Return the distribution of the rank of each value under normal noise.
 

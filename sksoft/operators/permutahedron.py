@@ -6,7 +6,7 @@ import numpy as np
 
 from sksoft._blocks import pool_blocks, put_rows, shift_blocks
 from sksoft._pav import project_l2, rank_weighted_l2
-from sksoft._pav_exponential import project_exponential, scale_blocks
+from sksoft._pav_exponential import project_exponential, scale_blocks, write_gaps
 from sksoft._sorting import ascending_order
 from sksoft.operators._operator import Operator, taken
 
@@ -49,28 +49,18 @@ class Blocks:
         )
 
     def softmax(self, values, weight=None):
-        """Return weight * exp(values) on each block, up to a factor for each block."""
-        out = values.copy()
-        shift_blocks(out, self.starts, self.n_blocks)
-        np.exp(out, out=out)
+        """Make it weight * exp(values) on each block, up to a factor for each block."""
+        shift_blocks(values, self.starts, self.n_blocks)
+        np.exp(values, out=values)
         if weight is not None:
-            out *= weight
-        return out
+            values *= weight
+        return values
 
 
 def _decays(values, strength=None):
     """Return exp of minus the gap (over the strength) before each sorted value."""
     out = np.empty_like(values)
-    out[:, :1] = 0.0
-    np.subtract(values[:, :-1], values[:, 1:], out=out[:, 1:])
-    if strength is not None:
-        # Where a strength is zero, ties still have a gap of zero.
-        with np.errstate(over="ignore"):
-            out /= np.maximum(strength, np.finfo(np.float64).smallest_subnormal)[
-                :, None
-            ]
-    # Vanished for the kernel, and far from subnormal numbers, which cost far more.
-    np.maximum(out, -600.0, out=out)
+    write_gaps(values, strength, out)
     return np.exp(out, out=out)
 
 
@@ -128,6 +118,7 @@ class PermutahedronSort(Operator):
     """P(1..n / strength, x) with L2 or entropic regularisation."""
 
     sorts = "derivative"
+    keeps_rows = False
 
     def __init__(self, regularization, descending):
         self.entropic = regularization != "l2"
@@ -137,13 +128,17 @@ class PermutahedronSort(Operator):
         if order is None:
             rows = np.sort(rows, axis=1)
         blocks = Blocks(rows.shape)
-        ascending = None
+        share = None
         target = np.empty_like(out) if self.descending else out
         if self.entropic:
             values = rows.astype(np.float64) if order is None else taken(rows, order)
-            ascending = values.copy() if keep else None
-            self._project(values, regularization_strength, blocks)
-            target[...] = values
+            result = target if target.dtype == np.float64 else np.empty(target.shape)
+            result[...] = values
+            self._project(result, regularization_strength, blocks)
+            if result is not target:
+                target[...] = result
+            if keep:
+                share = blocks.softmax(values)
         else:
             project_l2(
                 rows,
@@ -157,7 +152,7 @@ class PermutahedronSort(Operator):
             )
         if self.descending:
             out[...] = target[:, ::-1]
-        return order, blocks, ascending, regularization_strength
+        return order, blocks, share, regularization_strength
 
     def _project(self, values, strength, blocks):
         project_exponential(
@@ -173,22 +168,17 @@ class PermutahedronSort(Operator):
             np.empty(values.shape[1]),
         )
 
-    def _share(self, blocks, ascending):
-        return blocks.softmax(ascending) if self.entropic else None
-
     def _directed(self, rows):
         return np.ascontiguousarray(rows[:, ::-1]) if self.descending else rows
 
     def pullback(self, state, cotangent, out):
-        order, blocks, ascending, _ = state
-        share = self._share(blocks, ascending)
+        order, blocks, share, _ = state
         values = self._directed(cotangent)
         blocks.pool(values, out, put=order, share=share, transpose=True)
 
     def pushforward(self, state, tangent, out):
-        order, blocks, ascending, _ = state
+        order, blocks, share, _ = state
         target = np.empty_like(out) if self.descending else out
-        share = self._share(blocks, ascending)
         blocks.pool(tangent, target, take=order, share=share)
         if self.descending:
             out[...] = target[:, ::-1]
@@ -228,6 +218,7 @@ class PermutahedronRank(Operator):
 
     sorts = "always"
     homogeneous = True
+    keeps_rows = False
 
     def __init__(self, regularization, descending):
         self.regularization = regularization
@@ -246,7 +237,7 @@ class PermutahedronRank(Operator):
     ):
         blocks = Blocks(rows.shape)
         problem = _RankProblem(self.regularization, order, weights, targets)
-        values = None
+        share = factor = None
         if self.regularization == "l2" and problem.target is None:
             project_l2(
                 rows,
@@ -262,40 +253,43 @@ class PermutahedronRank(Operator):
             values = taken(rows, order)
             problem.project(values, regularization_strength, blocks)
             put_rows(values, order, out)
-        return problem, blocks, values, regularization_strength
+            if keep:
+                share, factor = self._linear(problem, blocks, values)
+        return problem, blocks, share, factor, regularization_strength
 
-    def _linear(self, state):
-        """Return the blocks and what their Jacobian takes; see the kernel."""
-        problem, blocks, values, strength = state
-        factor = values if self.regularization == "kl" else None
+    def _linear(self, problem, blocks, values):
+        """Return the shares and factors of the Jacobian, given the sorted ranks."""
         if self.regularization == "l2":
-            share = problem.weight
-        elif self.regularization == "entropic":
-            share = blocks.softmax(values, problem.weight)
-        else:
-            share = values if problem.weight is None else values * problem.weight
-        order = problem.order
-        return blocks, {
-            "take": order,
-            "put": order,
-            "share": share,
-            "factor": factor,
-            "strength": strength,
-        }
+            return problem.weight, None
+        if self.regularization == "entropic":
+            return blocks.softmax(values, problem.weight), None
+        share = values if problem.weight is None else values * problem.weight
+        return share, values
+
+    def _apply(self, state, vector, out, transpose):
+        problem, blocks, share, factor, strength = state
+        blocks.pool(
+            vector,
+            out,
+            take=problem.order,
+            put=problem.order,
+            share=share,
+            factor=factor,
+            strength=strength,
+            transpose=transpose,
+        )
 
     def pullback(self, state, cotangent, out):
-        blocks, jacobian = self._linear(state)
-        blocks.pool(cotangent, out, transpose=True, **jacobian)
+        self._apply(state, cotangent, out, True)
 
     def pushforward(self, state, tangent, out):
-        blocks, jacobian = self._linear(state)
-        blocks.pool(tangent, out, **jacobian)
+        self._apply(state, tangent, out, False)
 
     def pull_targets(self, state, cotangent):
         """Return the gradient in the targets, each where it stood."""
-        problem, blocks, values, strength = state
+        problem, blocks, _, factor, strength = state
         transpose = self.regularization == "entropic"
-        share = values if self.regularization == "kl" else None
+        share = factor
         if transpose:
             # A hard rank averages the targets of ties.
             share = blocks.softmax(

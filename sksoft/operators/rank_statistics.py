@@ -200,6 +200,10 @@ class _MeanTarget(_SampleTarget):
     """The mean of the sorted samples: the gradient returns to each of them."""
 
     names = ()
+    joins_rows = (
+        "target must be given where x is a Dask array: the mean of the samples would "
+        "need them all at once."
+    )
 
     def __init__(self, call, x):
         self.call = call
@@ -224,7 +228,7 @@ class _MeanTarget(_SampleTarget):
         return self._mean(rows.reshape(self.orders.shape))
 
 
-@differentiable("(n)->()")
+@differentiable(per_entry=("y",))
 def soft_spearmanr(
     x,
     y,
@@ -296,6 +300,8 @@ def soft_spearmanr(
 
 class _Correlation(Outer):
     """The correlation of ranks along the axis with fixed ranks."""
+
+    reduces = True
 
     def __init__(self, call, y):
         self.axis = call.axis

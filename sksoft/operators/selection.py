@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The public soft top-k: one name for all its methods."""
 
-from numbers import Integral
-
 import numpy as np
 
-from sksoft._validation import check_flag, nonnegative
+from sksoft._validation import check_flag, check_integer, nonnegative
 from sksoft.operators._methods import check_method
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.masks import POWERS, LaplaceSelection, SparseSelection
@@ -22,7 +20,7 @@ TOPK_METHODS = {
 }
 
 
-@differentiable()
+@differentiable(per_row=("k", "regularization_strength"), per_entry=("weights",))
 def soft_topk(
     x,
     k,
@@ -132,7 +130,7 @@ def soft_topk(
     }
     vectors = {}
     if weights is not None:
-        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+        vectors["weights"] = nonnegative(weights, "weights")
     if method == "transport":
         operator = EntropicSelection(largest, weights is not None)
     elif method == "permutahedron":
@@ -144,7 +142,7 @@ def soft_topk(
     return call
 
 
-@differentiable("(n)->(n,k)")
+@differentiable()
 def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0):
     """Select softly the k largest entries in order: one soft one-hot column for each.
 
@@ -209,8 +207,7 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
            [0.07, 0.85]])
     """
     check_flag(largest, "largest")
-    if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer, got {k!r}.")
+    check_integer(k, "k")
     strength = nonnegative(regularization_strength, "regularization_strength")
     operator = TransportTopK(int(k), largest)
     call = bind(operator, x, axis, {"regularization_strength": strength})
@@ -224,14 +221,16 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
 
 def _check_k(call):
     """Raise unless there are k entries, or weights, to select from."""
-    k, weights = call.parameters["k"], call.parameters.get("weights")
+    k, weights = call.scalars["k"], call.parameters.get("weights")
     if weights is None:
-        if k.size and k.max() > call.n:
+        most = k if isinstance(k, float) else k.max(initial=0.0)
+        if most > call.n:
             raise ValueError(
                 f"k must lie between 0 and the number of entries along the axis, "
-                f"{call.n}, got {k.max()}."
+                f"{call.n}, got {most}."
             )
         return
+    k = call.parameters["k"]
     excess = k - weights.sum(axis=1) * (1.0 + ROUNDING)
     if k.size and excess.max() > 0.0:
         row = np.argmax(excess)

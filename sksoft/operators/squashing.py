@@ -61,7 +61,7 @@ def _scaled(values, deviation, unit):
         return values / np.where(deviation == 0.0, 1.0, deviation) / unit
 
 
-@differentiable()
+@differentiable(per_row=())
 def squash(x, *, axis=-1):
     """Map values into (0, 1) by a logistic curve of their own mean and deviation.
 

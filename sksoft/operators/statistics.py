@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft order statistics: quantiles, trimmed means, distribution functions."""
 
-from numbers import Integral, Real
-
 import numpy as np
 
-from sksoft._validation import check_flag, check_option, nonnegative, real_array
+from sksoft._validation import (
+    check_flag,
+    check_integer,
+    check_option,
+    nonnegative,
+    nonnegative_number,
+    real_array,
+)
 from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.bands import (
     LAWS,
@@ -31,7 +36,7 @@ def _bind_bands(operator, x, axis, strength, method, weights=None, shared=None):
     strength = nonnegative(strength, "regularization_strength")
     vectors = {}
     if weights is not None:
-        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+        vectors["weights"] = nonnegative(weights, "weights")
     scalars = {"regularization_strength": strength}
     call = bind(operator, x, axis, scalars, vectors, shared)
     if call.n == 0:
@@ -53,7 +58,7 @@ def _mask_method(method):
     return method
 
 
-@differentiable("(n)->(q)")
+@differentiable(per_entry=("weights",))
 def soft_quantile(
     x,
     q,
@@ -142,7 +147,7 @@ def soft_quantile(
     return _bind_bands(operator, x, axis, strength, method, weights, {"q": q})
 
 
-@differentiable("(n)->()")
+@differentiable(per_entry=("weights",))
 def soft_median(
     x,
     *,
@@ -208,7 +213,7 @@ def soft_median(
     return _bind_bands(operator, x, axis, strength, method, weights, shared)
 
 
-@differentiable("(n)->()")
+@differentiable(per_entry=("weights",))
 def soft_trimmed_mean(
     x,
     proportiontocut,
@@ -273,20 +278,17 @@ def soft_trimmed_mean(
     >>> round(float(soft_trimmed_mean(x, 0.2, regularization_strength=0.5)), 3)
     4.667
     """
-    if not isinstance(proportiontocut, Real):
-        raise TypeError(
-            f"proportiontocut must be a real number, got {proportiontocut!r}."
-        )
-    if not 0.0 <= proportiontocut < 0.5:
+    proportiontocut = nonnegative_number(proportiontocut, "proportiontocut")
+    if proportiontocut >= 0.5:
         raise ValueError(
             f"proportiontocut must be at least 0 and below 0.5, got {proportiontocut}."
         )
-    operator = TrimmedMean(_mask_method(method), keepdims, float(proportiontocut))
+    operator = TrimmedMean(_mask_method(method), keepdims, proportiontocut)
     strength = regularization_strength
     return _bind_bands(operator, x, axis, strength, method, weights)
 
 
-@differentiable("(n)->()")
+@differentiable()
 def soft_median_of_means(
     x,
     n_groups,
@@ -346,8 +348,7 @@ def soft_median_of_means(
     >>> float(soft_median_of_means(x, 3, regularization_strength=0.0))
     1.5
     """
-    if not isinstance(n_groups, Integral) or isinstance(n_groups, bool):
-        raise TypeError(f"n_groups must be an integer, got {n_groups!r}.")
+    check_integer(n_groups, "n_groups")
     operator = MedianOfMeans(_mask_method(method), keepdims, int(n_groups))
     call = _bind_bands(operator, x, axis, regularization_strength, method)
     if not 1 <= n_groups <= call.n:
@@ -358,7 +359,7 @@ def soft_median_of_means(
     return call
 
 
-@differentiable("(n)->(m)")
+@differentiable(per_entry=("weights",))
 def soft_ecdf(
     x,
     points,
@@ -433,7 +434,7 @@ def soft_ecdf(
     strength = nonnegative(regularization_strength, "regularization_strength")
     vectors = {}
     if weights is not None:
-        vectors["weights"] = nonnegative(np.asarray(weights), "weights")
+        vectors["weights"] = nonnegative(weights, "weights")
     operator = Ecdf(method, points.shape)
     scalars = {"regularization_strength": strength}
     call = bind(operator, x, axis, scalars, vectors, {"points": points})

@@ -7,12 +7,11 @@ import math
 import numpy as np
 
 from sksoft._sinkhorn import (
+    select_rows,
     selection_product,
     shift_rows,
-    solve_offset,
     start_rows,
     start_weighted_rows,
-    write_selection,
 )
 from sksoft.operators._line_transport import LineTransport
 from sksoft.operators._operator import Operator
@@ -32,20 +31,18 @@ class EntropicSelection(Operator):
         self, rows, order, out, *, keep, k, regularization_strength, weights=None
     ):
         strength = regularization_strength
-        pivot, offset = np.full((2, len(rows)), -np.inf)
-        balanced = np.zeros(len(rows), np.uint8)
+        pivot, offset = np.empty(len(rows)), np.empty(len(rows))
+        balanced = np.empty(len(rows), np.uint8)
         if weights is None:
-            parts, place = _partitioned(rows, k)
-            start_rows(parts, place, k, strength, pivot, offset, balanced)
+            parts = _partitioned(rows, k)
+            start_rows(parts, k, strength, pivot, offset, balanced)
         else:
             start_weighted_rows(
                 rows, order, weights, k, strength, pivot, offset, balanced
             )
-        e, shift = _solved(rows, weights, k, pivot, strength, balanced, offset)
-        write_selection(e, shift, out, keep)
-        if not keep:
-            return None
-        return rows, e, pivot, offset + shift, strength, weights
+        slope = np.empty(rows.shape)
+        _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope)
+        return (rows, slope, pivot, offset, strength, weights) if keep else None
 
     def pullback(self, state, cotangent, out):
         _, slope, _, _, strength, weights = state
@@ -88,39 +85,40 @@ class EntropicSelection(Operator):
 
 
 def _partitioned(rows, k):
-    """Return rows with their ceil(k)-th largest entries in place, and these places."""
+    """Return rows with their ceil(k)-th largest entries in place."""
     n = rows.shape[1]
-    if rows.size == 0:
-        return rows, np.zeros(len(rows), np.intp)
-    if len(k) == 1 or (k == k[0]).all():
-        place = n - min(max(math.ceil(k[0]), 1), n)
-        return np.partition(rows, place, axis=1), np.full(len(rows), place)
-    place = n - np.minimum(np.maximum(np.ceil(k), 1.0), n)
-    return np.sort(rows, axis=1), place.astype(np.intp)
+    parts = rows.copy()
+    if len(k) == 1 or (len(k) and (k == k[0]).all()):
+        if n:
+            parts.partition(n - min(max(math.ceil(k[0]), 1), n), axis=1)
+    else:
+        parts.sort(axis=1)
+    return parts
 
 
-def _solved(rows, weights, k, pivot, strength, balanced, offset):
-    """Return exponentials at a shift of the offset from the root, and the shift."""
-    e = np.empty(rows.shape)
-    shift = np.empty(len(rows))
+def _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope):
+    """Write the selection, and its slopes if to keep; move the offset to the root."""
     settled = np.empty(len(rows), np.uint8)
-    shift_rows(rows, pivot, strength, offset, e)
-    np.exp(e, out=e)
-    if solve_offset(e, weights, k, balanced, offset, shift, settled):
-        far = np.flatnonzero(settled == 0)
-        part_weights = None if weights is None else weights[far]
-        nearer = offset[far] + shift[far]
-        e[far], shift[far] = _solved(
-            rows[far],
-            part_weights,
-            k[far],
-            pivot[far],
-            strength[far],
-            balanced[far],
-            nearer,
-        )
-        offset[far] = nearer
-    return e, shift
+    shift_rows(rows, pivot, strength, offset, slope)
+    np.exp(slope, out=slope)
+    if not select_rows(slope, weights, k, balanced, offset, keep, out, settled):
+        return
+    # The exponentials of some rows are too far from their root: start again nearer.
+    far = settled == 0
+    far_offset, far_out, far_slope = offset[far], out[far], slope[far]
+    _select(
+        rows[far],
+        None if weights is None else weights[far],
+        k[far],
+        pivot[far],
+        strength[far],
+        balanced[far],
+        far_offset,
+        keep,
+        far_out,
+        far_slope,
+    )
+    offset[far], out[far], slope[far] = far_offset, far_out, far_slope
 
 
 class LineOperator(Operator):
@@ -190,8 +188,11 @@ class LineOperator(Operator):
         for r, problem, order in self._problems(state):
             given = cotangent[r].astype(np.float64, copy=False)
             pulled = problem.pullback(self.spread(problem, order, given))
-            once = _quotient(problem.pull_strength(pulled), problem.strength)
-            gradient[r] = _quotient(once, problem.strength)
+            # A product of two numbers in the unit of x could overflow, or vanish.
+            scale = np.abs(pulled).max(initial=0.0) or 1.0
+            once = _quotient(problem.pull_strength(pulled / scale), problem.strength)
+            if once != 0.0:
+                gradient[r] = once * _quotient(scale, problem.strength)
         return gradient
 
 
@@ -232,8 +233,10 @@ class TransportSort(LineOperator):
         return problem.plan @ self._directed(cotangent)
 
     def read_tangent(self, problem, moved, tangent, order, out):
-        inner = (self._distance(problem) * moved).sum(axis=0)
-        inner = _quotient(inner, problem.strength)
+        # A product of two numbers in the unit of x could overflow, or vanish.
+        scale = np.abs(moved).max(initial=0.0) or 1.0
+        inner = (self._distance(problem) * (moved / scale)).sum(axis=0)
+        inner = _quotient(inner, problem.strength) * scale
         out[:] = self._directed(inner + tangent @ problem.plan)
 
     def _distance(self, problem):
