@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of arguments: errors name the parameter, the value and what is allowed."""
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 import numpy as np
@@ -101,6 +102,14 @@ def check_fraction(value, name, most, *, below=False):
         )
 
 
+def positive_number(value, name, *, finite=True):
+    """Return a number > 0, finite or not, as a float."""
+    number = nonnegative_number(value, name, finite=finite)
+    if number == 0.0:
+        raise ValueError(f"{name} must be > 0, got {value}.")
+    return number
+
+
 def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
     if isinstance(value, NUMBERS + TRUTHS):
@@ -123,3 +132,12 @@ def positive_integer(value, name, least=1):
         raise TypeError(f"{name} must be an integer >= {least}, got {value!r}.")
     if value < least:
         raise ValueError(f"{name} must be an integer >= {least}, got {value}.")
+
+
+def layer_sizes(value, name):
+    """Return the sizes of hidden layers, given as a sequence or one number, as ints."""
+    sizes = list(value) if isinstance(value, Iterable) else [value]
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, TRUTHS) or size < 1:
+            raise ValueError(f"{name} must hold positive integers, got {value!r}.")
+    return tuple(int(size) for size in sizes)

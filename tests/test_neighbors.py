@@ -529,7 +529,8 @@ def test_pandas_output():
     [
         ({"n_neighbors": 0}, "n_neighbors must be an integer >= 1, got 0"),
         ({"n_components": 14}, "n_components must be at most the number of features"),
-        ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be an integer >= 1"),
+        ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must hold positive"),
+        ({"hidden_layer_sizes": None}, "hidden_layer_sizes must hold positive"),
         ({"regularization_strength": -1.0}, "regularization_strength must be"),
         ({"regularization": "l1"}, "regularization must be one of"),
         ({"loss": "hinge"}, "loss must be one of"),
@@ -541,7 +542,8 @@ def test_pandas_output():
         ({"batch_size": 0}, "batch_size must be"),
         ({"n_templates": 0}, "n_templates must be"),
         ({"max_iter": -1}, "max_iter must be an integer >= 0"),
-        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
+        ({"verbose": -1}, "verbose == -1, must be >= 0"),
         ({"vote": "loud"}, "vote must be one of"),
         ({"solver": "lbfgs", "early_stopping": True}, "early_stopping=True needs"),
     ],
@@ -554,7 +556,7 @@ def test_wrong_parameters_are_named(wine, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trim_fraction": 0.6}, r"trim_fraction must lie in \[0, 0.5\]"),
+        ({"trim_fraction": 0.6}, "trim_fraction must be at least 0 and at most 0.5"),
         ({"init": "lda"}, "init='lda' needs classes"),
         ({"loss": "log"}, "loss must be one of"),
     ],

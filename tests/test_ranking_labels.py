@@ -190,11 +190,13 @@ def test_an_order_passed_for_ranks_is_caught():
     ("params", "message"),
     [
         ({"loss": "hinge"}, "loss must be one of 'spearman', 'fenchel_young'"),
-        ({"alpha": -1.0}, "alpha == -1.0, must be >= 0"),
+        ({"alpha": -1.0}, "alpha must be a finite number >= 0, got -1.0"),
         ({"regularization_strength": -1.0}, "regularization_strength must be"),
         ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must hold positive"),
-        ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
-        ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
+        ({"hidden_layer_sizes": None}, "hidden_layer_sizes must hold positive"),
+        ({"alpha": np.nan}, "alpha must be a finite number >= 0, got nan"),
+        ({"max_iter": 0}, "max_iter must be an integer >= 1, got 0"),
+        ({"tol": -1.0}, "tol must be a finite number >= 0, got -1.0"),
     ],
 )
 def test_errors_of_parameters(params, message):

@@ -222,7 +222,7 @@ def test_constant_and_irrelevant_queries():
         ({"gain": "cubic"}, ValueError, "gain must be one of"),
         ({"rank": "sinkhorn"}, ValueError, "rank must be one of"),
         ({"regularization_strength": 0.0}, ValueError, "strength must be > 0"),
-        ({"alpha": -1.0}, ValueError, "alpha == -1.0, must be >= 0"),
+        ({"alpha": -1.0}, ValueError, "alpha must be a finite number >= 0, got -1.0"),
     ],
 )
 def test_errors_of_parameters(params, error, message):

@@ -114,11 +114,14 @@ def test_in_a_grid_search_for_the_accuracy_at_k():
     [
         ({"k": 0}, ValueError, "k must lie between 1 and inf, got 0"),
         ({"k": 1.0}, TypeError, "k must be an integer"),
-        ({"mix": 1.5}, ValueError, "mix == 1.5, must be <= 1.0"),
+        ({"mix": 1.5}, ValueError, "mix must be at least 0 and at most 1.0, got 1.5"),
         ({"loss": "hinge"}, ValueError, "loss must be one of"),
-        ({"C": 0.0}, ValueError, "C == 0.0, must be > 0.0"),
+        ({"C": 0.0}, ValueError, "C must be > 0, got 0.0"),
         ({"regularization_strength": 0.0}, ValueError, "strength must be > 0"),
-        ({"tol": -1.0}, ValueError, "tol == -1.0"),
+        ({"C": np.nan}, ValueError, "C must be a number >= 0, got nan"),
+        ({"mix": np.nan}, ValueError, "mix must be a finite number >= 0, got nan"),
+        ({"fit_intercept": -1}, TypeError, "fit_intercept must be True or False"),
+        ({"tol": -1.0}, ValueError, "tol must be a finite number >= 0, got -1.0"),
     ],
 )
 def test_errors_of_parameters(params, error, message):

@@ -20,6 +20,7 @@ from sksoft._validation import (
     check_fraction,
     nonnegative_number,
     positive_integer,
+    positive_number,
 )
 from sksoft.linear_model._design import (
     Design,
@@ -196,8 +197,7 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
         check_fraction(self.trim_fraction, "trim_fraction", 1, below=True)
         for name in ("regularization_strength", "tol"):
             nonnegative_number(getattr(self, name), name, finite=False)
-        if nonnegative_number(self.C, "C", finite=False) == 0.0:
-            raise ValueError(f"C must be > 0, got {self.C}.")
+        positive_number(self.C, "C", finite=False)
         positive_integer(self.max_iter, "max_iter")
         check_flag(self.fit_intercept, "fit_intercept")
 

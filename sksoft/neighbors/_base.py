@@ -13,7 +13,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._optimize import Solution, fit_progress
@@ -24,7 +24,9 @@ from sksoft._sklearn_compat import (
 )
 from sksoft._validation import (
     check_flag,
+    check_fraction,
     check_option,
+    layer_sizes,
     nonnegative_number,
     positive_integer,
 )
@@ -308,17 +310,14 @@ class SoftNeighborsBase(
         nonnegative_number(self.tol, "tol")
         check_flag(self.early_stopping, "early_stopping")
         check_flag(self.warm_start, "warm_start")
-        if nonnegative_number(self.dropout, "dropout") >= 1.0:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}.")
+        check_fraction(self.dropout, "dropout", 1, below=True)
+        check_scalar(self.verbose, "verbose", Integral, min_val=0)
+        self._hidden()
         if self.solver == "lbfgs" and self.early_stopping:
             raise ValueError("early_stopping=True needs solver='adam', got 'lbfgs'.")
 
     def _hidden(self):
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        for size in sizes:
-            positive_integer(size, "hidden_layer_sizes")
-        return tuple(int(size) for size in sizes)
+        return layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
 
     def _set_unit(self, X, weight):
         """Centre the features, and take their mean variance for the unit."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from sksoft._validation import nonnegative_number
+from sksoft._validation import check_fraction
 from sksoft.neighbors._base import SoftNeighborsBase
 from sksoft.neighbors._units import weighted_quantile
 from sksoft.neighbors._votes import ValueVote
@@ -256,10 +256,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     def _check_parameters(self):
         super()._check_parameters()
-        if nonnegative_number(self.trim_fraction, "trim_fraction") > 0.5:
-            raise ValueError(
-                f"trim_fraction must lie in [0, 0.5], got {self.trim_fraction}."
-            )
+        check_fraction(self.trim_fraction, "trim_fraction", 0.5)
 
     def _encoded(self, y, reset, weight, classes=None):
         y = y.astype(np.float64)

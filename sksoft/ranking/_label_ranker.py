@@ -16,7 +16,7 @@ from sksoft._sklearn_compat import (
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_option, nonnegative_number
+from sksoft._validation import check_flag, check_option, nonnegative_number
 from sksoft.losses._agreement import FenchelYoungRanks, Spearman
 from sksoft.losses._rows import Objective
 from sksoft.metrics import spearman_score
@@ -182,6 +182,7 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         """
         hidden = self._check_scorer_parameters()
         check_option(self.loss, "loss", ("spearman", "fenchel_young"))
+        check_flag(self.fit_intercept, "fit_intercept")
         strength = nonnegative_number(
             self.regularization_strength, "regularization_strength"
         )

@@ -18,7 +18,7 @@ from sksoft._sklearn_compat import (
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_option, nonnegative_number
+from sksoft._validation import check_option, positive_number
 from sksoft.losses._relevance import GAINS, ListNet, SoftNDCG, checked_cutoff
 from sksoft.losses._rows import Objective, encode_groups
 from sksoft.metrics import ndcg_score
@@ -188,11 +188,9 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         k = checked_cutoff(self.k)
         check_option(self.gain, "gain", tuple(GAINS))
         check_option(self.rank, "rank", ("pairwise", "permutahedron"))
-        strength = nonnegative_number(
+        strength = positive_number(
             self.regularization_strength, "regularization_strength"
         )
-        if strength == 0.0:
-            raise ValueError("regularization_strength must be > 0, got 0.0.")
         X, qid = split_qid(X, qid)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         query = _checked_queries(qid, X)

@@ -4,12 +4,11 @@
 
 import itertools
 import math
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_scalar
 
 from sksoft._optimize import minimize
+from sksoft._validation import layer_sizes, nonnegative_number, positive_integer
 
 
 class Scorer:
@@ -186,16 +185,10 @@ class ScorerMixin:
     """What estimators with a :class:`Scorer` share."""
 
     def _check_scorer_parameters(self):
-        check_scalar(self.alpha, "alpha", Real, min_val=0.0)
-        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
-        check_scalar(self.tol, "tol", Real, min_val=0.0)
-        sizes = np.ravel(self.hidden_layer_sizes)
-        if any(not isinstance(n, Integral) or n < 1 for n in sizes.tolist()):
-            raise ValueError(
-                "hidden_layer_sizes must hold positive integers, got "
-                f"{self.hidden_layer_sizes!r}."
-            )
-        return tuple(int(n) for n in sizes)
+        nonnegative_number(self.alpha, "alpha")
+        positive_integer(self.max_iter, "max_iter")
+        nonnegative_number(self.tol, "tol")
+        return layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
 
     def _fit_scorer(self, scorer, start, loss, rate, progress=None):
         """Minimise a loss of the scores, store and return what was found."""

@@ -3,13 +3,11 @@
 """Classification that is judged by the first k classes."""
 
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -19,7 +17,14 @@ from sksoft._sklearn_compat import (
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_option, nonnegative_number
+from sksoft._validation import (
+    check_flag,
+    check_fraction,
+    check_option,
+    nonnegative_number,
+    positive_integer,
+    positive_number,
+)
 from sksoft.losses._labels import (
     CrossEntropy,
     SmoothTopKSVM,
@@ -174,16 +179,15 @@ class TopKLogisticRegression(
             The fitted estimator.
         """
         checked_k(self.k, np.inf)
-        check_scalar(self.mix, "mix", Real, min_val=0.0, max_val=1.0)
+        check_fraction(self.mix, "mix", 1.0)
         check_option(self.loss, "loss", LOSSES)
-        check_scalar(self.C, "C", Real, min_val=0.0, include_boundaries="neither")
-        strength = nonnegative_number(
+        positive_number(self.C, "C", finite=False)
+        strength = positive_number(
             self.regularization_strength, "regularization_strength"
         )
-        if strength == 0.0:
-            raise ValueError("regularization_strength must be > 0, got 0.0.")
-        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
-        check_scalar(self.tol, "tol", Real, min_val=0.0)
+        check_flag(self.fit_intercept, "fit_intercept")
+        positive_integer(self.max_iter, "max_iter")
+        nonnegative_number(self.tol, "tol")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         weight = check_sample_weight(
