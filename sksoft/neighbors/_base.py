@@ -117,9 +117,8 @@ class SoftNeighborsBase(
     vote = "soft"
     n_jobs = None
     _y_options = MappingProxyType({})
-    # alpha="auto" is this much, times the number of features over that of samples; with
-    # hidden layers, the second number.
-    _auto_alpha = (0.03, 0.003)
+    # alpha="auto" is this much, times the number of features over that of samples.
+    _auto_alpha = 0.03
 
     def _encoded(self, y, reset, weight, classes=None):
         """Return targets as an array of numbers, and remember how to read them."""
@@ -406,8 +405,7 @@ class SoftNeighborsBase(
         if self.alpha != "auto":
             return float(self.alpha)
         total = n_samples if self._weight is None else self._weight.sum()
-        share = self._auto_alpha[bool(self._hidden())]
-        return share * self._X.shape[1] / total
+        return self._auto_alpha * self._X.shape[1] / total
 
     def _problem(self, start):
         k = self._training_k(self._targets, self._weight)

@@ -105,8 +105,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     alpha : float or "auto", default="auto"
         Weight of half the squared distance of the parameters from their start. "auto"
-        is 0.03 (0.003 with hidden layers) times the number of features over the number
-        of samples.
+        is 0.03 times the number of features over the number of samples.
 
     n_candidates : int, "auto" or None, default="auto"
         How many of the nearest samples may be selected at all, at least `n_neighbors`;
@@ -416,8 +415,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     alpha : float or "auto", default="auto"
         Weight of half the squared distance of the parameters from their start. "auto"
-        is 0.03 (0.003 with hidden layers) times the number of features over the number
-        of samples.
+        is 0.03 times the number of features over the number of samples.
 
     n_candidates : int, "auto" or None, default="auto"
         How many of the nearest samples may be selected at all, at least `n_neighbors`;

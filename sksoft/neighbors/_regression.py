@@ -199,7 +199,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     _losses = ("squared_error", "huber", "trimmed")
     _votes = ("mean", "median", "trimmed")
     _y_options = MappingProxyType({"multi_output": True, "y_numeric": True})
-    _auto_alpha = (0.1, 0.1)
+    _auto_alpha = 0.1
 
     def __init__(
         self,
