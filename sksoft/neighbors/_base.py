@@ -48,7 +48,7 @@ from sksoft.neighbors._units import kth_distance
 
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.
-AUTO_RATE = 0.036
+AUTO_RATE = 0.05
 AUTO_RATE_HIDDEN = 0.005
 # solver="auto" is L-BFGS up to so many samples.
 LBFGS_SAMPLES = 2000

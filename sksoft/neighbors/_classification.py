@@ -126,13 +126,13 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
-        0.036 over the square root of the number of features, or 0.005 with hidden
+        0.05 over the square root of the number of features, or 0.005 with hidden
         layers.
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
         of at most 15 iterations, fewer where they gain next to nothing, or as many
-        epochs, from 10 to 60, as make 320 steps (600 with hidden layers): stopping
+        epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
         there is part of the method, and no warning is given.
 
     tol : float, default=1e-5
@@ -436,13 +436,13 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
-        0.036 over the square root of the number of features, or 0.005 with hidden
+        0.05 over the square root of the number of features, or 0.005 with hidden
         layers.
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
         of at most 15 iterations, fewer where they gain next to nothing, or as many
-        epochs, from 10 to 60, as make 320 steps (600 with hidden layers): stopping
+        epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
         there is part of the method, and no warning is given.
 
     tol : float, default=1e-5

@@ -27,7 +27,7 @@ LBFGS_BUDGET = 15
 LEAST_SHARE = 0.003
 LEAST_GAIN = 0.4
 # Steps of Adam, with and without hidden layers.
-LEAST_STEPS = 320
+LEAST_STEPS = 256
 LEAST_STEPS_HIDDEN = 600
 # The share of the samples held out to stop early.
 HELD_OUT = 0.1
