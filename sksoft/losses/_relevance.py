@@ -7,11 +7,14 @@ from numbers import Integral
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from sksoft._validation import check_flag, check_option
+from sksoft._validation import LARGEST, check_flag, check_option
 from sksoft.losses._rows import RowLoss, list_loss, one_strength
 from sksoft.operators import rank_distribution, soft_rank, soft_topk, vjp
 
 GAINS = {"exp2": lambda relevance: np.exp2(relevance) - 1.0, "linear": np.copy}
+
+# Above this, sums of the gains 2**relevance - 1 could overflow.
+EXP2_MOST = 996.0
 
 
 def ideal_dcg(gains, k):
@@ -26,11 +29,17 @@ class Discounted(RowLoss):
     def __init__(self, k, gain):
         self.k = k
         self.gain = GAINS[gain]
+        self.most = EXP2_MOST if gain == "exp2" else LARGEST
 
     def prepare(self, target):
         """Return the gains, as shares of the ideal; zeros where nothing is relevant."""
         if target.size and target.min() < 0.0:
             raise ValueError(f"relevance must be >= 0 everywhere, got {target.min()}.")
+        if target.size and target.max() > self.most:
+            raise ValueError(
+                f"relevance must be at most {self.most:g} for this gain, got "
+                f"{target.max()}. gain='linear' suits large grades."
+            )
         gains = self.gain(target)
         ideal = ideal_dcg(gains, self.k)
         return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]
@@ -179,7 +188,7 @@ def soft_ndcg_loss(
         method,
         regularization,
     )
-    return list_loss(loss, scores, relevance, groups, sample_weight)
+    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
 def approx_ndcg_loss(
@@ -248,7 +257,7 @@ def approx_ndcg_loss(
     """
     strength = one_strength(regularization_strength)
     loss = SoftNDCG(None, _checked_gain(gain), strength, "pairwise", None)
-    return list_loss(loss, scores, relevance, groups, sample_weight)
+    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
 def softrank_ndcg_loss(
@@ -324,7 +333,7 @@ def softrank_ndcg_loss(
     loss = SoftRankNDCG(
         checked_cutoff(k), _checked_gain(gain), one_strength(sigma, "sigma"), exact
     )
-    return list_loss(loss, scores, relevance, groups, sample_weight)
+    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
 def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
@@ -378,7 +387,7 @@ def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
     >>> round(value, 4), gradient.round(3)
     (1.1029, array([-0.358,  0.262,  0.096]))
     """
-    return list_loss(ListNet(), scores, relevance, groups, sample_weight)
+    return list_loss(ListNet(), scores, relevance, groups, sample_weight, "relevance")
 
 
 def checked_cutoff(k):
