@@ -213,3 +213,24 @@ def test_bad_input(X):
         SoftRankTransformer().fit(X)
     with pytest.raises(ValueError, match=r"(?i)sample.weight.*non-zero"):
         SoftRankTransformer().fit(np.ones((3, 1)), sample_weight=np.zeros(3))
+
+
+def test_inverse_of_ranks_drawn_together_goes_on_without_a_slope(X):
+    transformer = SoftRankTransformer(
+        regularization_strength=1e30, extrapolation="linear"
+    ).fit(X)
+    middle = transformer.transform(X)
+    for shift in (-1.0, 0.0, 1.0):
+        found = transformer.inverse_transform(middle + shift)
+        assert (found >= X.min(axis=0)).all()
+        assert (found <= X.max(axis=0)).all()
+
+
+def test_weights_that_sum_to_less_than_one_still_give_probabilities():
+    X = np.arange(1.0, 6.0)[:, np.newaxis]
+    transformer = SoftRankTransformer(
+        regularization_strength=0.0, output_distribution="uniform"
+    )
+    expected = transformer.fit(X, sample_weight=np.full(5, 0.2)).transform(X)
+    found = transformer.fit(X, sample_weight=np.full(5, 0.02)).transform(X)
+    assert_allclose(found, expected, rtol=1e-12)

@@ -88,6 +88,9 @@ def interpolated(x, knots, images, linear):
     out = interpolated_in_order(x, knots, images)
     if linear and len(knots) > 1:
         for outside, end, inner in ((x < knots[0], 0, 1), (x > knots[-1], -1, -2)):
+            if knots[end] == knots[inner]:
+                # The knots of an inverse, drawn together by a very large strength.
+                continue
             slope = (images[end] - images[inner]) / (knots[end] - knots[inner])
             out[outside] = images[end] + slope * (x[outside] - knots[end])
     return out

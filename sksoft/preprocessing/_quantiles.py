@@ -160,7 +160,7 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
             kept = np.linspace(0, len(distinct) - 1, self.n_quantiles).round()
             distinct = distinct[kept.astype(np.intp)]
         self.values_.append(column[distinct])
-        self.probabilities_.append((ranks[distinct] - 0.5) / max(total, 1.0))
+        self.probabilities_.append((ranks[distinct] - 0.5) / total)
         self.widths_[j] = width
 
     def transform(self, X):

@@ -161,7 +161,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             values, scores = column[first], ranks[first]
         if self.output_distribution != "rank":
             # Rounding must not lead out of the range of the ranks.
-            scores = np.clip((scores - 0.5) / max(total, 1), 0.0, 1.0)
+            scores = np.clip((scores - 0.5) / total, 0.0, 1.0)
         if self.output_distribution == "normal":
             scores = ndtri(scores)
         self.values_.append(values)
