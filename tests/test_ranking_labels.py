@@ -213,3 +213,18 @@ def test_errors_of_weights():
 def test_warns_if_the_iterations_do_not_suffice():
     with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
         SoftLabelRanker(max_iter=1, tol=1e-9).fit(*problem())
+
+
+def test_memory_layout_does_not_change_the_fit():
+    X, y = problem()
+    params = {"hidden_layer_sizes": (4,), "random_state": 0}
+    expected = SoftLabelRanker(**params).fit(np.ascontiguousarray(X), y)
+    for same in (np.asfortranarray(X), X[::-1, ::-1].copy()[::-1, ::-1]):
+        found = SoftLabelRanker(**params).fit(same, y)
+        np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("convert", [ranks_from_order, order_from_ranks])
+def test_a_number_is_neither_an_order_nor_ranks(convert):
+    with pytest.raises(ValueError, match="must have at least one dimension, got 5"):
+        convert(5)
