@@ -80,7 +80,7 @@ def test_clear_errors(plt, fitted):
     two = np.column_stack([y, y])
     with pytest.raises(ValueError, match="should be a 1d array"):
         TrimmingDisplay.from_predictions(two, two, scale=1.0)
-    with pytest.raises(TypeError, match="estimator must be a trimmed .* got Ridge"):
+    with pytest.raises(TypeError, match=r"estimator must be a trimmed .* got Ridge"):
         TrimmingDisplay.from_estimator(Ridge().fit(X, y), X, y)
 
 

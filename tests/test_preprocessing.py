@@ -234,3 +234,11 @@ def test_weights_that_sum_to_less_than_one_still_give_probabilities():
     expected = transformer.fit(X, sample_weight=np.full(5, 0.2)).transform(X)
     found = transformer.fit(X, sample_weight=np.full(5, 0.02)).transform(X)
     assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [[1e-20, 1.0, 1e-20], [1e30, 1.0, 1.0]])
+def test_normal_scores_are_finite_for_weights_of_any_size(weight):
+    transformer = SoftRankTransformer(output_distribution="normal")
+    scores = transformer.fit_transform([[1.0], [2.0], [3.0]], sample_weight=weight)
+    assert (np.abs(scores) < 6.0).all()
+    assert (np.diff(scores, axis=0) >= 0.0).all()

@@ -8,6 +8,9 @@ from sklearn.utils.validation import validate_data
 from sksoft._sklearn_compat import check_sample_weight
 from sksoft._sorting import ascending_order
 
+# The least probability; its normal quantile is -6.
+EDGE = 1e-9
+
 
 def validated(transformer, X, reset):
     return validate_data(
