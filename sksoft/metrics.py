@@ -296,8 +296,8 @@ def ndcg_score(
     Raises
     ------
     ValueError
-        If a shape does not fit, a relevance is negative, `y_score` is not finite, or an
-        option is unknown.
+        If a shape does not fit, a relevance is negative or, for the gain "exp2", above
+        996, `y_score` is not finite, a query is missing, or an option is unknown.
 
     See Also
     --------

@@ -232,8 +232,12 @@ def test_errors_of_parameters(params, error, message):
 
 def test_errors_of_data():
     X, y, qid = problem(5)
+    ranker = SoftNDCGRanker()
     with pytest.raises(ValueError, match="relevance must be >= 0"):
-        SoftNDCGRanker().fit(X, y - 1, qid)
+        ranker.fit(X, y - 1, qid)
+    assert not hasattr(ranker, "strength_")
+    with pytest.raises(ValueError, match="relevance must be at most 996"):
+        SoftNDCGRanker().fit(X, 1000 * y, qid)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         SoftNDCGRanker().fit(X, y, qid[:-1])
     weight = np.arange(1.0, len(y) + 1.0)

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from sksoft._validation import LARGEST, check_flag, check_option
+from sksoft._validation import check_flag, check_option
 from sksoft.losses._rows import RowLoss, list_loss, one_strength
 from sksoft.operators import rank_distribution, soft_rank, soft_topk, vjp
 
@@ -15,6 +15,17 @@ GAINS = {"exp2": lambda relevance: np.exp2(relevance) - 1.0, "linear": np.copy}
 
 # Above this, sums of the gains 2**relevance - 1 could overflow.
 EXP2_MOST = 996.0
+
+
+def check_relevance(relevance, gain):
+    """Raise unless all grades have gains, of which sums are finite."""
+    if relevance.size and relevance.min() < 0.0:
+        raise ValueError(f"relevance must be >= 0 everywhere, got {relevance.min()}.")
+    if gain == "exp2" and relevance.size and relevance.max() > EXP2_MOST:
+        raise ValueError(
+            f"relevance must be at most {EXP2_MOST:g} for gain='exp2', got "
+            f"{relevance.max()}; gain='linear' suits large grades."
+        )
 
 
 def ideal_dcg(gains, k):
@@ -28,19 +39,12 @@ class Discounted(RowLoss):
 
     def __init__(self, k, gain):
         self.k = k
-        self.gain = GAINS[gain]
-        self.most = EXP2_MOST if gain == "exp2" else LARGEST
+        self.gain = gain
 
     def prepare(self, target):
         """Return the gains, as shares of the ideal; zeros where nothing is relevant."""
-        if target.size and target.min() < 0.0:
-            raise ValueError(f"relevance must be >= 0 everywhere, got {target.min()}.")
-        if target.size and target.max() > self.most:
-            raise ValueError(
-                f"relevance must be at most {self.most:g} for this gain, got "
-                f"{target.max()}. gain='linear' suits large grades."
-            )
-        gains = self.gain(target)
+        check_relevance(target, self.gain)
+        gains = GAINS[self.gain](target)
         ideal = ideal_dcg(gains, self.k)
         return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]
 
@@ -157,9 +161,9 @@ def soft_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the
-        weights are negative, all zero, or unequal within a group, or an option is
-        unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative or,
+        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
+        within a group, or an option is unknown.
 
     See Also
     --------
@@ -235,9 +239,9 @@ def approx_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the
-        weights are negative, all zero, or unequal within a group, or an option is
-        unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative or,
+        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
+        within a group, or an option is unknown.
 
     See Also
     --------
@@ -309,9 +313,9 @@ def softrank_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the
-        weights are negative, all zero, or unequal within a group, or an option is
-        unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative or,
+        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
+        within a group, or an option is unknown.
 
     See Also
     --------

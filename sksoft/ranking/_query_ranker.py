@@ -17,7 +17,13 @@ from sksoft._sklearn_compat import (
     with_callbacks,
 )
 from sksoft._validation import check_option, positive_number
-from sksoft.losses._relevance import GAINS, ListNet, SoftNDCG, checked_cutoff
+from sksoft.losses._relevance import (
+    GAINS,
+    ListNet,
+    SoftNDCG,
+    check_relevance,
+    checked_cutoff,
+)
 from sksoft.losses._rows import Objective, encode_groups
 from sksoft.metrics import ndcg_score
 from sksoft.ranking._scorer import Scorer, ScorerMixin
@@ -167,7 +173,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             Features of documents; a data frame may hold `qid` as a column.
 
         y : array-like of shape (n_documents,)
-            Relevance, at least 0.
+            Relevance, at least 0, and at most 996 for the gain "exp2".
 
         qid : array-like of shape (n_documents,)
             The query that each document belongs to, of any hashable type, in any order.
@@ -191,6 +197,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         )
         X, qid = split_qid(X, qid)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        check_relevance(y, self.gain)
         query = _checked_queries(qid, X)
         weight = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -275,7 +282,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             Features; a data frame may hold `qid` as a column.
 
         y : array-like of shape (n_documents,)
-            Relevance, at least 0.
+            Relevance, at least 0, and at most 996 for the gain "exp2".
 
         qid : array-like of shape (n_documents,)
             The query of each document, as for :meth:`fit`.
@@ -292,7 +299,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         scores = self.predict(X)
         X, qid = split_qid(X, qid)
         query = _checked_queries(qid, scores)
-        y = column_or_1d(y, dtype=np.float64, input_name="y", warn=True)
+        y = column_or_1d(y, dtype=np.float64, warn=True)
         return ndcg_score(
             y, scores, qid=query, k=self.k, gain=self.gain, sample_weight=sample_weight
         )
