@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all losses share: batches, groups of unequal length, absent entries, weights."""
 
-from collections.abc import Hashable, Sized
+from collections.abc import Sized
 
 import numpy as np
 
@@ -145,13 +145,16 @@ def encode_groups(groups, name="groups"):
     numbers = {}
     codes = np.empty(len(groups), dtype=np.intp)
     for i, group in enumerate(groups):
-        if not isinstance(group, Hashable):
+        try:
+            codes[i] = numbers.setdefault(group, len(numbers))
+        except TypeError:
             raise TypeError(
                 f"{name} must hold hashable values, got {group!r} at index {i}."
-            )
+            ) from None
+    for group, code in numbers.items():
         if _is_missing(group):
+            i = int(np.argmax(codes == code))
             raise ValueError(f"{name} must not be missing, got {group!r} at index {i}.")
-        codes[i] = numbers.setdefault(group, len(numbers))
     return codes, len(numbers)
 
 
