@@ -228,3 +228,13 @@ def test_memory_layout_does_not_change_the_fit():
 def test_a_number_is_neither_an_order_nor_ranks(convert):
     with pytest.raises(ValueError, match="must have at least one dimension, got 5"):
         convert(5)
+
+
+def test_ranks_that_are_all_missing_are_refused():
+    X, y = problem(20)
+    with pytest.raises(ValueError, match="y must rank a label, got NaN only"):
+        SoftLabelRanker().fit(X, np.full(y.shape, np.nan))
+    missing = np.where(np.arange(20)[:, np.newaxis] < 10, np.nan, y)
+    with pytest.raises(ValueError, match="y must rank a label, got NaN only"):
+        SoftLabelRanker().fit(X, missing, sample_weight=np.arange(20) < 10)
+    assert np.isfinite(SoftLabelRanker().fit(X, missing).coef_).all()

@@ -196,6 +196,8 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         if not weight.all():
             kept = weight > 0.0
             X, y, weight = X[kept], y[kept], weight[kept]
+        if np.isnan(y).all():
+            raise ValueError("y must rank a label, got NaN only.")
 
         n_labels = y.shape[1]
         scorer = Scorer(X, weight, n_labels, hidden, self.fit_intercept, self.alpha)
