@@ -46,10 +46,9 @@ class FitProgress:
     Does nothing with scikit-learn < 1.9, which has no callbacks.
     """
 
-    def __init__(self, estimator, context, X, y):
-        self._estimator = estimator
+    def __init__(self, context, arguments):
         self._context = context
-        self._arguments = {"estimator": estimator, "X": X, "y": y}
+        self._arguments = arguments
 
     def begin_iteration(self):
         """Open an iteration; return what `end_iteration` needs."""
@@ -69,14 +68,15 @@ class FitProgress:
 
 
 @contextmanager
-def fit_progress(estimator, X, y):
+def fit_progress(estimator, X, y, **metadata):
     """Open the callbacks' task of a fit; yield a `FitProgress` for its iterations."""
     context = estimator._init_callback_context(max_subtasks=None)
+    arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
     if context is not None:
-        context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    yield FitProgress(estimator, context, X, y)
+        context.call_on_fit_task_begin(**arguments)
+    yield FitProgress(context, arguments)
     if context is not None:
-        context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+        context.call_on_fit_task_end(**arguments)
 
 
 def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None):

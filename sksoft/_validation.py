@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of arguments: errors name the parameter, the value and what is allowed."""
 
-from collections.abc import Iterable
 from numbers import Integral, Real
 
 import numpy as np
@@ -136,7 +135,7 @@ def positive_integer(value, name, least=1):
 
 def layer_sizes(value, name):
     """Return the sizes of hidden layers, given as a sequence or one number, as ints."""
-    sizes = list(value) if isinstance(value, Iterable) else [value]
+    sizes = value if isinstance(value, list | tuple) else np.atleast_1d(value)
     for size in sizes:
         if not isinstance(size, Integral) or isinstance(size, TRUTHS) or size < 1:
             raise ValueError(f"{name} must hold positive integers, got {value!r}.")

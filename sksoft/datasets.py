@@ -5,8 +5,9 @@
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import check_random_state, check_X_y
+from sklearn.utils.multiclass import check_classification_targets
 
-from sksoft._validation import nonnegative_number
+from sksoft._validation import check_fraction
 
 __all__ = ["make_label_ranking"]
 
@@ -44,7 +45,8 @@ def make_label_ranking(X, y, *, missing=0.0, random_state=None):
     Raises
     ------
     ValueError
-        If the arrays do not fit, or `missing` is not between 0 and 1.
+        If the arrays do not fit, no feature varies, `y` does not hold classes, or
+        `missing` is not between 0 and 1.
 
     See Also
     --------
@@ -65,9 +67,11 @@ def make_label_ranking(X, y, *, missing=0.0, random_state=None):
            [3., 1., 2.],
            [3., 2., 1.]])
     """
-    if nonnegative_number(missing, "missing") > 1.0:
-        raise ValueError(f"missing must lie between 0 and 1, got {missing}.")
+    check_fraction(missing, "missing", 1.0)
     X, y = check_X_y(X, y)
+    check_classification_targets(y)
+    if not np.ptp(X, axis=0).any():
+        raise ValueError("X must have a feature that varies, got constants only.")
     score = GaussianNB().fit(X, y).predict_joint_log_proba(X)
     order = np.argsort(-score, axis=1, kind="stable")
     dropped = check_random_state(random_state).uniform(size=order.shape) < missing

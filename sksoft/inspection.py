@@ -4,7 +4,7 @@
 
 import numpy as np
 from sklearn.covariance import MinCovDet
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._validation import check_option, nonnegative_number
@@ -113,6 +113,11 @@ class TrimmingDisplay:
         """
         check_option(kind, "kind", ("fitted", "distance"))
         check_is_fitted(estimator)
+        if not (hasattr(estimator, "coef_") and hasattr(estimator, "scale_")):
+            raise TypeError(
+                "estimator must be a trimmed regression with coef_ and scale_, got "
+                f"{type(estimator).__name__}."
+            )
         if np.ndim(estimator.coef_) > 1:
             raise ValueError(
                 "estimator must have one target, got coef_ of shape "
@@ -180,8 +185,8 @@ class TrimmingDisplay:
         display : TrimmingDisplay
             The display, drawn.
         """
-        y_true = np.ravel(check_array(y_true, ensure_2d=False, dtype=np.float64))
-        y_pred = np.ravel(check_array(y_pred, ensure_2d=False, dtype=np.float64))
+        y_true = column_or_1d(check_array(y_true, ensure_2d=False, dtype=np.float64))
+        y_pred = column_or_1d(check_array(y_pred, ensure_2d=False, dtype=np.float64))
         check_consistent_length(y_true, y_pred, abscissa)
         nonnegative_number(scale, "scale")
         nonnegative_number(cutoff, "cutoff")

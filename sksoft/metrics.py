@@ -8,9 +8,15 @@ from sklearn.metrics import make_scorer
 from sklearn.utils import check_array, check_consistent_length
 
 from sksoft._sklearn_compat import check_sample_weight
-from sksoft._validation import LARGEST, check_fraction, check_option, real_array
+from sksoft._validation import LARGEST, check_fraction, check_option
 from sksoft.losses._relevance import GAINS, Discounted, checked_cutoff
-from sksoft.losses._rows import Objective, RowLoss, checked_target
+from sksoft.losses._rows import (
+    Objective,
+    RowLoss,
+    checked_scores,
+    checked_target,
+    encode_groups,
+)
 from sksoft.operators import soft_topk
 
 __all__ = [
@@ -280,7 +286,7 @@ def ndcg_score(
         Weights of the queries; with `qid`, one for each document, equal within a query.
 
     zero_division : float, default=1.0
-        What a query without relevant documents counts.
+        What a query without relevant documents counts, between 0 and 1.
 
     Returns
     -------
@@ -290,8 +296,8 @@ def ndcg_score(
     Raises
     ------
     ValueError
-        If a shape does not fit, a relevance is negative, `y_score` is not finite, or an
-        option is unknown.
+        If a shape does not fit, a relevance is negative or, for the gain "exp2", above
+        996, `y_score` is not finite, a query is missing, or an option is unknown.
 
     See Also
     --------
@@ -310,8 +316,12 @@ def ndcg_score(
     0.8155
     """
     check_option(gain, "gain", tuple(GAINS))
+    check_fraction(zero_division, "zero_division", 1.0)
+    if qid is not None:
+        qid, _ = encode_groups(qid, "qid")
+        check_consistent_length(y_true, y_score, qid)
     measure = _DiscountedGain(checked_cutoff(k), gain)
-    values, weights = _by_row(measure, y_true, y_score, qid, sample_weight)
+    values, weights = _by_row(measure, y_true, y_score, qid, sample_weight, "y_score")
     values = np.where(np.isnan(values), zero_division, values)
     return float(weights @ values)
 
@@ -373,10 +383,10 @@ def _quotient(agreement, squared_spread):
     return np.clip(value, -1.0, 1.0)
 
 
-def _by_row(measure, y_true, y_pred, groups, sample_weight):
+def _by_row(measure, y_true, y_pred, groups, sample_weight, name):
     """Return the value of each row and its share in the weight of all rows."""
-    y_pred = real_array(y_pred, "y_pred").astype(np.float64, copy=False)
-    y_true = checked_target(y_true, y_pred.shape)
+    y_pred = checked_scores(y_pred, name).astype(np.float64, copy=False)
+    y_true = checked_target(y_true, y_pred.shape, "y_true", name)
     rows = Objective(measure, y_pred.shape, y_true, groups, sample_weight)
     values, weights = [np.empty(0)], [np.empty(0)]
     for _, weight, scores, prepared in rows.pieces(y_pred):
@@ -386,10 +396,13 @@ def _by_row(measure, y_true, y_pred, groups, sample_weight):
 
 
 def _mean_coefficient(measure, y_true, y_pred, sample_weight):
-    values, weights = _by_row(measure, y_true, y_pred, None, sample_weight)
+    values, weights = _by_row(measure, y_true, y_pred, None, sample_weight, "y_pred")
     defined = ~np.isnan(values)
     total = weights[defined].sum()
-    return float(weights[defined] @ values[defined] / total) if total > 0.0 else np.nan
+    if total == 0.0:
+        return np.nan
+    # Rounding must not lead out of the range.
+    return float(np.clip(weights[defined] @ values[defined] / total, -1.0, 1.0))
 
 
 spearman_scorer = make_scorer(spearman_score)

@@ -33,3 +33,10 @@ def test_missing_labels_leave_dense_ranks():
 def test_errors(missing):
     with pytest.raises(ValueError, match="missing must"):
         make_label_ranking([[0.0], [1.0]], [0, 1], missing=missing)
+
+
+def test_errors_of_data():
+    with pytest.raises(ValueError, match="X must have a feature that varies"):
+        make_label_ranking([[1.0, 2.0], [1.0, 2.0]], [0, 1])
+    with pytest.raises(ValueError, match="Unknown label type"):
+        make_label_ranking([[0.0], [1.0]], [None, None])

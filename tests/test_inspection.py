@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from sksoft.inspection import TrimmingDisplay
 from sksoft.linear_model import LeastTrimmedSquaresRegressor
@@ -76,6 +77,11 @@ def test_clear_errors(plt, fitted):
     both = LeastTrimmedSquaresRegressor(starts="ols").fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="must have one target"):
         TrimmingDisplay.from_estimator(both, X, y)
+    two = np.column_stack([y, y])
+    with pytest.raises(ValueError, match="should be a 1d array"):
+        TrimmingDisplay.from_predictions(two, two, scale=1.0)
+    with pytest.raises(TypeError, match=r"estimator must be a trimmed .* got Ridge"):
+        TrimmingDisplay.from_estimator(Ridge().fit(X, y), X, y)
 
 
 def test_style_of_the_points(plt):

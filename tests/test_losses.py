@@ -5,6 +5,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import log_softmax, softmax
 from scipy.stats import kendalltau, rankdata, spearmanr
@@ -351,6 +352,10 @@ def test_errors_of_arrays(arguments, message):
         ({"groups": [0]}, "groups must have the length of scores, 3, got 1"),
         ({"groups": [0, None, 0]}, "groups must not be missing, got None at index 1"),
         ({"groups": np.zeros((3, 1))}, "groups must have one dimension"),
+        ({"groups": pd.DataFrame({"group": [0, 0, 0]})}, "groups must have one dim"),
+        ({"groups": 3}, "groups must have one dimension, got int"),
+        ({"groups": pd.Series([0, None, 0], dtype="Int64")}, "got <NA> at index 1"),
+        ({"groups": pd.Series(["a", None, "a"], dtype="string")}, "got <NA> at index"),
         ({"groups": "aab", "sample_weight": [1, 2, 1]}, "equal within a group"),
         ({"sample_weight": [1.0]}, r"sample_weight must have shape \(\)"),
         ({"groups": "abc", "sample_weight": [1, -1, 1]}, "sample_weight must be >= 0"),
@@ -409,3 +414,27 @@ def test_errors_of_label_losses(loss, labels, params, error, message):
 def test_strengths_that_must_be_positive(loss):
     with pytest.raises(ValueError, match="regularization_strength must be > 0"):
         loss([[0.0, 1.0, 2.0]], [0], regularization_strength=0.0)
+
+
+@pytest.mark.parametrize(
+    "loss", [soft_ndcg_loss, approx_ndcg_loss, softrank_ndcg_loss, listnet_loss]
+)
+def test_errors_of_relevance_name_it(loss):
+    with pytest.raises(ValueError, match="relevance must have the shape of scores"):
+        loss([1.0, 2.0], [1, 2, 3])
+    with pytest.raises(TypeError, match="relevance must hold real numbers"):
+        loss([1.0, 2.0], ["a", "b"])
+
+
+def test_gains_that_would_overflow_are_refused():
+    with pytest.raises(ValueError, match=r"relevance must be at most 996 .* got 2000"):
+        soft_ndcg_loss([1.0, 2.0], [2000, 0])
+    value, gradient = soft_ndcg_loss([1.0, 2.0], [996, 0])
+    assert 0.0 < value < 1.0
+    assert np.isfinite(gradient).all()
+    assert np.isfinite(soft_ndcg_loss([1.0, 2.0], [2000, 0], gain="linear")[0])
+
+
+def test_groups_must_be_hashable():
+    with pytest.raises(TypeError, match=r"groups must hold hashable .* got \[0\] at"):
+        soft_spearman_loss([1.0, 2.0], [1, 2], groups=[[0], [0]])

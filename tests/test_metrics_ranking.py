@@ -66,7 +66,7 @@ def test_ndcg_of_queries_without_relevant_documents():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="target must have the shape"):
+    with pytest.raises(ValueError, match="y_true must have the shape of y_pred"):
         spearman_score([[1, 2]], [[1, 2], [1, 2]])
     with pytest.raises(ValueError, match="y_pred must hold finite numbers"):
         kendall_tau_score([[1, 2]], [[1, np.nan]])
@@ -74,3 +74,23 @@ def test_errors():
         ndcg_score([-1, 0], [0.0, 1.0])
     with pytest.raises(ValueError, match="gain must be one of"):
         ndcg_score([1, 0], [0.0, 1.0], gain="square")
+    with pytest.raises(ValueError, match="y_score must hold finite numbers"):
+        ndcg_score([1, 0], [0.0, np.nan])
+    with pytest.raises(ValueError, match="y_true must have the shape of y_score"):
+        ndcg_score([1, 0, 0], [0.0, 1.0])
+    with pytest.raises(ValueError, match="y_pred must have at least one dimension"):
+        spearman_score(1.0, 1.0)
+    with pytest.raises(ValueError, match="relevance must be at most 996"):
+        ndcg_score([2000, 0], [0.0, 1.0])
+    with pytest.raises(ValueError, match="zero_division must be a finite number"):
+        ndcg_score([0, 0], [0.0, 1.0], zero_division=np.nan)
+    with pytest.raises(ValueError, match="qid must not be missing, got None"):
+        ndcg_score([1, 0], [0.0, 1.0], qid=["a", None])
+
+
+@pytest.mark.parametrize("score", [spearman_score, kendall_tau_score])
+def test_perfect_and_reversed_rankings_stay_within_the_range(score):
+    for n in range(1, 60):
+        ranks = np.tile(np.arange(1.0, 4.0), (n, 1))
+        assert 1.0 - 1e-12 < score(ranks, ranks) <= 1.0
+        assert -1.0 <= score(ranks, -ranks) < -1.0 + 1e-12

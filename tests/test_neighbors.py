@@ -410,8 +410,10 @@ def test_warm_start_goes_on(noisy):
     first = model.loss_curve_
     model.fit(X, y)
     assert model.loss_curve_[0] < first[0]
-    with pytest.raises(ValueError, match="as many features as before"):
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="expecting 6 features"):
         model.fit(X[:, :3], y)
+    np.testing.assert_array_equal(model.predict(X), before)
 
 
 def test_another_architecture_starts_anew(wine):
@@ -536,6 +538,10 @@ def test_pandas_output():
         ({"loss": "hinge"}, "loss must be one of"),
         ({"init": "random"}, "init must be one of"),
         ({"init": np.eye(3)}, r"init must have shape \(13, 13\)"),
+        ({"init": np.full((13, 13), np.nan)}, "init must hold finite numbers"),
+        ({"n_jobs": 0}, "n_jobs must be None or an integer but 0"),
+        ({"hidden_layer_sizes": b"x"}, "hidden_layer_sizes must hold positive"),
+        ({"hidden_layer_sizes": np.array(2.0)}, "hidden_layer_sizes must hold"),
         ({"alpha": -0.1}, "alpha must be"),
         ({"n_candidates": 3}, "n_candidates must be at least n_neighbors=5, got 3"),
         ({"solver": "sgd"}, "solver must be one of"),
@@ -557,7 +563,7 @@ def test_wrong_parameters_are_named(wine, options, message):
     ("options", "message"),
     [
         ({"trim_fraction": 0.6}, "trim_fraction must be at least 0 and at most 0.5"),
-        ({"init": "lda"}, "init='lda' needs classes"),
+        ({"init": "lda"}, "init must be one of 'auto', 'identity', 'pca', got"),
         ({"loss": "log"}, "loss must be one of"),
     ],
 )
@@ -571,3 +577,29 @@ def test_wrong_types_are_named(wine):
         SoftKNeighborsClassifier(2.5).fit(*wine)
     with pytest.raises(TypeError, match="early_stopping must be True or False"):
         SoftKNeighborsClassifier(early_stopping="yes").fit(*wine)
+    for name in ("alpha", "learning_rate_init", "n_candidates", "n_templates",
+                 "batch_size", "max_iter", "n_jobs"):  # fmt: skip
+        with pytest.raises(TypeError, match=f"{name} must be"):
+            SoftKNeighborsClassifier(**{name: np.array([1.0, 2.0])}).fit(*wine)
+    with pytest.raises(TypeError, match="init must hold real numbers"):
+        SoftKNeighborsClassifier(init={"a": 1}).fit(*wine)
+
+
+def test_a_fit_that_is_refused_leaves_the_model_as_it_was(wine):
+    X, y = wine
+    model = SoftKNeighborsClassifier().fit(X, y)
+    before = model.predict(X)
+    model.set_params(n_components=14)
+    with pytest.raises(ValueError, match="n_components must be at most"):
+        model.fit(X[:9], y[:9])
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_classes_of_partial_fit(wine):
+    X, y = wine
+    with pytest.raises(ValueError, match="classes must hold at least one class"):
+        SoftKNeighborsClassifier().partial_fit(X, y, classes=[])
+    model = SoftKNeighborsClassifier().partial_fit(X, y, classes=[0, 1, 2, 3])
+    model.partial_fit(X[:9], y[:9], classes=[3, 2, 1, 0])
+    with pytest.raises(ValueError, match=r"classes must be those of the first call"):
+        model.partial_fit(X[:9], y[:9], classes=[0, 1, 2])

@@ -76,7 +76,7 @@ def test_callbacks_see_each_iteration_and_may_stop_the_search():
         np.zeros(5),
         max_iter=50,
         tol=1e-10,
-        progress=FitProgress(None, recorder, None, None),
+        progress=FitProgress(recorder, {}),
         attributes=lambda x: {"x": x},
     )
     assert solution.n_iter == recorder.begun == recorder.ended == 3

@@ -213,3 +213,32 @@ def test_bad_input(X):
         SoftRankTransformer().fit(X)
     with pytest.raises(ValueError, match=r"(?i)sample.weight.*non-zero"):
         SoftRankTransformer().fit(np.ones((3, 1)), sample_weight=np.zeros(3))
+
+
+def test_inverse_of_ranks_drawn_together_goes_on_without_a_slope(X):
+    transformer = SoftRankTransformer(
+        regularization_strength=1e30, extrapolation="linear"
+    ).fit(X)
+    middle = transformer.transform(X)
+    for shift in (-1.0, 0.0, 1.0):
+        found = transformer.inverse_transform(middle + shift)
+        assert (found >= X.min(axis=0)).all()
+        assert (found <= X.max(axis=0)).all()
+
+
+def test_weights_that_sum_to_less_than_one_still_give_probabilities():
+    X = np.arange(1.0, 6.0)[:, np.newaxis]
+    transformer = SoftRankTransformer(
+        regularization_strength=0.0, output_distribution="uniform"
+    )
+    expected = transformer.fit(X, sample_weight=np.full(5, 0.2)).transform(X)
+    found = transformer.fit(X, sample_weight=np.full(5, 0.02)).transform(X)
+    assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [[1e-20, 1.0, 1e-20], [1e30, 1.0, 1.0]])
+def test_normal_scores_are_finite_for_weights_of_any_size(weight):
+    transformer = SoftRankTransformer(output_distribution="normal")
+    scores = transformer.fit_transform([[1.0], [2.0], [3.0]], sample_weight=weight)
+    assert (np.abs(scores) < 6.0).all()
+    assert (np.diff(scores, axis=0) >= 0.0).all()

@@ -210,3 +210,11 @@ def test_errors(params, message):
 def test_errors_of_weights(estimator):
     with pytest.raises(ValueError, match=r"(?i)sample.weight.* non-zero"):
         estimator.fit([[1.0], [2.0]], sample_weight=[0.0, 0.0])
+
+
+def test_weights_that_sum_to_less_than_one_still_give_probabilities():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    transformer = SoftQuantileTransformer(regularization_strength=0.0)
+    expected = transformer.fit(X).transform(X)
+    found = transformer.fit(X, sample_weight=np.full(50, 0.001)).transform(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

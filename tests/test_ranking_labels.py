@@ -213,3 +213,28 @@ def test_errors_of_weights():
 def test_warns_if_the_iterations_do_not_suffice():
     with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
         SoftLabelRanker(max_iter=1, tol=1e-9).fit(*problem())
+
+
+def test_memory_layout_does_not_change_the_fit():
+    X, y = problem()
+    params = {"hidden_layer_sizes": (4,), "random_state": 0}
+    expected = SoftLabelRanker(**params).fit(np.ascontiguousarray(X), y)
+    for same in (np.asfortranarray(X), X[::-1, ::-1].copy()[::-1, ::-1]):
+        found = SoftLabelRanker(**params).fit(same, y)
+        np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("convert", [ranks_from_order, order_from_ranks])
+def test_a_number_is_neither_an_order_nor_ranks(convert):
+    with pytest.raises(ValueError, match="must have at least one dimension, got 5"):
+        convert(5)
+
+
+def test_ranks_that_are_all_missing_are_refused():
+    X, y = problem(20)
+    with pytest.raises(ValueError, match="y must rank a label, got NaN only"):
+        SoftLabelRanker().fit(X, np.full(y.shape, np.nan))
+    missing = np.where(np.arange(20)[:, np.newaxis] < 10, np.nan, y)
+    with pytest.raises(ValueError, match="y must rank a label, got NaN only"):
+        SoftLabelRanker().fit(X, missing, sample_weight=np.arange(20) < 10)
+    assert np.isfinite(SoftLabelRanker().fit(X, missing).coef_).all()

@@ -232,8 +232,12 @@ def test_errors_of_parameters(params, error, message):
 
 def test_errors_of_data():
     X, y, qid = problem(5)
+    ranker = SoftNDCGRanker()
     with pytest.raises(ValueError, match="relevance must be >= 0"):
-        SoftNDCGRanker().fit(X, y - 1, qid)
+        ranker.fit(X, y - 1, qid)
+    assert not hasattr(ranker, "strength_")
+    with pytest.raises(ValueError, match="relevance must be at most 996"):
+        SoftNDCGRanker().fit(X, 1000 * y, qid)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         SoftNDCGRanker().fit(X, y, qid[:-1])
     weight = np.arange(1.0, len(y) + 1.0)
@@ -251,3 +255,25 @@ def test_pandas_series_of_queries():
 @parametrize_with_checks([OneQueryInSeven(), OneQueryInSeven(rank="permutahedron")])
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("as_given", "message"),
+    [
+        (lambda qid: pd.DataFrame({"query": qid}), "one dimension, got 2 in a DataFr"),
+        (lambda qid: [[name] for name in qid], "qid must hold hashable values"),
+        (lambda qid: pd.Series([None, *qid[1:]], dtype="string"), "qid must not be mi"),
+    ],
+)
+def test_queries_that_are_none(as_given, message):
+    X, y, qid = problem(5)
+    with pytest.raises((TypeError, ValueError), match=message):
+        SoftNDCGRanker().fit(X, y, as_given(qid))
+
+
+def test_score_takes_the_targets_that_fit_takes():
+    X, y, qid = problem(10)
+    expected = SoftNDCGRanker().fit(X, y, qid).score(X, y, qid)
+    numbers = y.astype(object)
+    ranker = SoftNDCGRanker().fit(X, numbers, qid)
+    assert ranker.score(X, numbers, qid) == pytest.approx(expected)

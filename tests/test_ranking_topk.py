@@ -136,3 +136,12 @@ def test_errors_of_predictions_and_warning():
         classifier.predict_topk(X, k=9)
     with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
         TopKLogisticRegression(max_iter=2).fit(X, y)
+
+
+@pytest.mark.parametrize("mix", [0.5, 1.0])
+def test_fitted_attributes_are_those_of_a_linear_model(mix):
+    classifier = TopKLogisticRegression(mix=mix).fit(*crowded(60))
+    fitted = {name for name in vars(classifier) if name.endswith("_")}
+    assert fitted == {
+        "classes_", "coef_", "intercept_", "loss_curve_", "n_features_in_", "n_iter_"
+    }  # fmt: skip

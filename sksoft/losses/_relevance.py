@@ -13,6 +13,20 @@ from sksoft.operators import rank_distribution, soft_rank, soft_topk, vjp
 
 GAINS = {"exp2": lambda relevance: np.exp2(relevance) - 1.0, "linear": np.copy}
 
+# Above this, sums of the gains 2**relevance - 1 could overflow.
+EXP2_MOST = 996.0
+
+
+def check_relevance(relevance, gain):
+    """Raise unless all grades have gains, of which sums are finite."""
+    if relevance.size and relevance.min() < 0.0:
+        raise ValueError(f"relevance must be >= 0 everywhere, got {relevance.min()}.")
+    if gain == "exp2" and relevance.size and relevance.max() > EXP2_MOST:
+        raise ValueError(
+            f"relevance must be at most {EXP2_MOST:g} for gain='exp2', got "
+            f"{relevance.max()}; gain='linear' suits large grades."
+        )
+
 
 def ideal_dcg(gains, k):
     """Return the largest discounted cumulative gain of each row, among its first k."""
@@ -25,13 +39,12 @@ class Discounted(RowLoss):
 
     def __init__(self, k, gain):
         self.k = k
-        self.gain = GAINS[gain]
+        self.gain = gain
 
     def prepare(self, target):
         """Return the gains, as shares of the ideal; zeros where nothing is relevant."""
-        if target.size and target.min() < 0.0:
-            raise ValueError(f"relevance must be >= 0 everywhere, got {target.min()}.")
-        gains = self.gain(target)
+        check_relevance(target, self.gain)
+        gains = GAINS[self.gain](target)
         ideal = ideal_dcg(gains, self.k)
         return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]
 
@@ -148,9 +161,9 @@ def soft_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the
-        weights are negative, all zero, or unequal within a group, or an option is
-        unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative or,
+        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
+        within a group, or an option is unknown.
 
     See Also
     --------
@@ -179,7 +192,7 @@ def soft_ndcg_loss(
         method,
         regularization,
     )
-    return list_loss(loss, scores, relevance, groups, sample_weight)
+    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
 def approx_ndcg_loss(
@@ -226,9 +239,9 @@ def approx_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the
-        weights are negative, all zero, or unequal within a group, or an option is
-        unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative or,
+        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
+        within a group, or an option is unknown.
 
     See Also
     --------
@@ -248,7 +261,7 @@ def approx_ndcg_loss(
     """
     strength = one_strength(regularization_strength)
     loss = SoftNDCG(None, _checked_gain(gain), strength, "pairwise", None)
-    return list_loss(loss, scores, relevance, groups, sample_weight)
+    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
 def softrank_ndcg_loss(
@@ -300,9 +313,9 @@ def softrank_ndcg_loss(
     TypeError
         If an array does not hold real numbers.
     ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative, the
-        weights are negative, all zero, or unequal within a group, or an option is
-        unknown.
+        If a shape does not fit, `scores` are not finite, a relevance is negative or,
+        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
+        within a group, or an option is unknown.
 
     See Also
     --------
@@ -324,7 +337,7 @@ def softrank_ndcg_loss(
     loss = SoftRankNDCG(
         checked_cutoff(k), _checked_gain(gain), one_strength(sigma, "sigma"), exact
     )
-    return list_loss(loss, scores, relevance, groups, sample_weight)
+    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
 def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
@@ -378,7 +391,7 @@ def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
     >>> round(value, 4), gradient.round(3)
     (1.1029, array([-0.358,  0.262,  0.096]))
     """
-    return list_loss(ListNet(), scores, relevance, groups, sample_weight)
+    return list_loss(ListNet(), scores, relevance, groups, sample_weight, "relevance")
 
 
 def checked_cutoff(k):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all losses share: batches, groups of unequal length, absent entries, weights."""
 
+from collections.abc import Sized
+
 import numpy as np
 
 from sksoft._validation import LARGEST, nonnegative, real_array
@@ -105,10 +107,10 @@ class LabelObjective:
         return float(self.weight @ values), gradient.reshape(scores.shape)
 
 
-def list_loss(loss, scores, target, groups, sample_weight):
+def list_loss(loss, scores, target, groups, sample_weight, name="target"):
     """Evaluate a loss of lists: check its arguments, return (value, gradient)."""
-    scores = _checked_scores(scores)
-    target = checked_target(target, scores.shape)
+    scores = checked_scores(scores)
+    target = checked_target(target, scores.shape, name)
     value, gradient = Objective(loss, scores.shape, target, groups, sample_weight)(
         scores
     )
@@ -117,12 +119,12 @@ def list_loss(loss, scores, target, groups, sample_weight):
 
 def label_loss(loss, scores, labels, sample_weight):
     """Evaluate a loss of classes: check its arguments, return (value, gradient)."""
-    scores = _checked_scores(scores)
+    scores = checked_scores(scores)
     value, gradient = LabelObjective(loss, scores.shape, labels, sample_weight)(scores)
     return value, gradient.astype(scores.dtype, copy=False)
 
 
-def encode_groups(groups):
+def encode_groups(groups, name="groups"):
     """Number the distinct values of groups, of any hashable type.
 
     Returns
@@ -132,19 +134,36 @@ def encode_groups(groups):
     n_groups : int
         How many there are.
     """
-    if isinstance(groups, np.ndarray) and groups.ndim != 1:
-        raise ValueError(f"groups must have one dimension, got {groups.ndim}.")
-    kind = getattr(getattr(groups, "dtype", None), "kind", "O")
-    if kind in "iubUS":
+    if not isinstance(groups, Sized) or getattr(groups, "ndim", 1) != 1:
+        kind = type(groups).__name__
+        found = f"{groups.ndim} in a {kind}" if hasattr(groups, "ndim") else kind
+        raise ValueError(f"{name} must have one dimension, got {found}.")
+    dtype = getattr(groups, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iubUS":
         values, codes = np.unique(np.asarray(groups), return_inverse=True)
         return codes, len(values)
     numbers = {}
     codes = np.empty(len(groups), dtype=np.intp)
     for i, group in enumerate(groups):
-        if group is None or group != group:
-            raise ValueError(f"groups must not be missing, got {group!r} at index {i}.")
-        codes[i] = numbers.setdefault(group, len(numbers))
+        try:
+            codes[i] = numbers.setdefault(group, len(numbers))
+        except TypeError:
+            raise TypeError(
+                f"{name} must hold hashable values, got {group!r} at index {i}."
+            ) from None
+    for group, code in numbers.items():
+        if _is_missing(group):
+            i = int(np.argmax(codes == code))
+            raise ValueError(f"{name} must not be missing, got {group!r} at index {i}.")
     return codes, len(numbers)
+
+
+def _is_missing(value):
+    """Return whether a value is None, NaN, NaT or pandas.NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # Comparisons with pandas.NA are neither true nor false.
+        return True
 
 
 def one_strength(strength, name="regularization_strength"):
@@ -158,28 +177,29 @@ def one_strength(strength, name="regularization_strength"):
     return float(strength)
 
 
-def _checked_scores(scores):
-    scores = real_array(scores, "scores")
+def checked_scores(scores, name="scores"):
+    """Return scores as an array of finite numbers, with at least one dimension."""
+    scores = real_array(scores, name)
     if scores.ndim == 0:
-        raise ValueError("scores must have at least one dimension, got a number.")
+        raise ValueError(f"{name} must have at least one dimension, got a number.")
     return scores
 
 
-def checked_target(target, shape):
+def checked_target(target, shape, name, scores="scores"):
     """Return a float64 target of this shape, in which NaN may stand for absence."""
     target = np.asarray(target)
     if target.dtype.kind not in "fiub":
         raise TypeError(
-            f"target must hold real numbers, got an array of dtype {target.dtype}."
+            f"{name} must hold real numbers, got an array of dtype {target.dtype}."
         )
     target = target.astype(np.float64)
     if target.shape != shape:
         raise ValueError(
-            f"target must have the shape of scores, {shape}, got {target.shape}."
+            f"{name} must have the shape of {scores}, {shape}, got {target.shape}."
         )
     if np.any(np.abs(target) > LARGEST):
         raise ValueError(
-            f"target must hold numbers of magnitude at most {LARGEST:g} or NaN, got "
+            f"{name} must hold numbers of magnitude at most {LARGEST:g} or NaN, got "
             f"{target.ravel()[np.nanargmax(np.abs(target))]}."
         )
     return target
@@ -213,11 +233,12 @@ def _row_of_entries(shape, groups):
         raise ValueError(
             f"scores must have one dimension where groups are given, got {len(shape)}."
         )
-    if len(groups) != shape[0]:
+    codes, n_groups = encode_groups(groups)
+    if len(codes) != shape[0]:
         raise ValueError(
-            f"groups must have the length of scores, {shape[0]}, got {len(groups)}."
+            f"groups must have the length of scores, {shape[0]}, got {len(codes)}."
         )
-    return encode_groups(groups)
+    return codes, n_groups
 
 
 def _row_weights(sample_weight, shape, groups, rows, n_rows):

@@ -25,10 +25,12 @@ from sksoft._sklearn_compat import (
 from sksoft._validation import (
     check_flag,
     check_fraction,
+    check_integer,
     check_option,
     layer_sizes,
     nonnegative_number,
     positive_integer,
+    real_array,
 )
 from sksoft.neighbors._embedding import Embedding
 from sksoft.neighbors._selection import (
@@ -57,6 +59,11 @@ ALL_TEMPLATES = 1500
 SOME_TEMPLATES = 1000
 # Leave-one-out scores, and the unit of distance, are estimated on so many samples.
 SCORED_SAMPLES = 2000
+
+
+def is_auto(value):
+    """Return whether a parameter, of any type, is "auto"."""
+    return isinstance(value, str) and value == "auto"
 
 
 class SoftNeighborsBase(
@@ -114,6 +121,7 @@ class SoftNeighborsBase(
     # What the subclasses say; the transformer has no such parameters.
     _losses = ()
     _votes = ("soft",)
+    _inits = ("auto", "identity", "pca")
     vote = "soft"
     n_jobs = None
     _y_options = MappingProxyType({})
@@ -158,19 +166,18 @@ class SoftNeighborsBase(
             The fitted estimator.
         """
         self._check_parameters()
-        X, y, weight = self._validated(X, y, sample_weight, reset=True)
         rng = check_random_state(self.random_state)
-        self._targets = self._encoded(y, True, weight)
-        self._weight = weight
         hidden = self._hidden()
         goes_on = (
             self.warm_start
             and hasattr(self, "_theta")
             and self._architecture == (self.n_components, hidden)
         )
-        if goes_on:
-            self._check_same_features(X)
-        else:
+        X, y, weight = self._validated(X, y, sample_weight, reset=not goes_on)
+        self._check_start(X.shape[1])
+        self._targets = self._encoded(y, True, weight)
+        self._weight, self._dtype = weight, X.dtype
+        if not goes_on:
             self._set_unit(X, weight)
         self._X = np.ascontiguousarray((X - self._center) / self._unit)
         if not goes_on:
@@ -200,7 +207,7 @@ class SoftNeighborsBase(
                 f"[{type(self).__name__}] {self.n_iter_} iterations, leave-one-out "
                 f"score {before:.4f} at the start, {after:.4f} at the end"
             )
-        return self._finish(X.dtype)
+        return self._finish()
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train by one pass over more samples, which are added to the templates.
@@ -226,8 +233,9 @@ class SoftNeighborsBase(
     def _partial_fit(self, X, y, sample_weight, classes=None):
         first = not hasattr(self, "_theta")
         self._check_parameters()
-        X, y, weight = self._validated(X, y, sample_weight, reset=first)
         rng = check_random_state(self.random_state)
+        X, y, weight = self._validated(X, y, sample_weight, reset=first)
+        self._check_start(X.shape[1])
         targets = self._encoded(y, first, weight, classes)
         if first:
             self._set_unit(X, weight)
@@ -245,6 +253,7 @@ class SoftNeighborsBase(
         else:
             new = len(self._X) + np.arange(len(X))
             self._append((X - self._center) / self._unit, targets, weight)
+        self._dtype = X.dtype
         self.alpha_ = self._absolute_alpha(len(self._X))
         problem = self._problem(self._embedding.start)
         if self._adam is None:
@@ -257,7 +266,7 @@ class SoftNeighborsBase(
         queries = self._scored(len(self._X), rng)
         around = self._around(self._theta, queries)
         self.loo_score_ = float(self._loo_score(around, queries))
-        return self._finish(X.dtype)
+        return self._finish()
 
     def _append(self, X, targets, weight):
         if weight is not None or self._weight is not None:
@@ -288,32 +297,54 @@ class SoftNeighborsBase(
         check_option(self.loss, "loss", self._losses)
         check_option(self.vote, "vote", self._votes)
         check_option(self.solver, "solver", ("auto", "lbfgs", "adam"))
-        for name in ("alpha", "learning_rate_init"):
-            if getattr(self, name) != "auto":
-                nonnegative_number(getattr(self, name), name)
         if self.n_components is not None:
             positive_integer(self.n_components, "n_components")
-        if self.n_templates not in (None, "auto"):
-            positive_integer(self.n_templates, "n_templates")
-        if self.n_candidates not in (None, "auto"):
-            positive_integer(self.n_candidates, "n_candidates")
-            if self.n_candidates < self.n_neighbors:
-                raise ValueError(
-                    f"n_candidates must be at least n_neighbors={self.n_neighbors}, "
-                    f"got {self.n_candidates}."
-                )
-        if self.batch_size != "auto":
+        for name in ("alpha", "learning_rate_init"):
+            if not is_auto(getattr(self, name)):
+                nonnegative_number(getattr(self, name), name)
+        for name in ("n_templates", "n_candidates"):
+            value = getattr(self, name)
+            if value is not None and not is_auto(value):
+                positive_integer(value, name)
+        least = self.n_neighbors
+        if isinstance(self.n_candidates, Integral) and self.n_candidates < least:
+            raise ValueError(
+                f"n_candidates must be at least n_neighbors={least}, "
+                f"got {self.n_candidates}."
+            )
+        if not is_auto(self.batch_size):
             positive_integer(self.batch_size, "batch_size")
-        if self.max_iter != "auto":
+        if not is_auto(self.max_iter):
             positive_integer(self.max_iter, "max_iter", least=0)
         nonnegative_number(self.tol, "tol")
         check_flag(self.early_stopping, "early_stopping")
         check_flag(self.warm_start, "warm_start")
         check_fraction(self.dropout, "dropout", 1, below=True)
         check_scalar(self.verbose, "verbose", Integral, min_val=0)
+        if self.n_jobs is not None:
+            check_integer(self.n_jobs, "n_jobs")
+            if self.n_jobs == 0:
+                raise ValueError("n_jobs must be None or an integer but 0, got 0.")
         self._hidden()
         if self.solver == "lbfgs" and self.early_stopping:
             raise ValueError("early_stopping=True needs solver='adam', got 'lbfgs'.")
+
+    def _check_start(self, n_features):
+        """Check the parameters that depend on the number of features."""
+        n_components = self.n_components or n_features
+        if n_components > n_features:
+            raise ValueError(
+                f"n_components must be at most the number of features, {n_features}, "
+                f"got {n_components}."
+            )
+        if isinstance(self.init, str):
+            check_option(self.init, "init", self._inits)
+            return
+        init = real_array(self.init, "init")
+        if init.shape != (n_components, n_features):
+            raise ValueError(
+                f"init must have shape {(n_components, n_features)}, got {init.shape}."
+            )
 
     def _hidden(self):
         return layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
@@ -329,21 +360,9 @@ class SoftNeighborsBase(
     def _initial_components(self, X, targets, weight):
         n_features = X.shape[1]
         n_components = self.n_components or n_features
-        if n_components > n_features:
-            raise ValueError(
-                f"n_components must be at most the number of features, {n_features}, "
-                f"got {n_components}."
-            )
         init = self.init
         if not isinstance(init, str):
-            init = np.asarray(init, dtype=np.float64)
-            if init.shape != (n_components, n_features):
-                raise ValueError(
-                    f"init must have shape {(n_components, n_features)}, got "
-                    f"{init.shape}."
-                )
-            return init * self._unit
-        check_option(init, "init", ("auto", "identity", "pca", "lda"))
+            return np.asarray(init, dtype=np.float64) * self._unit
         if init == "auto":
             init = "identity" if n_components == n_features else "pca"
         if init == "identity":
@@ -357,14 +376,8 @@ class SoftNeighborsBase(
         return self._discriminant_components(X, targets, weight, n_components)
 
     def _discriminant_components(self, X, targets, weight, n_components):
-        raise ValueError("init='lda' needs classes, and this is a regressor.")
-
-    def _check_same_features(self, X):
-        if X.shape[1] != len(self._center):
-            raise ValueError(
-                f"warm_start=True needs as many features as before, "
-                f"{len(self._center)}, got {X.shape[1]}."
-            )
+        """Return the directions that tell classes apart."""
+        raise NotImplementedError
 
     def _embed(self, theta, X=None):
         return self._embedding.forward(theta, self._X if X is None else X)[0]
@@ -448,7 +461,7 @@ class SoftNeighborsBase(
             "max_iter": max_iter,
             "tol": self.tol,
             "progress": progress,
-            "attributes": self._fitted_maps,
+            "attributes": self._fitted_attributes,
         }
         if max_iter == 0:
             return Solution(x=start, value=np.nan)
@@ -470,22 +483,33 @@ class SoftNeighborsBase(
             maps.update(coefs_=coefs, intercepts_=intercepts)
         return maps
 
-    def _finish(self, dtype):
-        """Set the fitted attributes and index the embedding."""
-        for name in ("coefs_", "intercepts_"):
-            vars(self).pop(name, None)
-        for name, value in self._fitted_maps(self._theta).items():
-            cast = [part.astype(dtype, copy=False) for part in value]
-            setattr(self, name, np.array(cast) if name == "components_" else cast)
-        self._n_features_out = self.components_.shape[0]
-        self._Z = self._embed(self._theta)
-        self.embedding_ = self._Z.astype(dtype, copy=False)
+    def _fitted_attributes(self, theta):
+        """Return all that predictions need of an embedding, and index it."""
+        found = {}
+        for name, value in self._fitted_maps(theta).items():
+            cast = [part.astype(self._dtype, copy=False) for part in value]
+            found[name] = np.array(cast) if name == "components_" else cast
+        Z = self._embed(theta)
         index = NearestNeighbors(
-            n_neighbors=min(self.n_neighbors, len(self._X)), n_jobs=self.n_jobs
+            n_neighbors=min(self.n_neighbors, len(Z)), n_jobs=self.n_jobs
         )
         # What is indexed was checked before.
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            self._neighbors = index.fit(self._Z)
+            index.fit(Z)
+        return found | {
+            "embedding_": Z.astype(self._dtype, copy=False),
+            "_theta": theta,
+            "_Z": Z,
+            "_neighbors": index,
+            "_n_features_out": Z.shape[1],
+        }
+
+    def _finish(self):
+        """Set the fitted attributes."""
+        for name in ("coefs_", "intercepts_"):
+            vars(self).pop(name, None)
+        for name, value in self._fitted_attributes(self._theta).items():
+            setattr(self, name, value)
         return self
 
     def _transformed(self, X):

@@ -15,19 +15,28 @@ class ClassNeighborsBase(SoftNeighborsBase):
     """An embedding in which soft neighbours are of the same class."""
 
     _losses = ("log", "linear")
+    _inits = ("auto", "identity", "pca", "lda")
 
     def _encoded(self, y, reset, weight, classes=None):
         check_classification_targets(y)
+        if classes is not None:
+            classes = np.unique(classes)
+            if len(classes) == 0:
+                raise ValueError("classes must hold at least one class, got none.")
+            if not (reset or np.array_equal(classes, self.classes_)):
+                raise ValueError(
+                    f"classes must be those of the first call, "
+                    f"{self.classes_.tolist()}, got {classes.tolist()}."
+                )
         if reset:
-            seen = np.unique(y)
-            self.classes_ = seen if classes is None else np.unique(classes)
+            self.classes_ = np.unique(y) if classes is None else classes
         codes = np.searchsorted(self.classes_, y)
         codes = np.minimum(codes, len(self.classes_) - 1)
         unknown = self.classes_[codes] != y
         if unknown.any():
             raise ValueError(
                 f"y must hold classes among {self.classes_.tolist()}, got "
-                f"{y[unknown][0]!r}."
+                f"{y[unknown].tolist()[0]!r}."
             )
         return codes
 
@@ -153,7 +162,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     warm_start : bool, default=False
         Whether `fit` goes on from the embedding of the previous one, if it has the same
-        `n_components` and `hidden_layer_sizes`.
+        `n_components` and `hidden_layer_sizes`; the features must then be the same.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -309,7 +318,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
         classes : array-like of shape (n_classes,), default=None
             All classes there will ever be, needed in the first call unless `fit` came
-            before or the first samples show them all.
+            before or the first samples show them all; later the same, or None.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
@@ -459,7 +468,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     warm_start : bool, default=False
         Whether `fit` goes on from the embedding of the previous one, if it has the same
-        `n_components` and `hidden_layer_sizes`.
+        `n_components` and `hidden_layer_sizes`; the features must then be the same.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those

@@ -112,7 +112,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     warm_start : bool, default=False
         Whether `fit` goes on from the embedding of the previous one, if it has the same
-        `n_components` and `hidden_layer_sizes`.
+        `n_components` and `hidden_layer_sizes`; the features must then be the same.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those

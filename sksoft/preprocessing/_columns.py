@@ -8,6 +8,9 @@ from sklearn.utils.validation import validate_data
 from sksoft._sklearn_compat import check_sample_weight
 from sksoft._sorting import ascending_order
 
+# The least probability; its normal quantile is -6.
+EDGE = 1e-9
+
 
 def validated(transformer, X, reset):
     return validate_data(
@@ -88,6 +91,9 @@ def interpolated(x, knots, images, linear):
     out = interpolated_in_order(x, knots, images)
     if linear and len(knots) > 1:
         for outside, end, inner in ((x < knots[0], 0, 1), (x > knots[-1], -1, -2)):
+            if knots[end] == knots[inner]:
+                # The knots of an inverse, drawn together by a very large strength.
+                continue
             slope = (images[end] - images[inner]) / (knots[end] - knots[inner])
             out[outside] = images[end] + slope * (x[outside] - knots[end])
     return out

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksoft._validation import check_option, nonnegative_number
 from sksoft.operators import soft_quantile_normalize, soft_rank
 from sksoft.preprocessing._columns import (
+    EDGE,
     interpolated_in_order,
     kept_rows,
     sorted_present,
@@ -20,9 +21,6 @@ from sksoft.preprocessing._columns import (
     typical_gap,
     validated,
 )
-
-# The least probability; its normal quantile is -6.
-EDGE = 1e-9
 
 
 class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -160,7 +158,7 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
             kept = np.linspace(0, len(distinct) - 1, self.n_quantiles).round()
             distinct = distinct[kept.astype(np.intp)]
         self.values_.append(column[distinct])
-        self.probabilities_.append((ranks[distinct] - 0.5) / max(total, 1.0))
+        self.probabilities_.append((ranks[distinct] - 0.5) / total)
         self.widths_[j] = width
 
     def transform(self, X):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksoft._validation import check_option, nonnegative_number
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
+    EDGE,
     interpolated,
     kept_rows,
     sorted_present,
@@ -42,7 +43,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     output_distribution : {"rank", "uniform", "normal"}, default="rank"
         "rank" gives ranks from 1 to the number of samples n (the sum of the weights,
         with `sample_weight`); "uniform" gives (rank - 0.5) / n, between 0 and 1;
-        "normal" gives the normal quantiles of the latter.
+        "normal" gives the normal quantiles of the latter, which lie within 6.
 
     extrapolation : {"constant", "linear"}, default="constant"
         What happens to values outside the range of the training sample: they are mapped
@@ -161,9 +162,9 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             values, scores = column[first], ranks[first]
         if self.output_distribution != "rank":
             # Rounding must not lead out of the range of the ranks.
-            scores = np.clip((scores - 0.5) / max(total, 1), 0.0, 1.0)
+            scores = np.clip((scores - 0.5) / total, 0.0, 1.0)
         if self.output_distribution == "normal":
-            scores = ndtri(scores)
+            scores = ndtri(np.clip(scores, EDGE, 1.0 - EDGE))
         self.values_.append(values)
         self.scores_.append(scores)
 

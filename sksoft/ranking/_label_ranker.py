@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Label ranking: predict an order of labels for each sample."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -199,6 +196,8 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         if not weight.all():
             kept = weight > 0.0
             X, y, weight = X[kept], y[kept], weight[kept]
+        if np.isnan(y).all():
+            raise ValueError("y must rank a label, got NaN only.")
 
         n_labels = y.shape[1]
         scorer = Scorer(X, weight, n_labels, hidden, self.fit_intercept, self.alpha)
@@ -215,12 +214,11 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         if hidden:
             share = weight[:, np.newaxis] / (2.0 * unit * weight.sum())
             squares = SquaredError(target, share * ~np.isnan(y))
-            with warnings.catch_warnings():
-                # The first fit may stop anywhere.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                start = self._fit_scorer(scorer, start, squares, rate)
+            start = self._first_fit(scorer, start, squares, rate)
         with fit_progress(self, X, y) as progress:
-            self._fit_scorer(scorer, start, objective, rate, progress)
+            self._fit_scorer(
+                scorer, start, objective, rate, progress, scorer.attributes
+            )
         return self
 
     def decision_function(self, X):
@@ -237,7 +235,9 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             The scores, about minus the ranks up to a constant.
         """
         check_is_fitted(self)
-        return self._scores(validate_data(self, X, dtype=np.float64, reset=False))
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        scores = X @ self.coef_.T + self.intercept_
+        return scores + self._network(X) if self.hidden_coefs_ else scores
 
     def predict(self, X):
         """Return the predicted ranks of the labels.

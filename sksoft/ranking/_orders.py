@@ -42,7 +42,9 @@ def ranks_from_order(order):
     array([2, 3, 1])
     """
     order = np.asarray(order)
-    n_labels = order.shape[-1] if order.ndim else 0
+    if order.ndim == 0:
+        raise ValueError(f"order must have at least one dimension, got {order}.")
+    n_labels = order.shape[-1]
     places = np.argsort(order, axis=-1)
     if not np.array_equal(
         np.take_along_axis(order, places, axis=-1),
@@ -88,6 +90,8 @@ def order_from_ranks(ranks):
     array([2, 0, 1])
     """
     ranks = np.asarray(ranks, dtype=np.float64)
+    if ranks.ndim == 0:
+        raise ValueError(f"ranks must have at least one dimension, got {ranks}.")
     if np.isnan(ranks).any():
         raise ValueError("ranks must not be missing, got NaN: the order is unknown.")
     return np.argsort(ranks, axis=-1, kind="stable")

@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Learning to rank the documents of queries."""
 
-import warnings
 from typing import ClassVar
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._optimize import fit_progress
@@ -19,7 +17,13 @@ from sksoft._sklearn_compat import (
     with_callbacks,
 )
 from sksoft._validation import check_option, positive_number
-from sksoft.losses._relevance import GAINS, ListNet, SoftNDCG, checked_cutoff
+from sksoft.losses._relevance import (
+    GAINS,
+    ListNet,
+    SoftNDCG,
+    check_relevance,
+    checked_cutoff,
+)
 from sksoft.losses._rows import Objective, encode_groups
 from sksoft.metrics import ndcg_score
 from sksoft.ranking._scorer import Scorer, ScorerMixin
@@ -169,7 +173,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             Features of documents; a data frame may hold `qid` as a column.
 
         y : array-like of shape (n_documents,)
-            Relevance, at least 0.
+            Relevance, at least 0, and at most 996 for the gain "exp2".
 
         qid : array-like of shape (n_documents,)
             The query that each document belongs to, of any hashable type, in any order.
@@ -193,6 +197,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         )
         X, qid = split_qid(X, qid)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        check_relevance(y, self.gain)
         query = _checked_queries(qid, X)
         weight = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -226,23 +231,27 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         start = scorer.start(
             _centred(y, query)[:, np.newaxis], check_random_state(self.random_state)
         )
-        with warnings.catch_warnings():
-            # The first fit may stop anywhere.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            start = self._fit_scorer(scorer, start, loss_of_rows(ListNet()), rate)
-        scores = _centred(self._scores(X / scale)[:, 0], query)
+        start = self._first_fit(scorer, start, loss_of_rows(ListNet()), rate)
+        scores = _centred(scorer.scores(start)[:, 0], query)
         spread = float(np.sqrt(weight @ scores**2 / weight.sum()))
         self.strength_ = strength * (spread if spread > 0.0 else 1.0)
         if self.rank == "permutahedron":
             self.strength_ /= len(y) / n_queries
         loss = SoftNDCG(k, self.gain, self.strength_, self.rank, None)
-        with fit_progress(self, X, y) as progress:
-            self._fit_scorer(scorer, start, loss_of_rows(loss), rate, progress)
-        # The scores matter up to a constant.
-        del self.intercept_
-        self.coef_ = self.coef_[0] / scale
-        if hidden:
-            self.hidden_coefs_[0] = self.hidden_coefs_[0] / scale[:, np.newaxis]
+
+        def fitted(params):
+            found = scorer.attributes(params)
+            # The scores matter up to a constant.
+            del found["intercept_"]
+            found["coef_"] = found["coef_"][0] / scale
+            if hidden:
+                found["hidden_coefs_"][0] = (
+                    found["hidden_coefs_"][0] / scale[:, np.newaxis]
+                )
+            return found
+
+        with fit_progress(self, X, y, qid=query) as progress:
+            self._fit_scorer(scorer, start, loss_of_rows(loss), rate, progress, fitted)
         return self
 
     def predict(self, X):
@@ -273,7 +282,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             Features; a data frame may hold `qid` as a column.
 
         y : array-like of shape (n_documents,)
-            Relevance, at least 0.
+            Relevance, at least 0, and at most 996 for the gain "exp2".
 
         qid : array-like of shape (n_documents,)
             The query of each document, as for :meth:`fit`.
@@ -290,6 +299,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         scores = self.predict(X)
         X, qid = split_qid(X, qid)
         query = _checked_queries(qid, scores)
+        y = column_or_1d(y, dtype=np.float64, warn=True)
         return ndcg_score(
             y, scores, qid=query, k=self.k, gain=self.gain, sample_weight=sample_weight
         )
@@ -317,8 +327,9 @@ def _checked_queries(qid, rows):
             "qid must be given, the query of each row, or X must be a data frame with "
             f'a column "qid", got None.{advice}'
         )
-    check_consistent_length(rows, qid)
-    return encode_groups(qid)[0]
+    query, _ = encode_groups(qid, "qid")
+    check_consistent_length(rows, query)
+    return query
 
 
 def _centred(values, query):

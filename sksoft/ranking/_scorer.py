@@ -4,8 +4,10 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from sksoft._optimize import minimize
 from sksoft._validation import layer_sizes, nonnegative_number, positive_integer
@@ -36,7 +38,8 @@ class Scorer:
     """
 
     def __init__(self, X, weight, n_outputs, hidden_layer_sizes, fit_intercept, ridge):
-        X = X.astype(np.float64, copy=False)
+        # One layout, for rounding sets off hidden layers in different directions.
+        X = np.ascontiguousarray(X)
         n_features = X.shape[1]
         self.centre = np.zeros(n_features)
         if fit_intercept:
@@ -118,6 +121,11 @@ class Scorer:
 
         return evaluate
 
+    def scores(self, params):
+        """Return the scores of the training rows, of shape (n_samples, n_outputs)."""
+        linear, *network = self._split(params)
+        return self._forward(linear, network)[0]
+
     def _forward(self, linear, network):
         scores = self.design @ (self.basis @ linear)
         if not network:
@@ -190,29 +198,34 @@ class ScorerMixin:
         nonnegative_number(self.tol, "tol")
         return layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
 
-    def _fit_scorer(self, scorer, start, loss, rate, progress=None):
-        """Minimise a loss of the scores, store and return what was found."""
-        solution = minimize(
-            scorer.objective(loss, rate),
-            start,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            progress=progress,
-            attributes=scorer.attributes,
+    def _first_fit(self, scorer, start, loss, rate):
+        """Return parameters that minimise a loss, from which the fit begins."""
+        with warnings.catch_warnings():
+            # The first fit may stop anywhere.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return self._minimized(scorer, start, loss, rate).x
+
+    def _fit_scorer(self, scorer, start, loss, rate, progress, attributes):
+        """Minimise a loss of the scores and store what was found.
+
+        `attributes` maps parameters to the fitted attributes that they stand for.
+        """
+        solution = self._minimized(
+            scorer, start, loss, rate, progress=progress, attributes=attributes
         )
-        for name, value in scorer.attributes(solution.x).items():
+        for name, value in attributes(solution.x).items():
             setattr(self, name, value)
         self.loss_curve_ = solution.loss_curve
         self.n_iter_ = max(solution.n_iter, 1)
-        return solution.x
 
-    def _scores(self, X):
-        """Return the scores of validated rows, of shape (n_samples, n_outputs)."""
-        scores = X @ self.coef_.T + self.intercept_
-        return scores + self._network(X) if self.hidden_coefs_ else scores
+    def _minimized(self, scorer, start, loss, rate, **reports):
+        objective = scorer.objective(loss, rate)
+        return minimize(
+            objective, start, max_iter=self.max_iter, tol=self.tol, **reports
+        )
 
     def _network(self, X):
-        """Return what the hidden layers add to the scores."""
+        """Return what the hidden layers add to the scores, (n_samples, n_outputs)."""
         network = [self.hidden_coefs_[-1]]
         layers = zip(self.hidden_coefs_[:-1], self.hidden_intercepts_, strict=True)
         for coef, intercept in reversed(list(layers)):

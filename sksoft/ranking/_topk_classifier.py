@@ -2,12 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Classification that is judged by the first k classes."""
 
-import warnings
-
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -213,14 +210,16 @@ class TopKLogisticRegression(
             X, weight, n_classes, (), self.fit_intercept, 1.0 / (self.C * curvature)
         )
         start = scorer.start(np.zeros(shape), None)
+
+        def fitted(params):
+            found = scorer.attributes(params)
+            return {name: found[name] for name in ("coef_", "intercept_")}
+
         with fit_progress(self, X, y) as progress:
             if self.mix == 1.0 or self.k >= n_classes:
-                self._fit_scorer(scorer, start, entropy, rate, progress)
+                self._fit_scorer(scorer, start, entropy, rate, progress, fitted)
                 return self
-            with warnings.catch_warnings():
-                # The first fit may stop anywhere.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                start = self._fit_scorer(scorer, start, entropy, rate)
+            start = self._first_fit(scorer, start, entropy, rate)
             topk = LabelObjective(
                 self._topk_loss(strength, n_classes), shape, labels, weight
             )
@@ -231,7 +230,7 @@ class TopKLogisticRegression(
                 value = self.mix * first + (1.0 - self.mix) * second
                 return value, self.mix * slope + (1.0 - self.mix) * change
 
-            self._fit_scorer(scorer, start, mixed, rate, progress)
+            self._fit_scorer(scorer, start, mixed, rate, progress, fitted)
         return self
 
     def _topk_loss(self, strength, n_classes):
@@ -244,7 +243,8 @@ class TopKLogisticRegression(
 
     def _all_scores(self, X):
         check_is_fitted(self)
-        return self._scores(validate_data(self, X, dtype=np.float64, reset=False))
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return X @ self.coef_.T + self.intercept_
 
     def decision_function(self, X):
         """Return the scores of the classes.
