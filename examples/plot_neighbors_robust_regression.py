@@ -45,19 +45,15 @@ votes = {
 colors = dict(zip(votes, ("0.5", "C0", "C3"), strict=True))
 
 y, wrong = spoilt(0.25)
-fig, axes = plt.subplots(
-    1, 2, figsize=(12, 4.6), layout="constrained", width_ratios=[1.6, 1]
-)
-axes[0].plot(x[~wrong], y[~wrong], ".", color="0.75", ms=4)
-axes[0].plot(x[wrong], y[wrong], "x", color="0.75", ms=5, label="wrong")
-axes[0].plot(grid, np.sin(grid) + 0.3 * grid, "k--", lw=1, label="truth")
+fig, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
+ax.plot(x[~wrong], y[~wrong], ".", color="0.75", ms=4)
+ax.plot(x[wrong], y[wrong], "x", color="0.75", ms=5, label="wrong")
+ax.plot(grid, np.sin(grid) + 0.3 * grid, "k--", lw=1, label="truth")
 for name, model in votes.items():
     found = model.fit(x[:, None], y).predict(grid[:, None])
-    axes[0].plot(grid, found, color=colors[name], lw=2, label=name)
-axes[0].set(
-    xlabel="x", ylabel="y", title="15 neighbours, a quarter of the targets wrong"
-)
-axes[0].legend(loc="upper left", ncols=2)
+    ax.plot(grid, found, color=colors[name], lw=2, label=name)
+ax.set(xlabel="x", ylabel="y", title="15 neighbours, a quarter of the targets wrong")
+ax.legend(loc="upper left", ncols=2)
 
 # %%
 # More and more outliers
@@ -66,15 +62,16 @@ axes[0].legend(loc="upper left", ncols=2)
 # with wrong values; trimming holds on until they are nearly half of it.
 
 fractions = np.linspace(0.0, 0.4, 5)
+fig, ax = plt.subplots(figsize=(6, 4.6), layout="constrained")
 for name, model in votes.items():
     errors = []
     for fraction in fractions:
         y, _ = spoilt(fraction)
         found = model.fit(x[:, None], y).predict(x[:, None])
         errors.append(np.sqrt(np.mean((found - truth) ** 2)))
-    axes[1].plot(100 * fractions, errors, "o-", color=colors[name], label=name)
+    ax.plot(100 * fractions, errors, "o-", color=colors[name], label=name)
     print(f"{name}: error {errors[0]:.3f} on clean data, {errors[-1]:.3f} at 40 %")
-axes[1].set(xlabel="wrong targets, %", ylabel="error against the truth", yscale="log")
-axes[1].set(title="error of the prediction")
-axes[1].legend()
+ax.set(xlabel="wrong targets, %", ylabel="error against the truth", yscale="log")
+ax.set(title="error of the prediction")
+ax.legend()
 plt.show()
