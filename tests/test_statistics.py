@@ -407,6 +407,7 @@ ERRORS = [
     (soft_median, {"keepdims": 1}, TypeError, "keepdims must be True or False"),
     (soft_median, {"weights": 0.1 * np.ones(7)}, ValueError, "sum to at least 1"),
     (soft_median, {"weights": -np.ones(7)}, ValueError, "weights must be >= 0"),
+    (soft_median, {"weights": np.ma.ones(7)}, TypeError, "weights .* masked array"),
     (soft_trimmed_mean, {"proportiontocut": 0.5}, ValueError, "below 0.5, got 0.5"),
     (soft_trimmed_mean, {"proportiontocut": "a"}, TypeError, "must be a number >= 0"),
     (soft_trimmed_mean, {"proportiontocut": False}, TypeError, "number >= 0, got F"),

@@ -373,6 +373,7 @@ def test_small_and_empty_inputs():
         ({"k": np.array([1.0, 2.0])}, ValueError, r"^k.*"),
         ({"k": 2, "weights": [0.1, 0.2, 0.3]}, ValueError, "sum of the weights, 0.6"),
         ({"k": 1, "weights": [-1, 1, 1]}, ValueError, "weights must be >= 0"),
+        ({"k": 1, "weights": np.ma.ones(3)}, TypeError, "weights .* masked array"),
         (
             {"k": 1, "regularization_strength": -1},
             ValueError,
