@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The one place that imports private or version-dependent names of scikit-learn."""
 
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -17,6 +18,16 @@ except ImportError:  # scikit-learn < 1.9
     def with_callbacks(fit):
         """Return ``fit`` unchanged: there are no callbacks to run."""
         return fit
+
+
+def check_sample_weight(sample_weight, X):
+    """Return the weights of rows, at least 0 and not all 0, in double precision."""
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():  # scikit-learn < 1.9 lets it pass
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
 
 
 __all__ = ["CallbackSupportMixin", "check_sample_weight", "with_callbacks"]

@@ -135,9 +135,7 @@ def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
             "y_true and y_pred must have the same number of targets, got "
             f"{y_true.shape[1]} and {y_pred.shape[1]}."
         )
-    weight = check_sample_weight(
-        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
-    )
+    weight = check_sample_weight(sample_weight, y_true)
     kept = (1 - trim_fraction) * weight.sum()
     with np.errstate(over="ignore"):
         losses = np.minimum(loss(y_true - y_pred), LARGEST)

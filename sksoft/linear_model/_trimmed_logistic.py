@@ -168,9 +168,7 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32]
         )
         check_classification_targets(y)
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        weight = check_sample_weight(sample_weight, X)
         present = weight > 0
         self.classes_, labels = np.unique(y[present], return_inverse=True)
         if len(self.classes_) < 2:

@@ -147,13 +147,7 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Return the rows that count and their weights, None if all are one."""
         if sample_weight is None:
             return slice(None), None
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number."
-            )
+        weight = check_sample_weight(sample_weight, X)
         if self.formulation == "sort" and not (weight == np.floor(weight)).all():
             raise ValueError(
                 "sample_weight must hold whole numbers with formulation='sort', got "

@@ -177,19 +177,15 @@ class SoftNeighborsBase(
         self._check_start(X.shape[1])
         self._targets = self._encoded(y, True, weight)
         self._weight, self._dtype = weight, X.dtype
-        if not goes_on:
-            self._set_unit(X, weight)
-        self._X = np.ascontiguousarray((X - self._center) / self._unit)
-        if not goes_on:
-            start = self._initial_components(self._X, self._targets, weight)
-            self._embedding = Embedding(start, hidden, rng)
-            self._architecture = (self.n_components, hidden)
-            self._theta = self._embedding.start
+        if goes_on:
+            self._X = self._scaled(X)
+        else:
+            self._begin(X, hidden, rng)
         start = self._theta
-        queries = self._scored(len(X), rng)
+        queries = self._scored(rng)
         around = self._around(start, queries)
         self._set_strength(around, queries)
-        self.alpha_ = self._absolute_alpha(len(X))
+        self.alpha_ = self._absolute_alpha()
         problem = self._problem(start)
         before = self._loo_score(around, queries)
         with fit_progress(self, X, y) as progress:
@@ -238,35 +234,38 @@ class SoftNeighborsBase(
         self._check_start(X.shape[1])
         targets = self._encoded(y, first, weight, classes)
         if first:
-            self._set_unit(X, weight)
             self._targets, self._weight = targets, weight
-            self._X = np.ascontiguousarray((X - self._center) / self._unit)
-            start = self._initial_components(self._X, targets, weight)
-            hidden = self._hidden()
-            self._embedding = Embedding(start, hidden, rng)
-            self._architecture = (self.n_components, hidden)
-            self._theta = self._embedding.start
-            queries = self._scored(len(X), rng)
+            self._begin(X, self._hidden(), rng)
+            queries = self._scored(rng)
             self._set_strength(self._around(self._theta, queries), queries)
             self.loss_curve_, self.n_iter_, self._adam = [], 0, None
             new = np.arange(len(X))
         else:
             new = len(self._X) + np.arange(len(X))
-            self._append((X - self._center) / self._unit, targets, weight)
+            self._append(self._scaled(X), targets, weight)
         self._dtype = X.dtype
-        self.alpha_ = self._absolute_alpha(len(self._X))
+        self.alpha_ = self._absolute_alpha()
         problem = self._problem(self._embedding.start)
         if self._adam is None:
             self._adam = Adam(len(self._theta))
-        batches = self._minibatches(len(self._X), rng)
+        batches = self._minibatches(rng)
         if problem.leave_one_out.mask.strength > 0.0:
             loss, self._theta = batches.epoch(problem, self._theta, self._adam, new)
             self.loss_curve_.append(float(loss))
             self.n_iter_ += 1
-        queries = self._scored(len(self._X), rng)
+        queries = self._scored(rng)
         around = self._around(self._theta, queries)
         self.loo_score_ = float(self._loo_score(around, queries))
         return self._finish()
+
+    def _begin(self, X, hidden, rng):
+        """Start an embedding of samples whose targets and weights are known."""
+        self._set_unit(X, self._weight)
+        self._X = self._scaled(X)
+        start = self._initial_components(self._X, self._targets, self._weight)
+        self._embedding = Embedding(start, hidden, rng)
+        self._architecture = (self.n_components, hidden)
+        self._theta = self._embedding.start
 
     def _append(self, X, targets, weight):
         if weight is not None or self._weight is not None:
@@ -282,12 +281,8 @@ class SoftNeighborsBase(
         )
         if sample_weight is None:
             return X, y, None
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        weight = check_sample_weight(sample_weight, X)
         kept = weight > 0.0
-        if not kept.any():
-            raise ValueError("sample_weight must have a non-zero sum, got zeros.")
         return X[kept], y[kept], weight[kept]
 
     def _check_parameters(self):
@@ -357,6 +352,9 @@ class SoftNeighborsBase(
         unit = np.sqrt(variance.mean())
         self._unit = unit if unit > 0.0 else 1.0
 
+    def _scaled(self, X):
+        return np.ascontiguousarray((X - self._center) / self._unit)
+
     def _initial_components(self, X, targets, weight):
         n_features = X.shape[1]
         n_components = self.n_components or n_features
@@ -414,11 +412,16 @@ class SoftNeighborsBase(
         )
         self.regularization_strength_ = self.regularization_strength * unit
 
-    def _absolute_alpha(self, n_samples):
+    def _total_weight(self):
+        return float(len(self._X) if self._weight is None else self._weight.sum())
+
+    def _absolute_alpha(self):
         if self.alpha != "auto":
             return float(self.alpha)
-        total = n_samples if self._weight is None else self._weight.sum()
-        return self._auto_alpha * self._X.shape[1] / total
+        return self._auto_alpha * self._X.shape[1] / self._total_weight()
+
+    def _vote_strength(self):
+        return 0.0 if self.vote == "hard" else self.regularization_strength_
 
     def _problem(self, start):
         k = self._training_k(self._targets, self._weight)
@@ -427,13 +430,15 @@ class SoftNeighborsBase(
         )
         return Problem(self._embedding, self._X, leave_one_out, self.alpha_, start)
 
-    def _scored(self, n_samples, rng):
+    def _scored(self, rng):
         """Return the samples that the leave-one-out score is estimated on."""
+        n_samples = len(self._X)
         if n_samples <= SCORED_SAMPLES:
             return np.arange(n_samples)
         return np.sort(rng.choice(n_samples, SCORED_SAMPLES, replace=False))
 
-    def _minibatches(self, n_samples, rng):
+    def _minibatches(self, rng):
+        n_samples = len(self._X)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = int(np.clip(n_samples // 12, 32, 256))
@@ -467,7 +472,7 @@ class SoftNeighborsBase(
             return Solution(x=start, value=np.nan)
         if solver == "lbfgs":
             return by_lbfgs(problem, start, **options)
-        batches = self._minibatches(len(self._X), rng)
+        batches = self._minibatches(rng)
         return batches.minimize(
             problem, start, early_stopping=self.early_stopping, **options
         )
@@ -513,8 +518,7 @@ class SoftNeighborsBase(
         return self
 
     def _transformed(self, X):
-        X = (X - self._center) / self._unit
-        return self._embed(self._theta, X)
+        return self._embed(self._theta, self._scaled(X))
 
     def transform(self, X):
         """Map samples into the embedding.
@@ -592,8 +596,7 @@ class SoftNeighborsBase(
         """Return candidates of queries, their mask and their weights."""
         check_is_fitted(self)
         Z = self._queries(X)
-        total = len(self._X) if self._weight is None else self._weight.sum()
-        k = np.full(len(Z), min(float(self.n_neighbors), total))
+        k = np.full(len(Z), min(float(self.n_neighbors), self._total_weight()))
         weight = np.ones(len(self._X)) if self._weight is None else self._weight
         count = candidate_count(self._limit(), weight)
         candidates = self._neighbors.kneighbors(Z, count, return_distance=False)
@@ -604,9 +607,8 @@ class SoftNeighborsBase(
             if self._limit() is not None:
                 weights = limited(weights, distances, self._limit())
             k = np.minimum(k, weights.sum(axis=1))
-        strength = 0.0 if self.vote == "hard" else self.regularization_strength_
-        p = Mask(strength, self.regularization).values(distances, k, weights)
-        return candidates, p, weights
+        mask = Mask(self._vote_strength(), self.regularization)
+        return candidates, mask.values(distances, k, weights), weights
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

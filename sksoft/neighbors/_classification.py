@@ -50,8 +50,8 @@ class ClassNeighborsBase(SoftNeighborsBase):
         return np.minimum(float(self.n_neighbors), most)[targets]
 
     def _loo_score(self, around, queries):
-        strength = 0.0 if self.vote == "hard" else self.regularization_strength_
-        left_out = self._leave_one_out(self._training_vote(), strength, None)
+        vote = self._training_vote()
+        left_out = self._leave_one_out(vote, self._vote_strength(), None)
         codes = left_out.predicted_classes(around, len(self.classes_))
         weight = None if self._weight is None else self._weight[queries]
         return np.average(codes == self._targets[queries], weights=weight)

@@ -26,12 +26,8 @@ def kept_rows(X, sample_weight):
     """Drop the rows of weight zero; return what is left and its weights."""
     if sample_weight is None:
         return X, None
-    sample_weight = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    sample_weight = check_sample_weight(sample_weight, X)
     kept = sample_weight > 0.0
-    if not kept.any():
-        raise ValueError("sample_weight must have a non-zero sum, got zeros.")
     return X[kept], sample_weight[kept]
 
 

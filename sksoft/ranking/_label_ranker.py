@@ -188,11 +188,7 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         )
         check_ranks(y)
         check_consistent_length(X, y)
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
+        weight = check_sample_weight(sample_weight, X)
         if not weight.all():
             kept = weight > 0.0
             X, y, weight = X[kept], y[kept], weight[kept]

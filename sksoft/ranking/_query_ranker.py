@@ -199,11 +199,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         check_relevance(y, self.gain)
         query = _checked_queries(qid, X)
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
+        weight = check_sample_weight(sample_weight, X)
         kept = weight > 0.0
         X, y, query, weight = X[kept], y[kept].astype(float), query[kept], weight[kept]
         query, _ = encode_groups(query)

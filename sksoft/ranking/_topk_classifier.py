@@ -187,11 +187,7 @@ class TopKLogisticRegression(
         nonnegative_number(self.tol, "tol")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
+        weight = check_sample_weight(sample_weight, X)
         kept = weight > 0.0
         X, weight = X[kept], weight[kept]
         self.classes_, labels = np.unique(y[kept], return_inverse=True)
