@@ -48,7 +48,7 @@ clean:
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated examples/output
 	rm -f docs/sg_execution_times.rst
-	rm -f sksoft/*.c sksoft/*.so sksoft/*.pyd
+	find sksoft \( -name '*.c' -o -name '*.so' -o -name '*.pyd' \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made $(OLDEST)/.made:

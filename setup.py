@@ -11,18 +11,18 @@ from setuptools.command.build_ext import build_ext
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
-    "sksoft._hypersimplex": ["sksoft/_hypersimplex.pyx"],
-    "sksoft._lapsum": ["sksoft/_lapsum.pyx"],
-    "sksoft._line": ["sksoft/_line.pyx"],
-    "sksoft._neighbors": ["sksoft/_neighbors.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
-    "sksoft._pairwise": ["sksoft/_pairwise.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
-    "sksoft._rank_law": ["sksoft/_rank_law.pyx"],
-    "sksoft._relaxed_sort": ["sksoft/_relaxed_sort.pyx"],
-    "sksoft._sinkhorn": ["sksoft/_sinkhorn.pyx"],
-    "sksoft._trimmed": ["sksoft/_trimmed.pyx"],
+    "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
+    "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
+    "sksoft._relaxations._power_mask": ["sksoft/_relaxations/_power_mask.pyx"],
+    "sksoft._relaxations._rank_law": ["sksoft/_relaxations/_rank_law.pyx"],
+    "sksoft._relaxations._sinkhorn_mask": ["sksoft/_relaxations/_sinkhorn_mask.pyx"],
+    "sksoft._relaxations._sinkhorn_plan": ["sksoft/_relaxations/_sinkhorn_plan.pyx"],
+    "sksoft._relaxations._softmax_sort": ["sksoft/_relaxations/_softmax_sort.pyx"],
+    "sksoft.linear_model._trimmed_mask": ["sksoft/linear_model/_trimmed_mask.pyx"],
+    "sksoft.neighbors._distances": ["sksoft/neighbors/_distances.pyx"],
 }
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.

@@ -31,7 +31,7 @@ resting = np.array([-2.6, -2.1, -0.9, -0.8, 0.0, 0.3, 1.2, 2.0, 2.2])
 path = np.linspace(-3.6, 3.6, 800)
 rows = np.column_stack([path, np.tile(resting, (len(path), 1))])
 
-methods = ["permutahedron", "sinkhorn", "pairwise", "gaussian", "laplace"]
+methods = ["permutahedron", "sinkhorn", "logistic", "gaussian", "laplace"]
 colors = dict(zip(methods, plt.cm.tab10.colors, strict=False))
 fig, axes = plt.subplots(
     2, 3, figsize=(10, 6), sharex=True, sharey=True, layout="constrained"
@@ -101,9 +101,9 @@ def label(text, size, duration, color, shift=0):
 rng = np.random.default_rng(0)
 samples = {n: rng.normal(size=n) for n in (10, 30, 100, 300, 1000, 3000)}
 samples |= {n: rng.normal(size=n) for n in (10_000, 30_000, 100_000, 300_000)}
-largest = {"sinkhorn": 300, "pairwise": 3000, "gaussian": 3000}
+largest = {"sinkhorn": 300, "logistic": 3000, "gaussian": 3000}
 # Two curves end in one place: their names make room for each other.
-shifts = {"gaussian": 4, "pairwise": -8}
+shifts = {"gaussian": 4, "logistic": -8}
 fig, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
 for method in methods:
     sizes = [n for n in samples if n <= largest.get(method, 300_000)]

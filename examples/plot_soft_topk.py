@@ -27,7 +27,7 @@ scores = np.sort(rng.normal(size=40))
 k = 10
 strengths = np.array([0.03, 0.2, 0.6, 2.0])
 methods = {
-    "transport (Xie et al.)": {"method": "transport"},
+    "transport (Xie et al.)": {"method": "sinkhorn"},
     "permutahedron, L2 (sparse)": {"method": "permutahedron"},
     "laplace (LapSum)": {"method": "laplace"},
 }

@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 
 import sksoft
+import sksoft._relaxations.sinkhorn as relaxation
 from sksoft import (
     jvp,
     soft_permutation,
@@ -22,8 +23,7 @@ from sksoft import (
     soft_topk_sorted,
     vjp,
 )
-from sksoft.operators import _line_transport
-from sksoft.operators._line_transport import LineTransport
+from sksoft._relaxations.sinkhorn import LineTransport
 
 OPERATORS = {
     "rank": (soft_rank, {"method": "sinkhorn"}),
@@ -342,7 +342,7 @@ def test_few_newton_steps(monkeypatch):
 
 
 def test_warns_where_the_masses_are_not_met(monkeypatch):
-    monkeypatch.setattr(_line_transport, "MAX_ITER", 1)
+    monkeypatch.setattr(relaxation, "MAX_ITER", 1)
     x = np.random.default_rng(12).normal(size=30)
     with pytest.warns(ConvergenceWarning, match="relative error of its marginals is"):
         soft_rank(x, method="sinkhorn", regularization_strength=1.0)

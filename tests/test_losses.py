@@ -28,7 +28,7 @@ from sksoft.losses import (
 LIST_LOSSES = [
     (soft_spearman_loss, {"regularization_strength": 0.3}),
     (soft_spearman_loss, {"regularization": "kl", "regularization_strength": 0.3}),
-    (soft_spearman_loss, {"method": "pairwise", "regularization_strength": 0.3}),
+    (soft_spearman_loss, {"method": "logistic", "regularization_strength": 0.3}),
     (fenchel_young_rank_loss, {"regularization_strength": 0.3}),
     (fenchel_young_rank_loss, {"regularization": "kl", "regularization_strength": 0.3}),
     (soft_kendall_loss, {"regularization_strength": 0.3}),
@@ -46,7 +46,7 @@ LIST_LOSSES = [
 ]
 LABEL_LOSSES = [
     (topk_ranking_loss, {"k": 2}),
-    (topk_ranking_loss, {"k": 1, "method": "pairwise"}),
+    (topk_ranking_loss, {"k": 1, "method": "logistic"}),
     (topk_ranking_loss, {"k": 1, "regularization": "kl"}),
     (topk_cross_entropy_loss, {"k": 2, "regularization_strength": 0.5}),
     (topk_cross_entropy_loss, {"k": 1}),
@@ -233,7 +233,7 @@ def test_fenchel_young_loss_is_convex_and_zero_at_its_target(regularization):
 
 
 @pytest.mark.parametrize("k", [None, 1, 3, 20])
-@pytest.mark.parametrize("method", ["pairwise", "permutahedron"])
+@pytest.mark.parametrize("method", ["logistic", "permutahedron"])
 def test_ndcg_in_the_hard_limit(k, method):
     rng = np.random.default_rng(8)
     scores = rng.normal(size=(5, 8))

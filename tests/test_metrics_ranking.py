@@ -14,7 +14,7 @@ COEFFICIENTS = [(spearman_score, spearmanr), (kendall_tau_score, kendalltau)]
 
 @pytest.mark.parametrize(("score", "reference"), COEFFICIENTS)
 def test_mean_over_rows_with_ties_and_missing_labels(score, reference, monkeypatch):
-    monkeypatch.setattr("sksoft.metrics.PAIRS_AT_ONCE", 50)
+    monkeypatch.setattr("sksoft.metrics._ranking.PAIRS_AT_ONCE", 50)
     rng = np.random.default_rng(0)
     true = rng.integers(0, 5, size=(20, 7)).astype(float)
     predicted = rng.integers(0, 5, size=(20, 7)).astype(float)

@@ -21,8 +21,8 @@ from sksoft.neighbors import (
     SoftNeighborhoodComponents,
 )
 from sksoft.neighbors._embedding import Embedding
+from sksoft.neighbors._objective import LeaveOneOut, Problem
 from sksoft.neighbors._selection import Mask
-from sksoft.neighbors._training import LeaveOneOut, Problem
 from sksoft.neighbors._votes import ClassVote, ValueVote
 
 ESTIMATORS = [

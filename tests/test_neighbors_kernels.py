@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from sksoft._neighbors import pull_distances
 from sksoft.neighbors import _selection
+from sksoft.neighbors._distances import pull_distances
 from sksoft.neighbors._embedding import Embedding
 from sksoft.neighbors._selection import (
     Mask,

@@ -23,7 +23,7 @@ from sksoft import (
     vjp,
 )
 
-RANKS = ["pairwise", "gaussian", "laplace"]
+RANKS = ["logistic", "gaussian", "laplace"]
 SORTS = ["neuralsort", "softsort", "laplace"]
 MATRICES = ["neuralsort", "softsort"]
 X = np.array([0.31, -1.24, 0.87, 2.05, -0.42, 0.66, 0.29])
@@ -35,7 +35,7 @@ def laplace_cdf(t):
 
 
 CDFS = {
-    "pairwise": expit,
+    "logistic": expit,
     "gaussian": lambda t: ndtr(t / np.sqrt(2.0)),
     "laplace": laplace_cdf,
 }
@@ -128,7 +128,7 @@ def test_weights_are_repetitions(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "noise"), [("pairwise", "gumbel"), ("gaussian", "normal")]
+    ("method", "noise"), [("logistic", "gumbel"), ("gaussian", "normal")]
 )
 def test_ranks_are_expected_ranks_under_noise(method, noise):
     rng = np.random.default_rng(3)
@@ -151,7 +151,7 @@ def test_ranks_in_high_precision(method, scale, relative):
     def cdf(t):
         if abs(t) > 1000:
             return mpmath.mpf(t > 0)
-        if method == "pairwise":
+        if method == "logistic":
             return 1 / (1 + mpmath.exp(-t))
         if method == "gaussian":
             return mpmath.ncdf(t / mpmath.sqrt(2))
@@ -449,8 +449,8 @@ def test_results_do_not_depend_on_threads(function, params):
 
 
 def test_errors_name_the_argument():
-    with pytest.raises(ValueError, match="targets must be None for method='pairwise'"):
-        soft_rank(X, method="pairwise", targets=np.arange(7))
+    with pytest.raises(ValueError, match="targets must be None for method='logistic'"):
+        soft_rank(X, method="logistic", targets=np.arange(7))
     with pytest.raises(ValueError, match="regularization must be None for method"):
         soft_rank(X, method="laplace", regularization="l2")
     with pytest.raises(ValueError, match="regularization must be None for method"):
@@ -460,6 +460,6 @@ def test_errors_name_the_argument():
     with pytest.raises(TypeError, match="exact must be True or False, got 'yes'"):
         rank_distribution(X, 1.0, exact="yes")
     with pytest.raises(ValueError, match="exactly hard and an exactly pooled regime"):
-        strength_bounds(soft_rank, X, method="pairwise")
+        strength_bounds(soft_rank, X, method="logistic")
     with pytest.raises(ValueError, match="weights must have a positive sum"):
-        soft_rank(X, method="pairwise", weights=np.zeros(7))
+        soft_rank(X, method="logistic", weights=np.zeros(7))

@@ -64,7 +64,7 @@ def routing():
         yield
 
 
-@pytest.mark.parametrize("rank", ["pairwise", "permutahedron"])
+@pytest.mark.parametrize("rank", ["logistic", "permutahedron"])
 @pytest.mark.parametrize("k", [None, 3])
 def test_learns(rank, k):
     X, y, qid = problem(80)

@@ -13,8 +13,8 @@ import sksoft
 
 FOLDER = Path(sksoft.__file__).parent
 COMPILED = sorted(
-    path.name.partition(".")[0]
-    for path in FOLDER.iterdir()
+    ".".join((*path.relative_to(FOLDER).parts[:-1], path.name.partition(".")[0]))
+    for path in FOLDER.rglob("*")
     if path.name.endswith(tuple(EXTENSION_SUFFIXES))
 )
 
@@ -31,7 +31,8 @@ def test_stub_names_the_functions_of_the_module(name):
         for key, value in vars(module).items()
         if "cython_function" in type(value).__name__
     }
-    tree = ast.parse((FOLDER / f"{name}.pyi").read_text(encoding="utf-8"))
+    stub = FOLDER.joinpath(*name.split(".")).with_suffix(".pyi")
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
     assert {
         node.name for node in tree.body if isinstance(node, ast.FunctionDef)
     } == functions

@@ -379,7 +379,7 @@ def test_small_and_empty_inputs():
             ValueError,
             "regularization_strength",
         ),
-        ({"k": 1, "method": "magic"}, ValueError, "method must be one of 'transport'"),
+        ({"k": 1, "method": "magic"}, ValueError, "method must be one of 'sinkhorn'"),
         ({"k": 1, "regularization": "l2"}, ValueError, "regularization of method"),
         ({"k": 1, "largest": "yes"}, TypeError, "largest must be True or False"),
     ],

@@ -5,81 +5,10 @@
 import numpy as np
 from scipy import linalg, sparse
 
+from sksoft._weighted import robust_scale, robust_units, weighted_median
+
 # Singular values below this share of the largest count as zero.
 RANK_TOLERANCE = 1e-11
-
-
-def weighted_median(values, sample_weight=None):
-    """Return the lower-middle value; an integer weight is a repetition."""
-    if sample_weight is None:
-        return np.median(values, axis=0)
-    order = np.argsort(values)
-    mass = np.cumsum(sample_weight[order])
-    middle = 0.5 * mass[-1]
-    first = np.searchsorted(mass, middle * (1 - 1e-12))
-    second = min(np.searchsorted(mass, middle * (1 + 1e-12), "right"), len(mass) - 1)
-    return 0.5 * (values[order[first]] + values[order[second]])
-
-
-def column_medians(values):
-    """Return the median of each column."""
-    size = len(values)
-    middle = [(size - 1) // 2, size // 2]
-    columns = np.array(values.T, order="C")
-    columns.partition(middle, axis=1)
-    return 0.5 * (columns[:, middle[0]] + columns[:, middle[1]])
-
-
-def robust_scale(deviations, sample_weight=None):
-    """Return the median of absolute deviations, of the non-zero ones if it is 0."""
-    deviations = np.abs(deviations)
-    if not deviations.any():
-        return 1.0
-    scale = weighted_median(deviations, sample_weight)
-    if scale > 0:
-        return scale
-    moved = deviations > 0
-    return weighted_median(
-        deviations[moved], None if sample_weight is None else sample_weight[moved]
-    )
-
-
-def robust_units(values, sample_weight, centred):
-    """Return the location and scale of each column.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_columns)
-        The columns.
-
-    sample_weight : ndarray of shape (n_samples,) or None
-        How often each row counts; None counts each once.
-
-    centred : bool
-        Whether the location is the median; it is 0 otherwise.
-
-    Returns
-    -------
-    location : ndarray of shape (n_columns,)
-        Medians or zeros.
-
-    scale : ndarray of shape (n_columns,)
-        Median of absolute deviations, or what `robust_scale` takes for it.
-    """
-    location = np.zeros(values.shape[1])
-    if sample_weight is None:
-        if centred:
-            location = column_medians(values)
-        scale = column_medians(np.abs(values - location))
-        for j in np.flatnonzero(scale == 0):
-            scale[j] = robust_scale(values[:, j] - location[j])
-        return location, scale
-    scale = np.ones(values.shape[1])
-    for j, column in enumerate(values.T):
-        if centred:
-            location[j] = weighted_median(column, sample_weight)
-        scale[j] = robust_scale(column - location[j], sample_weight)
-    return location, scale
 
 
 class Design:

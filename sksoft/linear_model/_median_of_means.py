@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sksoft._optimize import fit_progress, minimize
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
 from sksoft._validation import check_flag, nonnegative_number, positive_integer
-from sksoft.linear_model._design import Standardizer, robust_scale, whitener
+from sksoft._weighted import robust_scale
+from sksoft.linear_model._design import Standardizer, whitener
 from sksoft.linear_model._trimming import MaskTrimming
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksoft._weighted import hard_mask
 from sksoft.linear_model._design import whitener
 from sksoft.linear_model._starts import deterministic_starts, elemental_subsets
-from sksoft.linear_model._trimming import hard_mask
 
 # Sizes of the nested subsets that the search works on (Rousseeuw and Van Driessen).
 GROUP_SIZE = 300

@@ -5,7 +5,7 @@
 import numpy as np
 from scipy import linalg, special
 
-from sksoft.linear_model._design import robust_units, weighted_median
+from sksoft._weighted import robust_units, weighted_median
 
 # Directions along which the rows are split into two groups.
 N_SPLITS = 3

@@ -9,6 +9,7 @@ from scipy import special
 from sklearn.utils import check_random_state
 
 from sksoft._optimize import minimize
+from sksoft._weighted import hard_mask
 from sksoft.linear_model._design import whitener
 from sksoft.linear_model._scale import (
     RAW,
@@ -19,7 +20,7 @@ from sksoft.linear_model._scale import (
     truncation_factor,
 )
 from sksoft.linear_model._search import search
-from sksoft.linear_model._trimming import MaskTrimming, SortTrimming, hard_mask
+from sksoft.linear_model._trimming import MaskTrimming, SortTrimming
 
 # Residuals within this quantile of the normal distribution survive reweighting.
 CUTOFF = float(special.ndtri(0.9875))

@@ -22,12 +22,8 @@ from sksoft._validation import (
     positive_integer,
     positive_number,
 )
-from sksoft.linear_model._design import (
-    Design,
-    Standardizer,
-    robust_units,
-    whitener,
-)
+from sksoft._weighted import robust_units
+from sksoft.linear_model._design import Design, Standardizer, whitener
 from sksoft.linear_model._trimming import MaskTrimming
 
 

@@ -4,46 +4,9 @@
 
 import numpy as np
 
-from sksoft._trimmed import soft_mask
+from sksoft._weighted import hard_mask
+from sksoft.linear_model._trimmed_mask import soft_mask
 from sksoft.operators import soft_sort, vjp
-
-
-def hard_mask(losses, sample_weight, kept):
-    """Return the mask of the smallest losses, of total weight ``kept``.
-
-    Rows tied at the boundary share what is left, so the order of rows is immaterial.
-
-    Parameters
-    ----------
-    losses : ndarray of shape (n_samples,)
-        Losses.
-
-    sample_weight : ndarray of shape (n_samples,) or None
-        How often each row counts; None counts each once.
-
-    kept : float
-        Sum of the weighted mask.
-
-    Returns
-    -------
-    mask : ndarray of shape (n_samples,)
-        Between 0 and 1.
-    """
-    if sample_weight is None:
-        position = min(int(np.ceil(kept)), len(losses)) - 1
-        boundary = np.partition(losses, position)[position]
-        sample_weight = 1.0
-    else:
-        order = np.argsort(losses)
-        mass = np.cumsum(sample_weight[order])
-        position = np.searchsorted(mass, kept * (1 - 1e-12))
-        boundary = losses[order[min(position, len(losses) - 1)]]
-    below = losses < boundary
-    tied = losses == boundary
-    mask = below.astype(np.float64)
-    left = kept - np.sum(below * sample_weight)
-    mask[tied] = np.clip(left / np.sum(tied * sample_weight), 0.0, 1.0)
-    return mask
 
 
 class MaskTrimming:

@@ -4,11 +4,12 @@
 
 import numpy as np
 
+from sksoft._lists import RowLoss
 from sksoft._pav import rank_distance_l2
 from sksoft._sorting import ascending_order
 from sksoft._threads import map_chunks, row_chunks
 from sksoft._validation import check_option, real_array
-from sksoft.losses._rows import RowLoss, list_loss, one_strength
+from sksoft.losses._rows import list_loss, one_strength
 from sksoft.operators import soft_rank, vjp
 
 # The most pairs compared at once.

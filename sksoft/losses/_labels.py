@@ -5,8 +5,9 @@
 import numpy as np
 from scipy.special import expit, log_softmax, logit
 
+from sksoft._lists import RowLoss
 from sksoft._validation import check_integer
-from sksoft.losses._rows import RowLoss, label_loss, one_strength
+from sksoft.losses._rows import label_loss, one_strength
 from sksoft.operators import soft_rank, soft_topk, vjp
 
 

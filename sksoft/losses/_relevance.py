@@ -2,51 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Losses of learning to rank: the order of scores judged by graded relevance."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.special import log_softmax, softmax
 
+from sksoft._lists import GAINS, Discounted, RowLoss, checked_cutoff
 from sksoft._validation import check_flag, check_option
-from sksoft.losses._rows import RowLoss, list_loss, one_strength
+from sksoft.losses._rows import list_loss, one_strength
 from sksoft.operators import rank_distribution, soft_rank, soft_topk, vjp
-
-GAINS = {"exp2": lambda relevance: np.exp2(relevance) - 1.0, "linear": np.copy}
-
-# Above this, sums of the gains 2**relevance - 1 could overflow.
-EXP2_MOST = 996.0
-
-
-def check_relevance(relevance, gain):
-    """Raise unless all grades have gains, of which sums are finite."""
-    if relevance.size and relevance.min() < 0.0:
-        raise ValueError(f"relevance must be >= 0 everywhere, got {relevance.min()}.")
-    if gain == "exp2" and relevance.size and relevance.max() > EXP2_MOST:
-        raise ValueError(
-            f"relevance must be at most {EXP2_MOST:g} for gain='exp2', got "
-            f"{relevance.max()}; gain='linear' suits large grades."
-        )
-
-
-def ideal_dcg(gains, k):
-    """Return the largest discounted cumulative gain of each row, among its first k."""
-    best = -np.sort(-gains, axis=1)[:, :k]
-    return best @ (1.0 / np.log2(2.0 + np.arange(best.shape[1])))
-
-
-class Discounted(RowLoss):
-    """What losses of discounted cumulative gain share: their target."""
-
-    def __init__(self, k, gain):
-        self.k = k
-        self.gain = gain
-
-    def prepare(self, target):
-        """Return the gains, as shares of the ideal; zeros where nothing is relevant."""
-        check_relevance(target, self.gain)
-        gains = GAINS[self.gain](target)
-        ideal = ideal_dcg(gains, self.k)
-        return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]
 
 
 class SoftNDCG(Discounted):
@@ -114,7 +76,7 @@ def soft_ndcg_loss(
     sample_weight=None,
     k=None,
     gain="exp2",
-    method="pairwise",
+    method="logistic",
     regularization=None,
     regularization_strength=1.0,
 ):
@@ -141,8 +103,8 @@ def soft_ndcg_loss(
         Count only the first k entries; None counts all.
     gain : {"exp2", "linear"}, default="exp2"
         What a relevance counts: ``2**relevance - 1`` or itself.
-    method : str, default="pairwise"
-        How the scores are ranked, see :func:`sksoft.soft_rank`. "pairwise" is
+    method : str, default="logistic"
+        How the scores are ranked, see :func:`sksoft.soft_rank`. "logistic" is
         ApproxNDCG [1]_.
     regularization : str, default=None
         As for :func:`sksoft.soft_rank`.
@@ -260,7 +222,7 @@ def approx_ndcg_loss(
     (0.2826, array([-0.056,  0.004,  0.052]))
     """
     strength = one_strength(regularization_strength)
-    loss = SoftNDCG(None, _checked_gain(gain), strength, "pairwise", None)
+    loss = SoftNDCG(None, _checked_gain(gain), strength, "logistic", None)
     return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
@@ -392,17 +354,6 @@ def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
     (1.1029, array([-0.358,  0.262,  0.096]))
     """
     return list_loss(ListNet(), scores, relevance, groups, sample_weight, "relevance")
-
-
-def checked_cutoff(k):
-    """Return k, None or an integer of at least 1."""
-    if k is None:
-        return None
-    if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer or None, got {k!r}.")
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}.")
-    return int(k)
 
 
 def _checked_gain(gain):

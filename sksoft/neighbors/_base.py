@@ -33,20 +33,15 @@ from sksoft._validation import (
     real_array,
 )
 from sksoft.neighbors._embedding import Embedding
+from sksoft.neighbors._objective import LeaveOneOut, Problem
 from sksoft.neighbors._selection import (
     Mask,
     candidate_count,
     distances_to,
+    kth_distance,
     limited,
 )
-from sksoft.neighbors._training import (
-    Adam,
-    LeaveOneOut,
-    Minibatches,
-    Problem,
-    by_lbfgs,
-)
-from sksoft.neighbors._units import kth_distance
+from sksoft.neighbors._solvers import Adam, Minibatches, by_lbfgs
 
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.

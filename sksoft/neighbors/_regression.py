@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sksoft._validation import check_fraction
+from sksoft._weighted import weighted_quantile
 from sksoft.neighbors._base import SoftNeighborsBase
-from sksoft.neighbors._units import weighted_quantile
 from sksoft.neighbors._votes import ValueVote
 
 # The interquartile range of the standard normal distribution.

@@ -4,7 +4,8 @@
 
 import numpy as np
 
-from sksoft._neighbors import gather_up_to, squared_distances, take_smallest
+from sksoft._weighted import weighted_quantile
+from sksoft.neighbors._distances import gather_up_to, squared_distances, take_smallest
 from sksoft.operators import soft_topk, vjp
 
 # Pairs of a query and a template are looked at so many at a time, which bounds the
@@ -138,7 +139,7 @@ class Mask:
         self.regularization = regularization
 
     def _arguments(self, k, weight):
-        method = "transport" if self.regularization == "entropic" else "permutahedron"
+        method = "sinkhorn" if self.regularization == "entropic" else "permutahedron"
         return {
             "k": k,
             "largest": False,
@@ -154,3 +155,31 @@ class Mask:
     def linearized(self, distances, k, weight):
         """Return p and the map of gradients in p to gradients in the distances."""
         return vjp(soft_topk, distances, **self._arguments(k, weight))
+
+
+def kth_distance(distances, weight, k, query_weight):
+    """Return the median over queries of the distance at which weights reach k.
+
+    Without weights, k is a number of candidates, the same for all queries.
+    """
+    if distances.shape[1] == 0:
+        return 1.0
+    if weight is None:
+        at = int(k[0]) - 1
+        reached = np.partition(distances, at, axis=1)[:, at]
+    else:
+        order = np.argsort(distances, axis=1)
+        mass = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+        at = np.argmax(mass >= k[:, None] * (1.0 - 1e-12), axis=1)
+        last = np.take_along_axis(order, at[:, None], axis=1)
+        reached = np.take_along_axis(distances, last, axis=1)[:, 0]
+    unit = weighted_quantile(reached, 0.5, query_weight)
+    if unit > 0.0:
+        return unit
+    # So many samples coincide: the nearest that do not tell the unit.
+    apart = np.where(distances > 0.0, distances, np.inf).min(axis=1)
+    some = np.isfinite(apart)
+    if not some.any():
+        return 1.0
+    kept = None if query_weight is None else query_weight[some]
+    return weighted_quantile(apart[some], 0.5, kept)

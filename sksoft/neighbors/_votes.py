@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft.operators.transport import EntropicSelection
+from sksoft._relaxations.masks import EntropicSelection
 
 # The loss of a vote that is all wrong is bounded: labels may be wrong too.
 LOG_FLOOR = 0.05

@@ -3,8 +3,12 @@
 """Soft operators: arrays in, arrays out, with exact derivatives."""
 
 from sksoft.operators.derivatives import jvp, strength_bounds, vjp
-from sksoft.operators.ordering import soft_permutation, soft_rank, soft_sort
-from sksoft.operators.pairwise import rank_distribution
+from sksoft.operators.ordering import (
+    rank_distribution,
+    soft_permutation,
+    soft_rank,
+    soft_sort,
+)
 from sksoft.operators.rank_statistics import soft_quantile_normalize, soft_spearmanr
 from sksoft.operators.selection import soft_topk, soft_topk_sorted
 from sksoft.operators.squashing import squash

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft.operators._operator import real_array_like
+from sksoft.operators._call import real_array_like
 
 
 class Outer:

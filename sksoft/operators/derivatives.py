@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Exact linear maps of every soft operator, and the useful range of its strength."""
 
-from sksoft.operators._operator import bound_call
+from sksoft.operators._call import bound_call
 
 __all__ = ["jvp", "strength_bounds", "vjp"]
 

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.stats import rankdata
 
 from sksoft._validation import nonnegative, real_array
+from sksoft.operators._call import bind, differentiable
 from sksoft.operators._composition import Composition, Outer
 from sksoft.operators._methods import check_method
-from sksoft.operators._operator import bind, differentiable
 from sksoft.operators.ordering import RANK_METHODS, rank_operator
 
 __all__ = ["soft_quantile_normalize", "soft_spearmanr"]

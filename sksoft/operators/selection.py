@@ -4,17 +4,23 @@
 
 import numpy as np
 
+from sksoft._relaxations.masks import (
+    POWERS,
+    ROUNDING,
+    EntropicSelection,
+    LaplaceSelection,
+    SparseSelection,
+)
+from sksoft._relaxations.sinkhorn import TransportTopK
 from sksoft._validation import check_flag, check_integer, nonnegative
+from sksoft.operators._call import bind, differentiable
 from sksoft.operators._methods import check_method
-from sksoft.operators._operator import bind, differentiable
-from sksoft.operators.masks import POWERS, LaplaceSelection, SparseSelection
-from sksoft.operators.transport import ROUNDING, EntropicSelection, TransportTopK
 
 __all__ = ["soft_topk", "soft_topk_sorted"]
 
 # The regularisations of each method, the default first.
 TOPK_METHODS = {
-    "transport": ("entropic",),
+    "sinkhorn": ("entropic",),
     "permutahedron": tuple(POWERS),
     "laplace": (),
 }
@@ -27,14 +33,14 @@ def soft_topk(
     *,
     axis=-1,
     largest=True,
-    method="transport",
+    method="sinkhorn",
     regularization=None,
     regularization_strength=1.0,
     weights=None,
 ):
     """Select softly the k largest entries: a differentiable mask that sums to k.
 
-    With ``method="transport"`` the mask is
+    With ``method="sinkhorn"`` the mask is
     ``p = sigmoid((x - tau) / regularization_strength)``, with the one threshold `tau`
     for which ``sum(p) = k``. This is exactly the SOFT top-k of Xie et al. [1]_, the
     entropic transport plan from the entries to the targets 0 and 1 for the cost
@@ -53,7 +59,7 @@ def soft_topk(
         The axis to select along.
     largest : bool, default=True
         Whether the largest entries are selected, or the smallest.
-    method : {"transport", "permutahedron", "laplace"}, default="transport"
+    method : {"sinkhorn", "permutahedron", "laplace"}, default="sinkhorn"
         How the mask is relaxed. "permutahedron" maximises
         ``sum(x * p) - strength * sum(abs(p)**r / r)`` over the masks that sum to k,
         the sparse top-k of Sander et al. [2]_: entries away from the boundary are
@@ -61,7 +67,7 @@ def soft_topk(
         distribution function of the Laplace law [3]_. Both cost O(n log n).
     regularization : {"entropic", "l2", "l3/2", "l4/3"} or None, default=None
         What the mask is regularised by. None takes the default of the method:
-        "entropic" for "transport", its only one; "l2" for "permutahedron", the
+        "entropic" for "sinkhorn", its only one; "l2" for "permutahedron", the
         exponent r = 2, where the mask is a projection. "l3/2" and "l4/3" are the
         exponents r = 3/2 and 4/3, whose masks are smoother: the powers 2 and 3 of
         ``clip((x - tau) / strength, 0, 1)``. "laplace" has no choice.
@@ -131,7 +137,7 @@ def soft_topk(
     vectors = {}
     if weights is not None:
         vectors["weights"] = nonnegative(weights, "weights")
-    if method == "transport":
+    if method == "sinkhorn":
         operator = EntropicSelection(largest, weights is not None)
     elif method == "permutahedron":
         operator = SparseSelection(regularization, largest)

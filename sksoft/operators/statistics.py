@@ -4,6 +4,8 @@
 
 import numpy as np
 
+from sksoft._relaxations.bands import MASKS, MedianOfMeans, Quantile, TrimmedMean
+from sksoft._relaxations.distribution_sums import LAWS, Ecdf
 from sksoft._validation import (
     check_flag,
     check_integer,
@@ -12,15 +14,7 @@ from sksoft._validation import (
     nonnegative_number,
     real_array,
 )
-from sksoft.operators._operator import bind, differentiable
-from sksoft.operators.bands import (
-    LAWS,
-    MASKS,
-    Ecdf,
-    MedianOfMeans,
-    Quantile,
-    TrimmedMean,
-)
+from sksoft.operators._call import bind, differentiable
 
 __all__ = [
     "soft_ecdf",
@@ -90,7 +84,7 @@ def soft_quantile(
         Non-negative repetitions of the values, with a sum of at least 1.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
-    method : {"permutahedron", "transport", "laplace"}, default="permutahedron"
+    method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
         The masks: sparse L2 masks, where all but the values within about a strength of
         the quantile have weight exactly 0, or those of the logistic or of the Laplace
         law.
@@ -173,7 +167,7 @@ def soft_median(
         Non-negative repetitions of the values, with a sum of at least 1.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
-    method : {"permutahedron", "transport", "laplace"}, default="permutahedron"
+    method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
         The masks, as for :func:`soft_quantile`.
     regularization_strength : float or array-like, default=1.0
         At least 0, in the unit of `x`; one value, or values that broadcast against the
@@ -244,7 +238,7 @@ def soft_trimmed_mean(
         Non-negative repetitions of the values, with a sum of at least 1.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
-    method : {"permutahedron", "transport", "laplace"}, default="permutahedron"
+    method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
         The masks, as for :func:`soft_quantile`.
     regularization_strength : float or array-like, default=1.0
         At least 0, in the unit of `x`; one value, or values that broadcast against the
@@ -314,7 +308,7 @@ def soft_median_of_means(
         The axis of the samples.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
-    method : {"permutahedron", "transport", "laplace"}, default="permutahedron"
+    method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
         The masks of the median, as for :func:`soft_quantile`.
     regularization_strength : float or array-like, default=1.0
         At least 0, in the unit of `x`; one value, or values that broadcast against the
@@ -366,7 +360,7 @@ def soft_ecdf(
     *,
     axis=-1,
     weights=None,
-    method="pairwise",
+    method="logistic",
     regularization_strength=1.0,
 ):
     """Evaluate a smoothed empirical distribution function: a soft step at each value.
@@ -382,7 +376,7 @@ def soft_ecdf(
         The axis of the samples.
     weights : array-like of shape (n,) or of the shape of `x`, default=None
         Non-negative, with a positive sum.
-    method : {"pairwise", "gaussian", "laplace"}, default="pairwise"
+    method : {"logistic", "gaussian", "laplace"}, default="logistic"
         The shape of a step: the logistic function, the normal or the Laplace
         distribution function.
     regularization_strength : float or array-like, default=1.0

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lists import Objective
 from sksoft._optimize import fit_progress
 from sksoft._sklearn_compat import (
     CallbackSupportMixin,
@@ -15,7 +16,6 @@ from sksoft._sklearn_compat import (
 )
 from sksoft._validation import check_flag, check_option, nonnegative_number
 from sksoft.losses._agreement import FenchelYoungRanks, Spearman
-from sksoft.losses._rows import Objective
 from sksoft.metrics import spearman_score
 from sksoft.operators import soft_rank
 from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order

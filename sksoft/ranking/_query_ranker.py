@@ -10,6 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lists import (
+    GAINS,
+    Objective,
+    check_relevance,
+    checked_cutoff,
+    encode_groups,
+)
 from sksoft._optimize import fit_progress
 from sksoft._sklearn_compat import (
     CallbackSupportMixin,
@@ -17,14 +24,7 @@ from sksoft._sklearn_compat import (
     with_callbacks,
 )
 from sksoft._validation import check_option, positive_number
-from sksoft.losses._relevance import (
-    GAINS,
-    ListNet,
-    SoftNDCG,
-    check_relevance,
-    checked_cutoff,
-)
-from sksoft.losses._rows import Objective, encode_groups
+from sksoft.losses._relevance import ListNet, SoftNDCG
 from sksoft.metrics import ndcg_score
 from sksoft.ranking._scorer import Scorer, ScorerMixin
 
@@ -44,8 +44,8 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     gain : {"exp2", "linear"}, default="exp2"
         What a relevance counts: ``2**relevance - 1`` or itself.
 
-    rank : {"pairwise", "permutahedron"}, default="pairwise"
-        How documents are ranked softly, see :func:`sksoft.soft_rank`; "pairwise" is
+    rank : {"logistic", "permutahedron"}, default="logistic"
+        How documents are ranked softly, see :func:`sksoft.soft_rank`; "logistic" is
         ApproxNDCG.
 
     regularization_strength : float, default=1.0
@@ -139,7 +139,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         *,
         k=None,
         gain="exp2",
-        rank="pairwise",
+        rank="logistic",
         regularization_strength=1.0,
         alpha=10.0,
         hidden_layer_sizes=(),
@@ -191,7 +191,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         hidden = self._check_scorer_parameters()
         k = checked_cutoff(self.k)
         check_option(self.gain, "gain", tuple(GAINS))
-        check_option(self.rank, "rank", ("pairwise", "permutahedron"))
+        check_option(self.rank, "rank", ("logistic", "permutahedron"))
         strength = positive_number(
             self.regularization_strength, "regularization_strength"
         )

@@ -1,13 +1,13 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Entropic transport of points on the line, solved by Newton's method.
+"""Ranks, sorts, permutations and sorted selections as entropic transport on the line.
 
-The semi-dual problem is minimised over the thresholds between neighbouring targets,
-not over potentials. Started from the quantiles of the points, which are the solution
-without entropy, it takes a few Newton steps at any strength, where Sinkhorn's iteration
-needs a number that grows as the strength vanishes. The Hessian, with the entries
-sum_i mass_i below[i, min(j, l)] above[i, max(j, l)], is a sum of positive terms:
-nothing cancels, and scaled to a unit diagonal it is well conditioned.
+The semi-dual problem is minimised by Newton's method over the thresholds between
+neighbouring targets, not over potentials. Started from the quantiles of the points,
+which are the solution without entropy, it takes a few Newton steps at any strength,
+where Sinkhorn's iteration needs a number that grows as the strength vanishes. The
+Hessian, with the entries sum_i mass_i below[i, min(j, l)] above[i, max(j, l)], is a
+sum of positive terms: nothing cancels, and with a unit diagonal it is well conditioned.
 """
 
 import warnings
@@ -16,13 +16,203 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoft._line import cumulate_plan, marginal_excess, plan_logits
+from sksoft._relaxations._operator import Operator
+from sksoft._relaxations._sinkhorn_plan import (
+    cumulate_plan,
+    marginal_excess,
+    plan_logits,
+)
+
+
+class LineOperator(Operator):
+    """Something read off the entropic plan from the entries of a row to m targets.
+
+    The plan, of shape (n, m), has rows in ascending order of the entries, which sum
+    to one. Subclasses say what is read off it, and how a cotangent gets back to it.
+    """
+
+    sorts = "always"
+
+    def targets(self, n):
+        """Return the places of the targets, ascending, and their masses."""
+        return np.arange(1.0, n + 1.0), np.ones(n)
+
+    def read(self, problem, order, out):
+        """Write what is read off a plan."""
+        raise NotImplementedError
+
+    def spread(self, problem, order, cotangent):
+        """Return the cotangent of the plan."""
+        raise NotImplementedError
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        """Write the same of a derivative, `moved` being strength times the plan's."""
+        raise NotImplementedError
+
+    def pull_values(self, problem, cotangent):
+        """Return the gradient in the entries at a fixed plan."""
+        return 0.0
+
+    def forward(self, rows, order, out, *, keep, regularization_strength):
+        problems = []
+        for r in range(len(rows) if rows.shape[1] else 0):
+            problem = self._problem(rows[r], order[r], regularization_strength[r])
+            self.read(problem, order[r], out[r])
+            problems.append(problem.offset)
+        return (rows, order, regularization_strength, problems) if keep else None
+
+    def _problem(self, row, order, strength, offset=None):
+        x = row[order].astype(np.float64, copy=False)
+        targets, mass = self.targets(len(x))
+        return LineTransport(x, np.ones(len(x)), targets, mass, strength, offset)
+
+    def _problems(self, state):
+        """Yield each row's problem again, one at a time, and its order."""
+        rows, order, strength, offsets = state
+        for r, offset in enumerate(offsets):
+            yield r, self._problem(rows[r], order[r], strength[r], offset), order[r]
+
+    def pullback(self, state, cotangent, out):
+        for r, problem, order in self._problems(state):
+            given = cotangent[r].astype(np.float64, copy=False)
+            pulled = problem.pullback(self.spread(problem, order, given))
+            gradient = _quotient(problem.pull_x(pulled), problem.strength)
+            out[r, order] = gradient + self.pull_values(problem, given)
+
+    def pushforward(self, state, tangent, out):
+        for r, problem, order in self._problems(state):
+            given = tangent[r, order].astype(np.float64, copy=False)
+            moved = problem.pushforward(given)
+            self.read_tangent(problem, moved, given, order, out[r])
+
+    def pull_regularization_strength(self, state, cotangent):
+        """Return the gradient in the strength, for each row."""
+        gradient = np.zeros(len(state[2]))
+        for r, problem, order in self._problems(state):
+            given = cotangent[r].astype(np.float64, copy=False)
+            pulled = problem.pullback(self.spread(problem, order, given))
+            # A product of two numbers in the unit of x could overflow, or vanish.
+            scale = np.abs(pulled).max(initial=0.0) or 1.0
+            once = _quotient(problem.pull_strength(pulled / scale), problem.strength)
+            if once != 0.0:
+                gradient[r] = once * _quotient(scale, problem.strength)
+        return gradient
+
+
+class TransportRank(LineOperator):
+    """Expected targets of the entries under the plan to 1, ..., n."""
+
+    def __init__(self, descending):
+        self.negates = descending
+
+    def read(self, problem, order, out):
+        out[order] = problem.plan @ problem.targets
+
+    def spread(self, problem, order, cotangent):
+        return cotangent[order][:, None] * problem.targets
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        out[order] = _quotient(moved @ problem.targets, problem.strength)
+
+
+class TransportSort(LineOperator):
+    """Expected entries at the targets under the plan to 1, ..., n."""
+
+    def __init__(self, descending):
+        self.descending = descending
+
+    def _directed(self, values):
+        return values[::-1] if self.descending else values
+
+    def read(self, problem, order, out):
+        # Around an entry, so that equal entries are kept to the last digit.
+        first = problem.x[0]
+        out[:] = self._directed((problem.x - first) @ problem.plan + first)
+
+    def spread(self, problem, order, cotangent):
+        return self._distance(problem) * self._directed(cotangent)
+
+    def pull_values(self, problem, cotangent):
+        return problem.plan @ self._directed(cotangent)
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        # A product of two numbers in the unit of x could overflow, or vanish.
+        scale = np.abs(moved).max(initial=0.0) or 1.0
+        inner = (self._distance(problem) * (moved / scale)).sum(axis=0)
+        inner = _quotient(inner, problem.strength) * scale
+        out[:] = self._directed(inner + tangent @ problem.plan)
+
+    def _distance(self, problem):
+        """Return the entries less the main one at each target, whose mass is fixed."""
+        return problem.x[:, None] - problem.x[problem.plan.argmax(axis=0)]
+
+
+class TransportPermutation(LineOperator):
+    """The plan to 1, ..., n itself, a doubly stochastic matrix of sorted positions."""
+
+    def __init__(self, descending):
+        self.negates = descending
+
+    def output_shape(self, n):
+        return (n, n)
+
+    def read(self, problem, order, out):
+        out[:, order] = problem.plan.T
+
+    def spread(self, problem, order, cotangent):
+        return cotangent[:, order].T
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        out[:, order] = _quotient(moved.T, problem.strength)
+
+
+class TransportTopK(LineOperator):
+    """The plan to k targets of mass 1, and one that takes the rest."""
+
+    def __init__(self, k, largest):
+        self.k = k
+        self.negates = largest
+
+    def output_shape(self, n):
+        return (n, self.k)
+
+    def targets(self, n):
+        mass = np.ones(self.k + 1)
+        mass[self.k] = n - self.k
+        n_targets = self.k + (self.k < n)
+        return np.arange(n_targets, dtype=np.float64), mass[:n_targets]
+
+    def read(self, problem, order, out):
+        out[order] = problem.plan[:, : self.k]
+
+    def spread(self, problem, order, cotangent):
+        full = np.zeros(problem.plan.shape)
+        full[:, : self.k] = cotangent[order]
+        return full
+
+    def read_tangent(self, problem, moved, tangent, order, out):
+        out[order] = _quotient(moved[:, : self.k], problem.strength)
+
+
+def _quotient(values, strength):
+    """Divide a derivative by the strength; it is zero for a strength of zero."""
+    if strength == 0.0:
+        return np.zeros_like(values)
+    with np.errstate(over="ignore"):
+        return values / strength
+
 
 MAX_ITER = 60
+
+
 # A Newton step this short is the last one: convergence is quadratic.
 LAST_STEP = 1e-7
+
+
 # The relative error of a marginal above which a solution is reported as failed.
 TOL = 1e-9
+
+
 # Entries this many logits apart are as if infinitely far from each other.
 SATURATED = 3000.0
 

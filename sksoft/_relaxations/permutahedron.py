@@ -7,8 +7,14 @@ import numpy as np
 from sksoft._blocks import pool_blocks, put_rows, shift_blocks
 from sksoft._pav import project_l2, rank_weighted_l2
 from sksoft._pav_exponential import project_exponential, scale_blocks, write_gaps
+from sksoft._relaxations._bounds import (
+    bisect_pooled,
+    hard_bound,
+    pooled_bound,
+    prefix_excess,
+)
+from sksoft._relaxations._operator import Operator, taken
 from sksoft._sorting import ascending_order
-from sksoft.operators._operator import Operator, taken
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -62,56 +68,6 @@ def _decays(values, strength=None):
     out = np.empty_like(values)
     write_gaps(values, strength, out)
     return np.exp(out, out=out)
-
-
-def _hard_bound(gap, rise):
-    """Smallest ratio of gaps over the last axis, infinite where there is none."""
-    ratio = np.full(gap.shape, np.inf)
-    with np.errstate(over="ignore"):
-        np.divide(gap, rise, out=ratio, where=rise > 0.0)
-    return ratio.min(axis=1, initial=np.inf)
-
-
-def _prefix_excess(values, weight):
-    """Mean of each row minus the mean of each proper prefix."""
-    values = values - values[:, :1]
-    total = np.cumsum(values * weight, axis=1)
-    mass = np.cumsum(weight, axis=1)
-    return total[:, -1:] / mass[:, -1:] - total[:, :-1] / mass[:, :-1]
-
-
-def _pooled_bound(excess, rise):
-    """Largest ratio of excesses, which is where a row becomes a single block."""
-    ratio = np.zeros(excess.shape)
-    positive = excess > 0.0
-    with np.errstate(over="ignore"):
-        np.divide(excess, rise, out=ratio, where=positive & (rise > 0.0))
-    ratio[positive & (rise <= 0.0)] = np.inf
-    return ratio.max(axis=1, initial=0.0)
-
-
-def _bisect_pooled(start, is_pooled):
-    """Find, row by row, the strength at which a row becomes a single block."""
-    low = high = np.where((start > 0.0) & np.isfinite(start), start, 1.0)
-    for _ in range(500):
-        open_above = ~is_pooled(high)
-        if not open_above.any():
-            break
-        high = np.where(open_above, 4.0 * high, high)
-    for _ in range(500):
-        open_below = is_pooled(low)
-        if not open_below.any():
-            break
-        low = np.where(open_below, 0.25 * low, low)
-    while True:
-        middle = np.sqrt(low) * np.sqrt(high)
-        # A row that is done stays as it is, whatever the others need.
-        active = (high > low * (1.0 + 1e-14)) & (low < middle) & (middle < high)
-        if not active.any():
-            return high
-        pooled = is_pooled(np.where(active, middle, high))
-        low = np.where(active & ~pooled, middle, low)
-        high = np.where(active & pooled, middle, high)
 
 
 class PermutahedronSort(Operator):
@@ -198,9 +154,9 @@ class PermutahedronSort(Operator):
         ascending = taken(rows, order)
         n = ascending.shape[1]
         gap = np.diff(ascending, axis=1)
-        hard = _hard_bound(np.ones_like(gap), gap)
+        hard = hard_bound(np.ones_like(gap), gap)
         rise = 0.5 * np.arange(n - 1, 0, -1.0) * np.ones((len(rows), 1))
-        pooled = _pooled_bound(rise, _prefix_excess(ascending, np.ones_like(ascending)))
+        pooled = pooled_bound(rise, prefix_excess(ascending, np.ones_like(ascending)))
         if self.entropic:
             blocks = Blocks(rows.shape)
 
@@ -209,7 +165,7 @@ class PermutahedronSort(Operator):
                 return blocks.n_blocks == 1
 
             settled = np.isinf(pooled) | (n < 2)
-            pooled = np.where(settled, pooled, _bisect_pooled(pooled, is_pooled))
+            pooled = np.where(settled, pooled, bisect_pooled(pooled, is_pooled))
         return hard, pooled
 
 
@@ -311,10 +267,10 @@ class PermutahedronRank(Operator):
         problem = _RankProblem(self.regularization, order, weights, targets)
         level = problem.level(ascending.shape)
         gap = np.diff(ascending, axis=1)
-        hard = _hard_bound(gap, np.diff(level, axis=1))
+        hard = hard_bound(gap, np.diff(level, axis=1))
         mean, weight = problem.mean_target(ascending.shape)
-        pooled = _pooled_bound(
-            _prefix_excess(ascending, weight), _prefix_excess(mean, weight)
+        pooled = pooled_bound(
+            prefix_excess(ascending, weight), prefix_excess(mean, weight)
         )
         if self.regularization != "l2":
             blocks = Blocks(rows.shape)
@@ -324,7 +280,7 @@ class PermutahedronRank(Operator):
                 return blocks.n_blocks == 1
 
             constant = pooled == 0.0
-            pooled = np.where(constant, 0.0, _bisect_pooled(pooled, is_pooled))
+            pooled = np.where(constant, 0.0, bisect_pooled(pooled, is_pooled))
         return hard, pooled
 
 

@@ -1,6 +1,6 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Means of the values between two ranks, and sums of distribution functions.
+"""Means of the values between two ranks, by the difference of two masks.
 
 In a sorted sample of total weight N, entry i of weight w covers w units of mass. The
 mean over the units between two levels is a mean, a trimmed mean, a median or a
@@ -10,12 +10,10 @@ keeps weight 0.
 """
 
 import numpy as np
-from scipy.special import expit, ndtr
 
 from sksoft._blocks import put_rows
-from sksoft.operators._operator import Operator, taken
-from sksoft.operators.masks import lapsum_mask, sparse_mask
-from sksoft.operators.transport import EntropicSelection
+from sksoft._relaxations._operator import Operator, taken
+from sksoft._relaxations.masks import EntropicSelection, lapsum_mask, sparse_mask
 
 
 def _entropic_mask(values, weight, k, strength):
@@ -41,7 +39,7 @@ def _sparse_mask(values, weight, k, strength):
 # Masks of sorted rows, and their slopes times strength as shares and factors.
 MASKS = {
     "permutahedron": _sparse_mask,
-    "transport": _entropic_mask,
+    "sinkhorn": _entropic_mask,
     "laplace": lapsum_mask,
 }
 
@@ -220,89 +218,3 @@ class MedianOfMeans(Quantile):
 
     def pushforward(self, state, tangent, out):
         super().pushforward(state[:-1], self._means(tangent), out)
-
-
-def _laplace_cdf(t):
-    return np.where(t < 0.0, 0.5 * np.exp(-np.abs(t)), 1.0 - 0.5 * np.exp(-np.abs(t)))
-
-
-# The distribution functions and densities of the laws.
-LAWS = {
-    "pairwise": (expit, lambda t: expit(t) * expit(-t)),
-    "gaussian": (ndtr, lambda t: np.exp(-0.5 * t * t) / np.sqrt(2.0 * np.pi)),
-    "laplace": (_laplace_cdf, lambda t: 0.5 * np.exp(-np.abs(t))),
-}
-
-
-class Ecdf(Operator):
-    """The mean of F((point - x_i) / strength)."""
-
-    def __init__(self, method, shape):
-        self.cdf, self.density = LAWS[method]
-        self.shape = shape
-
-    def output_shape(self, n):
-        return self.shape
-
-    def forward(
-        self, rows, order, out, *, keep, regularization_strength, points, weights=None
-    ):
-        x = rows.astype(np.float64)
-        share = np.ones_like(x) if weights is None else weights
-        share = share / share.sum(axis=1, keepdims=True)
-        points = points.reshape(-1)
-        columns = out.reshape(len(x), len(points))
-        for column, point in enumerate(points):
-            below = self.cdf(_steps(point - x, regularization_strength))
-            hard = regularization_strength[:, None] == 0.0
-            below = np.where(hard, x <= point, below)
-            columns[:, column] = (share * below).sum(axis=1)
-        return (x, share, points, regularization_strength) if keep else None
-
-    def _slope(self, state, point):
-        x, share, _, strength = state
-        steps = _steps(point - x, strength)
-        with np.errstate(over="ignore"):
-            return share * self.density(steps), steps
-
-    def pullback(self, state, cotangent, out):
-        x, _, points, strength = state
-        cotangent = cotangent.reshape(len(x), len(points))
-        gradient = np.zeros_like(x)
-        for column, point in enumerate(points):
-            gradient -= self._slope(state, point)[0] * cotangent[:, column, None]
-        out[...] = _steps(gradient, strength, hard=0.0)
-
-    def pushforward(self, state, tangent, out):
-        x, _, points, strength = state
-        columns = out.reshape(len(x), len(points))
-        for column, point in enumerate(points):
-            moved = -(self._slope(state, point)[0] * tangent).sum(axis=1)
-            columns[:, column] = _steps(moved[:, None], strength, hard=0.0)[:, 0]
-
-    def pull_points(self, state, cotangent):
-        _, _, points, strength = state
-        density = np.empty((len(strength), len(points)))
-        for column, point in enumerate(points):
-            density[:, column] = self._slope(state, point)[0].sum(axis=1)
-        density = _steps(density, strength, hard=0.0)
-        return cotangent * density.reshape(cotangent.shape)
-
-    def pull_regularization_strength(self, state, cotangent):
-        _, _, points, strength = state
-        total = np.zeros(len(strength))
-        cotangent = cotangent.reshape(len(strength), len(points))
-        for column, point in enumerate(points):
-            slope, steps = self._slope(state, point)
-            steps = np.where(slope > 0.0, steps, 0.0)
-            total -= cotangent[:, column] * (slope * steps).sum(axis=1)
-        return _steps(total[:, None], strength, hard=0.0)[:, 0]
-
-
-def _steps(gap, strength, hard=np.inf):
-    """Gaps in strengths; for a strength of zero, this number with their sign."""
-    strength = strength[:, None]
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = gap / np.where(strength > 0.0, strength, 1.0)
-        far = np.where(gap == 0.0, 0.0, hard * np.sign(gap))
-    return np.where(strength > 0.0, steps, far)

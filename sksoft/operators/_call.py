@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all operators share: axes, batches, dtypes, threads and differentiation.
 
-An operator is a forward map of rows and its two linear maps (:class:`Operator`). A
-public function validates its own arguments and binds an operator to them
-(:func:`bind`); the decorator :func:`differentiable` turns such a function into one that
-returns values, and :func:`vjp`, :func:`jvp` and :func:`strength_bounds` ask the same
-:class:`Call` for more.
+A relaxation is a forward map of rows and its two linear maps (:class:`Operator`). A
+public function validates its own arguments and binds one to them (:func:`bind`); the
+decorator :func:`differentiable` turns such a function into one that returns values, and
+:func:`vjp`, :func:`jvp` and :func:`strength_bounds` ask the same :class:`Call` for
+more.
 """
 
 import functools
@@ -14,62 +14,10 @@ import math
 
 import numpy as np
 
-from sksoft._blocks import take_rows
 from sksoft._sorting import ascending_order
 from sksoft._threads import EVERYTHING, map_chunks, row_chunks
 from sksoft._validation import normalized_axis, real_array
 from sksoft.operators._dask import apply_lazily, is_lazy
-
-
-class Operator:
-    """A differentiable map of the rows of a matrix, each row by itself.
-
-    Subclasses write into preallocated outputs of the dtype of `rows` and compute in
-    double precision. Parameters arrive by name, scalars as float64 arrays of shape
-    (n_rows,), vectors as float64 arrays of shape (n_rows, n); each that can be
-    differentiated has a method ``pull_<name>(state, cotangent)``.
-    """
-
-    # When forward needs the ascending order of each row: "always", "derivative" (only
-    # where the state is kept) or "never".
-    sorts = "never"
-    # The map is written for -x: the other direction of a ranking or of a selection.
-    negates = False
-    # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
-    homogeneous = False
-    # The state may refer to the rows.
-    keeps_rows = True
-    # The output is a statistic: the axis is gone, or kept with length 1, and what the
-    # output has instead comes first.
-    reduces = False
-    keepdims = False
-
-    def output_shape(self, n):
-        """Shape of the output for a row of n entries."""
-        return (n,)
-
-    def work(self, n):
-        """Steps, about, that a row of n entries takes: the measure of a chunk."""
-        return n
-
-    def forward(self, rows, order, out, *, keep, **parameters):
-        """Write the values; return the state for the linear maps if it is to keep."""
-        raise NotImplementedError
-
-    def pullback(self, state, cotangent, out):
-        """Write J^T cotangent, row by row."""
-        raise NotImplementedError
-
-    def pushforward(self, state, tangent, out):
-        """Write J tangent, row by row."""
-        raise NotImplementedError
-
-    def bounds(self, rows, order, **parameters):
-        """Return the strengths up to which each row is hard and from which pooled."""
-        raise ValueError(
-            "operator must have an exactly hard and an exactly pooled regime with "
-            f"these arguments, got {type(self).__name__}."
-        )
 
 
 class Call:
@@ -333,13 +281,6 @@ class Call:
             np.concatenate(bound).reshape(self.batch)[()]
             for bound in zip(*parts, strict=True)
         )
-
-
-def taken(rows, order):
-    """Return rows in sorted order, in double precision."""
-    out = np.empty(rows.shape)
-    take_rows(rows, order, out)
-    return out
 
 
 def real_array_like(array, shape, dtype, name):

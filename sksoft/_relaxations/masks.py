@@ -1,15 +1,23 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Soft selections that find their threshold in sorted rows: sparse top-k and LapSum."""
+"""Masks that select k entries of a row: by entropic transport, sparse, and LapSum."""
+
+import math
 
 import numpy as np
 
 from sksoft._blocks import put_rows
-from sksoft._hypersimplex import power_mask
-from sksoft._lapsum import laplace_mask
-from sksoft._sinkhorn import selection_product
-from sksoft.operators._operator import Operator, taken
-from sksoft.operators.permutahedron import _bisect_pooled, _hard_bound
+from sksoft._relaxations._bounds import bisect_pooled, hard_bound
+from sksoft._relaxations._laplace import laplace_mask
+from sksoft._relaxations._operator import Operator, taken
+from sksoft._relaxations._power_mask import power_mask
+from sksoft._relaxations._sinkhorn_mask import (
+    select_rows,
+    selection_product,
+    shift_rows,
+    start_rows,
+    start_weighted_rows,
+)
 
 # The exponent 1 / (p - 1) of the masks regularised by a p-norm.
 POWERS = {"l2": 1, "l3/2": 2, "l4/3": 3}
@@ -122,7 +130,7 @@ class SparseSelection(_Selection):
         mass = np.ones_like(values) if weight is None else weight
         # The hard mask of fractional k rises in two steps.
         level = self.solve(values, weight, k, np.zeros(len(values)))[0]
-        hard = _hard_bound(np.diff(values, axis=1), np.diff(level, axis=1))
+        hard = hard_bound(np.diff(values, axis=1), np.diff(level, axis=1))
 
         def is_pooled(strength):
             mask = self.solve(values, weight, k, strength)[0]
@@ -132,7 +140,7 @@ class SparseSelection(_Selection):
         inside = (k > 0.0) & (k < mass.sum(axis=1)) & (spread > 0.0)
         pooled = np.where(inside, np.inf, 0.0)
         if inside.any():
-            solved = _bisect_pooled(spread, lambda s: is_pooled(s) | ~inside)
+            solved = bisect_pooled(spread, lambda s: is_pooled(s) | ~inside)
             pooled = np.where(inside, solved, pooled)
         return hard, pooled
 
@@ -142,3 +150,108 @@ class LaplaceSelection(_Selection):
 
     def solve(self, values, weight, k, strength):
         return lapsum_mask(values, weight, k, strength)
+
+
+# Weights that sum to k up to rounding select exactly those entries.
+ROUNDING = 1e-14
+
+
+class EntropicSelection(Operator):
+    """p = sigmoid((x - tau) / strength) with sum(weights * p) = k."""
+
+    def __init__(self, largest, weighted):
+        self.negates = not largest
+        self.sorts = "always" if weighted else "never"
+
+    def forward(
+        self, rows, order, out, *, keep, k, regularization_strength, weights=None
+    ):
+        strength = regularization_strength
+        pivot, offset = np.empty(len(rows)), np.empty(len(rows))
+        balanced = np.empty(len(rows), np.uint8)
+        if weights is None:
+            parts = _partitioned(rows, k)
+            start_rows(parts, k, strength, pivot, offset, balanced)
+        else:
+            start_weighted_rows(
+                rows, order, weights, k, strength, pivot, offset, balanced
+            )
+        slope = np.empty(rows.shape)
+        _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope)
+        return (rows, slope, pivot, offset, strength, weights) if keep else None
+
+    def pullback(self, state, cotangent, out):
+        _, slope, _, _, strength, weights = state
+        selection_product(slope, weights, strength, cotangent, True, out)
+
+    def pushforward(self, state, tangent, out):
+        _, slope, _, _, strength, weights = state
+        selection_product(slope, weights, strength, tangent, False, out)
+
+    def _multiplier(self, state, cotangent):
+        """<cotangent, dp/dk>: what one more unit to select is worth."""
+        _, slope, _, _, _, weights = state
+        norm = slope.sum(axis=1) if weights is None else (slope * weights).sum(axis=1)
+        product = (slope * cotangent).sum(axis=1)
+        return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
+
+    def pull_k(self, state, cotangent):
+        """Return the gradient in k, for each row."""
+        return self._multiplier(state, cotangent)
+
+    def pull_weights(self, state, cotangent):
+        """Return the gradient in the weights, each where it stood."""
+        rows, _, pivot, offset, strength, _ = state
+        e = np.empty(rows.shape)
+        shift_rows(rows, pivot, strength, offset, e)
+        p = 1.0 / (1.0 + np.exp(e, out=e))
+        return -p * self._multiplier(state, cotangent)[:, None]
+
+    def pull_regularization_strength(self, state, cotangent):
+        """Return the gradient in the strength, -<cotangent, J x / strength>, by row."""
+        rows, slope, pivot, _, strength, weights = state
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.where(slope > 0.0, pivot[:, None] - rows, 0.0)
+        moved = np.empty_like(slope)
+        selection_product(slope, weights, strength, distance, False, moved)
+        product = (moved * cotangent).sum(axis=1)
+        return np.divide(
+            product, strength, out=np.zeros_like(product), where=strength > 0.0
+        )
+
+
+def _partitioned(rows, k):
+    """Return rows with their ceil(k)-th largest entries in place."""
+    n = rows.shape[1]
+    parts = rows.copy()
+    if len(k) == 1 or (len(k) and (k == k[0]).all()):
+        if n:
+            parts.partition(n - min(max(math.ceil(k[0]), 1), n), axis=1)
+    else:
+        parts.sort(axis=1)
+    return parts
+
+
+def _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope):
+    """Write the selection, and its slopes if to keep; move the offset to the root."""
+    settled = np.empty(len(rows), np.uint8)
+    shift_rows(rows, pivot, strength, offset, slope)
+    np.exp(slope, out=slope)
+    if not select_rows(slope, weights, k, balanced, offset, keep, out, settled):
+        return
+    # The exponentials of some rows are too far from their root: start again nearer.
+    far = settled == 0
+    far_offset, far_out, far_slope = offset[far], out[far], slope[far]
+    _select(
+        rows[far],
+        None if weights is None else weights[far],
+        k[far],
+        pivot[far],
+        strength[far],
+        balanced[far],
+        far_offset,
+        keep,
+        far_out,
+        far_slope,
+    )
+    offset[far], out[far], slope[far] = far_offset, far_out, far_slope

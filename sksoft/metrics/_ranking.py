@@ -1,159 +1,26 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Scores that a share of wrong rows cannot fool, and scores of rankings."""
+"""Scores of rankings."""
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.metrics import make_scorer
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 
-from sksoft._sklearn_compat import check_sample_weight
-from sksoft._validation import LARGEST, check_fraction, check_option
-from sksoft.losses._relevance import GAINS, Discounted, checked_cutoff
-from sksoft.losses._rows import (
+from sksoft._lists import (
+    GAINS,
+    Discounted,
     Objective,
     RowLoss,
+    checked_cutoff,
     checked_scores,
     checked_target,
     encode_groups,
 )
-from sksoft.operators import soft_topk
-
-__all__ = [
-    "kendall_tau_score",
-    "kendall_tau_scorer",
-    "ndcg_score",
-    "neg_trimmed_mean_absolute_error_scorer",
-    "neg_trimmed_mean_squared_error_scorer",
-    "spearman_score",
-    "spearman_scorer",
-    "trimmed_mean_absolute_error",
-    "trimmed_mean_squared_error",
-]
+from sksoft._validation import check_fraction, check_option
 
 # The most pairs of a ranking compared at once.
 PAIRS_AT_ONCE = 1 << 20
-
-
-def trimmed_mean_squared_error(
-    y_true, y_pred, *, trim_fraction=0.5, sample_weight=None
-):
-    """Return the mean of the smallest squared errors.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Observed target values.
-
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Predicted target values.
-
-    trim_fraction : float, default=0.5
-        Share of the rows, those with the largest errors, that is left out, in [0, 1).
-        It should be at least the share of wrong rows.
-
-    sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts.
-
-    Returns
-    -------
-    error : float
-        Averaged over the targets, each trimmed on its own.
-
-    Raises
-    ------
-    TypeError
-        If `trim_fraction` is not a number.
-    ValueError
-        If `trim_fraction` lies outside [0, 1), shapes differ, an array holds NaN or
-        infinite values, or no weight is positive.
-
-    See Also
-    --------
-    sklearn.metrics.median_absolute_error : Trims half, and looks at one row only.
-
-    Examples
-    --------
-    >>> from sksoft.metrics import trimmed_mean_squared_error
-    >>> trimmed_mean_squared_error([1, 2, 3, 4], [1, 2, 4, 99], trim_fraction=0.25)
-    0.333...
-    """
-    return _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, np.square)
-
-
-def trimmed_mean_absolute_error(
-    y_true, y_pred, *, trim_fraction=0.5, sample_weight=None
-):
-    """Return the mean of the smallest absolute errors.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Observed target values.
-
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Predicted target values.
-
-    trim_fraction : float, default=0.5
-        Share of the rows, those with the largest errors, that is left out, in [0, 1).
-        It should be at least the share of wrong rows.
-
-    sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts.
-
-    Returns
-    -------
-    error : float
-        Averaged over the targets, each trimmed on its own.
-
-    Raises
-    ------
-    TypeError
-        If `trim_fraction` is not a number.
-    ValueError
-        If `trim_fraction` lies outside [0, 1), shapes differ, an array holds NaN or
-        infinite values, or no weight is positive.
-
-    Examples
-    --------
-    >>> from sksoft.metrics import trimmed_mean_absolute_error
-    >>> trimmed_mean_absolute_error([1, 2, 3, 4], [1, 2, 4, 99], trim_fraction=0.25)
-    0.333...
-    """
-    return _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, np.abs)
-
-
-def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
-    check_fraction(trim_fraction, "trim_fraction", 1, below=True)
-    y_true = check_array(y_true, ensure_2d=False, dtype=np.float64)
-    y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64)
-    check_consistent_length(y_true, y_pred, sample_weight)
-    y_true = y_true.reshape(len(y_true), -1)
-    y_pred = y_pred.reshape(len(y_pred), -1)
-    if y_true.shape != y_pred.shape:
-        raise ValueError(
-            "y_true and y_pred must have the same number of targets, got "
-            f"{y_true.shape[1]} and {y_pred.shape[1]}."
-        )
-    weight = check_sample_weight(sample_weight, y_true)
-    kept = (1 - trim_fraction) * weight.sum()
-    with np.errstate(over="ignore"):
-        losses = np.minimum(loss(y_true - y_pred), LARGEST)
-    means = []
-    for target in losses.T:
-        mask = soft_topk(
-            target, kept, largest=False, regularization_strength=0.0, weights=weight
-        )
-        means.append(target @ (weight * mask) / kept)
-    return float(np.mean(means))
-
-
-neg_trimmed_mean_squared_error_scorer = make_scorer(
-    trimmed_mean_squared_error, greater_is_better=False
-)
-neg_trimmed_mean_absolute_error_scorer = make_scorer(
-    trimmed_mean_absolute_error, greater_is_better=False
-)
 
 
 def spearman_score(y_true, y_pred, *, sample_weight=None):

@@ -1,0 +1,71 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a relaxation provides: a map of rows and its two linear maps."""
+
+import numpy as np
+
+from sksoft._blocks import take_rows
+
+
+class Operator:
+    """A differentiable map of the rows of a matrix, each row by itself.
+
+    Subclasses write into preallocated outputs of the dtype of `rows` and compute in
+    double precision. Parameters arrive by name, scalars as float64 arrays of shape
+    (n_rows,), vectors as float64 arrays of shape (n_rows, n); each that can be
+    differentiated has a method ``pull_<name>(state, cotangent)``.
+    """
+
+    # When forward needs the ascending order of each row: "always", "derivative" (only
+    # where the state is kept) or "never".
+    sorts = "never"
+    # The map is written for -x: the other direction of a ranking or of a selection.
+    negates = False
+    # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
+    homogeneous = False
+    # The state may refer to the rows.
+    keeps_rows = True
+    # The output is a statistic: the axis is gone, or kept with length 1, and what the
+    # output has instead comes first.
+    reduces = False
+    keepdims = False
+
+    def output_shape(self, n):
+        """Shape of the output for a row of n entries."""
+        return (n,)
+
+    def work(self, n):
+        """Steps, about, that a row of n entries takes: the measure of a chunk."""
+        return n
+
+    def forward(self, rows, order, out, *, keep, **parameters):
+        """Write the values; return the state for the linear maps if it is to keep."""
+        raise NotImplementedError
+
+    def pullback(self, state, cotangent, out):
+        """Write J^T cotangent, row by row."""
+        raise NotImplementedError
+
+    def pushforward(self, state, tangent, out):
+        """Write J tangent, row by row."""
+        raise NotImplementedError
+
+    def bounds(self, rows, order, **parameters):
+        """Return the strengths up to which each row is hard and from which pooled."""
+        raise ValueError(
+            "operator must have an exactly hard and an exactly pooled regime with "
+            f"these arguments, got {type(self).__name__}."
+        )
+
+
+def taken(rows, order):
+    """Return rows in sorted order, in double precision."""
+    out = np.empty(rows.shape)
+    take_rows(rows, order, out)
+    return out
+
+
+def directed(rows, descending):
+    """Return rows of a sorted output in ascending order, in double precision."""
+    rows = rows[:, ::-1] if descending else rows
+    return rows.astype(np.float64, order="C")

@@ -1,0 +1,206 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ranks, sorts and distribution functions as sums of a law around each value."""
+
+import numpy as np
+from scipy.special import expit, ndtr
+
+from sksoft._blocks import put_rows
+from sksoft._relaxations._comparisons import (
+    laplace_differences,
+    laplace_ranks,
+    pairwise_differences,
+    pairwise_ranks,
+)
+from sksoft._relaxations._laplace import laplace_averages, laplace_sort
+from sksoft._relaxations._operator import Operator, directed, taken
+
+
+class PairwiseRank(Operator):
+    """Sums over pairs of a distribution function; "logistic" is the logistic."""
+
+    sorts = "always"
+    homogeneous = True
+
+    def __init__(self, law, descending):
+        self.law = law
+        self.negates = descending
+
+    def work(self, n):
+        return n if self.law == "laplace" else n * n
+
+    def forward(self, rows, order, out, *, keep, regularization_strength, weights=None):
+        values = taken(rows, order)
+        weight = None if weights is None else taken(weights, order)
+        ranks = np.empty(rows.shape)
+        if self.law == "laplace":
+            laplace_ranks(values, weight, regularization_strength, ranks)
+        else:
+            gaussian = self.law == "gaussian"
+            pairwise_ranks(values, weight, regularization_strength, gaussian, ranks)
+        put_rows(ranks, order, out)
+        return (order, values, weight, regularization_strength) if keep else None
+
+    def _apply(self, state, vector, out, transpose):
+        order, values, weight, strength = state
+        vector = taken(vector, order)
+        moved = np.empty_like(vector)
+        if self.law == "laplace":
+            laplace_differences(values, weight, vector, strength, transpose, moved)
+        else:
+            gaussian = self.law == "gaussian"
+            pairwise_differences(
+                values, weight, vector, strength, gaussian, transpose, moved
+            )
+        put_rows(moved, order, out)
+
+    def pullback(self, state, cotangent, out):
+        self._apply(state, cotangent, out, True)
+
+    def pushforward(self, state, tangent, out):
+        self._apply(state, tangent, out, False)
+
+
+class LaplaceSort(Operator):
+    """The levels 1/2, 3/2, ... of the sum of Laplace distribution functions."""
+
+    sorts = "always"
+
+    def __init__(self, descending):
+        self.descending = descending
+
+    def forward(self, rows, order, out, *, keep, regularization_strength):
+        values = taken(rows, order)
+        n = values.shape[1]
+        result = np.empty(values.shape)
+        before = np.empty(values.shape, np.intp)
+        distances = np.empty((2, *values.shape))
+        laplace_sort(
+            values,
+            regularization_strength,
+            np.empty((3, n + 1)),
+            result,
+            before,
+            *distances,
+        )
+        out[...] = result[:, ::-1] if self.descending else result
+        if not keep:
+            return None
+        return order, values, before, distances, regularization_strength
+
+    def _average(self, state, vector, transpose):
+        _, values, before, distances, strength = state
+        out = np.empty(values.shape)
+        slide = np.empty(values.shape)
+        laplace_averages(
+            values,
+            strength,
+            before,
+            *distances,
+            vector,
+            transpose,
+            np.empty((6, values.shape[1])),
+            out,
+            slide,
+        )
+        return out, slide
+
+    def pullback(self, state, cotangent, out):
+        gradient = directed(cotangent, self.descending)
+        put_rows(self._average(state, gradient, True)[0], state[0], out)
+
+    def pushforward(self, state, tangent, out):
+        moved = self._average(state, taken(tangent, state[0]), False)[0]
+        out[...] = moved[:, ::-1] if self.descending else moved
+
+    def pull_regularization_strength(self, state, cotangent):
+        """The levels move by the average distance, in strengths, to the entries."""
+        gradient = directed(cotangent, self.descending)
+        slide = self._average(state, gradient, True)[1]
+        return np.where(state[-1] > 0.0, (gradient * slide).sum(axis=1), 0.0)
+
+
+def _laplace_cdf(t):
+    return np.where(t < 0.0, 0.5 * np.exp(-np.abs(t)), 1.0 - 0.5 * np.exp(-np.abs(t)))
+
+
+# The distribution functions and densities of the laws.
+LAWS = {
+    "logistic": (expit, lambda t: expit(t) * expit(-t)),
+    "gaussian": (ndtr, lambda t: np.exp(-0.5 * t * t) / np.sqrt(2.0 * np.pi)),
+    "laplace": (_laplace_cdf, lambda t: 0.5 * np.exp(-np.abs(t))),
+}
+
+
+class Ecdf(Operator):
+    """The mean of F((point - x_i) / strength)."""
+
+    def __init__(self, method, shape):
+        self.cdf, self.density = LAWS[method]
+        self.shape = shape
+
+    def output_shape(self, n):
+        return self.shape
+
+    def forward(
+        self, rows, order, out, *, keep, regularization_strength, points, weights=None
+    ):
+        x = rows.astype(np.float64)
+        share = np.ones_like(x) if weights is None else weights
+        share = share / share.sum(axis=1, keepdims=True)
+        points = points.reshape(-1)
+        columns = out.reshape(len(x), len(points))
+        for column, point in enumerate(points):
+            below = self.cdf(_steps(point - x, regularization_strength))
+            hard = regularization_strength[:, None] == 0.0
+            below = np.where(hard, x <= point, below)
+            columns[:, column] = (share * below).sum(axis=1)
+        return (x, share, points, regularization_strength) if keep else None
+
+    def _slope(self, state, point):
+        x, share, _, strength = state
+        steps = _steps(point - x, strength)
+        with np.errstate(over="ignore"):
+            return share * self.density(steps), steps
+
+    def pullback(self, state, cotangent, out):
+        x, _, points, strength = state
+        cotangent = cotangent.reshape(len(x), len(points))
+        gradient = np.zeros_like(x)
+        for column, point in enumerate(points):
+            gradient -= self._slope(state, point)[0] * cotangent[:, column, None]
+        out[...] = _steps(gradient, strength, hard=0.0)
+
+    def pushforward(self, state, tangent, out):
+        x, _, points, strength = state
+        columns = out.reshape(len(x), len(points))
+        for column, point in enumerate(points):
+            moved = -(self._slope(state, point)[0] * tangent).sum(axis=1)
+            columns[:, column] = _steps(moved[:, None], strength, hard=0.0)[:, 0]
+
+    def pull_points(self, state, cotangent):
+        _, _, points, strength = state
+        density = np.empty((len(strength), len(points)))
+        for column, point in enumerate(points):
+            density[:, column] = self._slope(state, point)[0].sum(axis=1)
+        density = _steps(density, strength, hard=0.0)
+        return cotangent * density.reshape(cotangent.shape)
+
+    def pull_regularization_strength(self, state, cotangent):
+        _, _, points, strength = state
+        total = np.zeros(len(strength))
+        cotangent = cotangent.reshape(len(strength), len(points))
+        for column, point in enumerate(points):
+            slope, steps = self._slope(state, point)
+            steps = np.where(slope > 0.0, steps, 0.0)
+            total -= cotangent[:, column] * (slope * steps).sum(axis=1)
+        return _steps(total[:, None], strength, hard=0.0)[:, 0]
+
+
+def _steps(gap, strength, hard=np.inf):
+    """Gaps in strengths; for a strength of zero, this number with their sign."""
+    strength = strength[:, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = gap / np.where(strength > 0.0, strength, 1.0)
+        far = np.where(gap == 0.0, 0.0, hard * np.sign(gap))
+    return np.where(strength > 0.0, steps, far)

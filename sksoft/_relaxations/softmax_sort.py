@@ -1,0 +1,125 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""NeuralSort and SoftSort: a softmax over the values for each place of the order."""
+
+import numpy as np
+
+from sksoft._blocks import put_rows
+from sksoft._relaxations._operator import Operator, directed, taken
+from sksoft._relaxations._softmax_sort import (
+    pull_relaxed_permutation,
+    pull_relaxed_sort,
+    push_relaxed_permutation,
+    push_relaxed_sort,
+    relaxed_permutation,
+    relaxed_sort,
+)
+
+
+class RelaxedSort(Operator):
+    """Average the values with the weights of NeuralSort or SoftSort."""
+
+    sorts = "always"
+
+    def __init__(self, method, descending):
+        self.neural = method == "neuralsort"
+        self.descending = descending
+
+    def work(self, n):
+        return n * n
+
+    def forward(self, rows, order, out, *, keep, regularization_strength):
+        values = taken(rows, order)
+        result = np.empty(values.shape)
+        work = np.empty(values.shape[1])
+        relaxed_sort(values, regularization_strength, self.neural, work, result)
+        out[...] = result[:, ::-1] if self.descending else result
+        return (order, values, regularization_strength) if keep else None
+
+    def _pull(self, state, cotangent):
+        _, values, strength = state
+        out = np.empty(values.shape)
+        slide = np.empty(len(values))
+        pull_relaxed_sort(
+            values,
+            directed(cotangent, self.descending),
+            strength,
+            self.neural,
+            np.empty((3, values.shape[1])),
+            out,
+            slide,
+        )
+        return out, slide
+
+    def pullback(self, state, cotangent, out):
+        put_rows(self._pull(state, cotangent)[0], state[0], out)
+
+    def pull_regularization_strength(self, state, cotangent):
+        return self._pull(state, cotangent)[1]
+
+    def pushforward(self, state, tangent, out):
+        order, values, strength = state
+        moved = np.empty(values.shape)
+        work = np.empty((2, values.shape[1]))
+        push_relaxed_sort(
+            values, taken(tangent, order), strength, self.neural, work, moved
+        )
+        out[...] = moved[:, ::-1] if self.descending else moved
+
+
+class RelaxedPermutation(Operator):
+    """The weights of NeuralSort or SoftSort: a softmax for each place in the order."""
+
+    sorts = "always"
+    homogeneous = True
+
+    def __init__(self, method, descending):
+        self.neural = method == "neuralsort"
+        self.descending = descending
+
+    def output_shape(self, n):
+        return (n, n)
+
+    def work(self, n):
+        return n * n
+
+    def forward(self, rows, order, out, *, keep, regularization_strength):
+        values = taken(rows, order)
+        relaxed_permutation(
+            values,
+            order,
+            regularization_strength,
+            self.neural,
+            self.descending,
+            np.empty(values.shape[1]),
+            out,
+        )
+        return (order, values, regularization_strength) if keep else None
+
+    def pullback(self, state, cotangent, out):
+        order, values, strength = state
+        gradient = np.empty(values.shape)
+        pull_relaxed_permutation(
+            values,
+            order,
+            cotangent,
+            strength,
+            self.neural,
+            self.descending,
+            np.empty((2, values.shape[1])),
+            gradient,
+        )
+        put_rows(gradient, order, out)
+
+    def pushforward(self, state, tangent, out):
+        order, values, strength = state
+        push_relaxed_permutation(
+            values,
+            order,
+            taken(tangent, order),
+            strength,
+            self.neural,
+            self.descending,
+            np.empty((2, values.shape[1])),
+            out,
+        )
