@@ -41,42 +41,96 @@ class Solution:
 
 
 class FitProgress:
-    """Report the iterations of a fit to scikit-learn's callbacks.
+    """Tell of the iterations of a fit: in print, and to scikit-learn's callbacks.
 
-    Does nothing with scikit-learn < 1.9, which has no callbacks.
+    Parameters
+    ----------
+    estimator : estimator instance
+        The estimator being fitted. Where it has a parameter ``verbose`` that is not 0,
+        each iteration is printed.
+
+    context : CallbackContext or None
+        The task of the fit; None with scikit-learn < 1.9, which has no callbacks.
+
+    arguments : dict
+        What every callback is given: the rows of the fit and the metadata.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a callback has asked to end the fit: no minimisation goes on then.
+
+    n_iter : int
+        The iterations so far, in all minimisations of the fit.
     """
 
-    def __init__(self, context, arguments):
+    def __init__(self, estimator, context, arguments):
+        self._name = type(estimator).__name__
+        self._verbose = getattr(estimator, "verbose", 0)
         self._context = context
         self._arguments = arguments
+        self._latest = None
+        self.stopped = False
+        self.n_iter = 0
 
-    def begin_iteration(self):
-        """Open an iteration; return what `end_iteration` needs."""
+    def begin_iteration(self, attributes=None):
+        """Open an iteration; return what `end_iteration` needs.
+
+        `attributes` is a callable that returns the fitted attributes as they are.
+        """
         if self._context is None:
             return None
         iteration = self._context.subcontext(task_name="iteration")
-        iteration.call_on_fit_task_begin(**self._arguments)
-        return iteration
-
-    def end_iteration(self, iteration, attributes=None):
-        """Close an iteration; return whether a callback asks to stop the fit."""
-        if iteration is None:
-            return False
-        return iteration.call_on_fit_task_end(
+        iteration.call_on_fit_task_begin(
             **self._arguments, reconstruction_attributes=attributes
         )
+        return iteration
+
+    def end_iteration(self, iteration, attributes=None, loss=None):
+        """Close an iteration; return whether a callback asks to end the fit.
+
+        An iteration that did not take place is closed without a loss.
+        """
+        if loss is not None:
+            self.n_iter += 1
+            self._latest = attributes
+            if self._verbose:
+                print(f"[{self._name}] Iteration {self.n_iter}, loss = {loss:.8g}")
+        if iteration is None:
+            return False
+        wish = iteration.call_on_fit_task_end(
+            **self._arguments, reconstruction_attributes=attributes
+        )
+        self.stopped = self.stopped or bool(wish)
+        return self.stopped
+
+    def _begin(self):
+        if self._context is not None:
+            self._context.call_on_fit_task_begin(**self._arguments)
+
+    def _end(self):
+        if self._context is not None:
+            self._context.call_on_fit_task_end(
+                **self._arguments, reconstruction_attributes=self._latest
+            )
 
 
 @contextmanager
 def fit_progress(estimator, X, y, **metadata):
-    """Open the callbacks' task of a fit; yield a `FitProgress` for its iterations."""
-    context = estimator._init_callback_context(max_subtasks=None)
-    arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-    if context is not None:
-        context.call_on_fit_task_begin(**arguments)
-    yield FitProgress(context, arguments)
-    if context is not None:
-        context.call_on_fit_task_end(**arguments)
+    """Open the callbacks' task of a fit; yield a `FitProgress` for its iterations.
+
+    `X`, `y` and the metadata, such as ``sample_weight``, are those of the rows that the
+    fit uses; metadata that are None are left out.
+    """
+    metadata = {name: value for name, value in metadata.items() if value is not None}
+    progress = FitProgress(
+        estimator,
+        estimator._init_callback_context(max_subtasks=None),
+        {"estimator": estimator, "X": X, "y": y, "metadata": metadata or None},
+    )
+    progress._begin()
+    yield progress
+    progress._end()
 
 
 def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None):
@@ -97,7 +151,8 @@ def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None)
         The search ends when no entry of the gradient exceeds ``tol``.
 
     progress : FitProgress, default=None
-        Receives every iteration, and may end the search early.
+        Receives every iteration, and may end the search early. Where it has ended the
+        fit already, the start is the solution.
 
     attributes : callable, default=None
         Maps a vector to the fitted attributes it stands for, given to callbacks.
@@ -119,7 +174,15 @@ def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None)
             best.x, best.value = x.copy(), float(value)
         return value, gradient
 
-    iteration = progress.begin_iteration() if progress is not None else None
+    def state(x):
+        return None if attributes is None else lambda: attributes(x)
+
+    if progress is not None:
+        if progress.stopped:
+            evaluate(start)
+            best.converged = False
+            return best
+        iteration = progress.begin_iteration(state(best.x))
     stopped = False
 
     def after_iteration(intermediate_result):
@@ -129,13 +192,11 @@ def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None)
         if progress is None:
             return
         x = intermediate_result.x.copy()
-        stopped = progress.end_iteration(
-            iteration, None if attributes is None else lambda: attributes(x)
-        )
+        stopped = progress.end_iteration(iteration, state(x), best.loss_curve[-1])
         iteration = None
         if stopped:
             raise StopIteration
-        iteration = progress.begin_iteration()
+        iteration = progress.begin_iteration(state(x))
 
     result = optimize.minimize(
         evaluate,

@@ -70,6 +70,6 @@ def test_callbacks_are_shown_models_that_predict(estimator, output, hidden):
     assert len(stopper.shown) == model.n_iter_ == 2
     assert np.ptp(stopper.shown[1] - stopper.shown[0]) > 0.0
     np.testing.assert_allclose(stopper.shown[1], getattr(model, output)(X), rtol=1e-9)
-    assert stopper.metadata.keys() == metadata.keys()
+    assert (stopper.metadata or {}).keys() == metadata.keys()
     for name, value in metadata.items():
         np.testing.assert_array_equal(stopper.metadata[name], value)

@@ -52,33 +52,63 @@ class Recorder:
     """Stands in for scikit-learn's context of callbacks."""
 
     def __init__(self, stop_after):
-        self.begun = self.ended = 0
+        self.ended = 0
         self.stop_after = stop_after
-        self.attributes = []
+        self.before, self.after = [], []
 
     def subcontext(self, task_name):
         return self
 
-    def call_on_fit_task_begin(self, **kwargs):
-        self.begun += 1
+    def call_on_fit_task_begin(self, *, reconstruction_attributes, **kwargs):
+        self.before.append(reconstruction_attributes()["x"])
 
     def call_on_fit_task_end(self, *, reconstruction_attributes, **kwargs):
         self.ended += 1
         if reconstruction_attributes is not None:
-            self.attributes.append(reconstruction_attributes()["x"])
+            self.after.append(reconstruction_attributes()["x"])
         return self.ended == self.stop_after
+
+
+def minimize_bowl(progress, **options):
+    options = {"max_iter": 50, "tol": 1e-10} | options
+    return minimize(
+        bowl, np.zeros(5), progress=progress, attributes=lambda x: {"x": x}, **options
+    )
 
 
 def test_callbacks_see_each_iteration_and_may_stop_the_search():
     recorder = Recorder(stop_after=3)
-    solution = minimize(
-        bowl,
-        np.zeros(5),
-        max_iter=50,
-        tol=1e-10,
-        progress=FitProgress(recorder, {}),
-        attributes=lambda x: {"x": x},
-    )
-    assert solution.n_iter == recorder.begun == recorder.ended == 3
+    solution = minimize_bowl(FitProgress(object(), recorder, {}))
+    assert solution.n_iter == recorder.ended == len(recorder.before) == 3
     assert not solution.converged
-    np.testing.assert_array_equal(recorder.attributes[-1], solution.x)
+    np.testing.assert_array_equal(recorder.before[0], np.zeros(5))
+    np.testing.assert_array_equal(recorder.before[1:], recorder.after[:-1])
+    np.testing.assert_array_equal(recorder.after[-1], solution.x)
+
+
+def test_a_stop_holds_for_all_that_follows():
+    progress = FitProgress(object(), Recorder(stop_after=3), {})
+    first = minimize_bowl(progress)
+    second = minimize_bowl(progress)
+    assert progress.stopped
+    assert progress.n_iter == first.n_iter == 3
+    assert second.n_iter == 0
+    assert second.loss_curve == [bowl(np.zeros(5))[0]]
+    np.testing.assert_array_equal(second.x, np.zeros(5))
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_verbose_prints_each_iteration(verbose, capsys):
+    class Estimator:
+        pass
+
+    estimator = Estimator()
+    estimator.verbose = verbose
+    solution = minimize_bowl(FitProgress(estimator, None, {}), tol=1e-3)
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == verbose * solution.n_iter
+    if verbose:
+        assert (
+            printed[0]
+            == f"[Estimator] Iteration 1, loss = {solution.loss_curve[1]:.8g}"
+        )

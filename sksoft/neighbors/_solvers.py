@@ -55,13 +55,18 @@ class Budget:
         )
         self.previous = self.first = None
 
-    def end_iteration(self, iteration, attributes=None):
+    @property
+    def stopped(self):
+        """Whether a callback has ended the fit."""
+        return self.progress.stopped
+
+    def end_iteration(self, iteration, attributes=None, loss=None):
         """Close an iteration; return whether to stop."""
         value = self.problem.value
         if self.first is None:
             self.first = self.previous = self.problem.first_value
         gain, self.previous = self.previous - value, value
-        stop = self.progress.end_iteration(iteration, attributes)
+        stop = self.progress.end_iteration(iteration, attributes, loss)
         least = max(LEAST_SHARE * (self.first - value), self.least_gain)
         return stop or gain < least
 
@@ -156,7 +161,8 @@ class Minibatches:
         patience = PATIENCE if held_out is not None or max_iter is not None else np.inf
         stale = 0
         for epoch in range(n_epochs):
-            iteration = progress.begin_iteration()
+            before = theta
+            iteration = progress.begin_iteration(lambda x=before: attributes(x))
             at = (epoch * steps + np.arange(steps)) / (n_epochs * steps)
             rates = 0.5 * self.rate * (1.0 + np.cos(np.pi * at))
             loss, theta = self.epoch(problem, theta, adam, samples, rates)
@@ -169,7 +175,9 @@ class Minibatches:
                 solution.x = theta
             solution.value = min(float(loss), solution.value)
             current = theta.copy()
-            stop = progress.end_iteration(iteration, lambda x=current: attributes(x))
+            stop = progress.end_iteration(
+                iteration, lambda x=current: attributes(x), loss
+            )
             if stop or stale > patience:
                 break
         return solution
