@@ -1,29 +1,124 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Order statistics of weighted values: medians, quantiles, scales, smallest shares."""
+"""Weighted rows: which count and how often, quantiles, scales, smallest shares."""
 
 import numpy as np
 
+from sksoft._sklearn_compat import check_sample_weight
+
+# Sums of weights are compared up to this share of them.
+ROUNDING = 1e-12
+
+
+def positive_rows(sample_weight, X):
+    """Return which rows have a positive weight, and their weights.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), number or None
+        The weights as given to ``fit``.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The rows; only their number counts.
+
+    Returns
+    -------
+    rows : slice or ndarray of shape (n_samples,)
+        Indexes the rows of positive weight; a slice where these are all.
+
+    weight : ndarray of shape (n_rows,) or None
+        Their weights; None where each is one.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or all are 0.
+    """
+    if sample_weight is None:
+        return slice(None), None
+    weight = check_sample_weight(sample_weight, X)
+    rows = weight > 0
+    if rows.all():
+        rows = slice(None)
+    weight = weight[rows]
+    return rows, None if (weight == 1).all() else weight
+
+
+def as_counts(weight):
+    """Return how often each row counts where a fit counts rows.
+
+    Whole numbers are repetitions. Other weights say how much each row matters and only
+    their ratios count: they are brought to mean one over the rows that have any.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,) or None
+        Weights >= 0, not all 0; None if each is one.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_samples,) or None
+        None if each is one.
+    """
+    if weight is None or (weight == np.floor(weight)).all():
+        return weight
+    positive = weight[weight > 0]
+    if len(positive) == len(weight) and positive.min() == positive.max():
+        return None
+    largest = positive.max()
+    return weight / largest / (positive / largest).mean()
+
+
+def weighted_quantile(values, q, sample_weight=None):
+    """Return quantiles along the last axis that a weight of two moves as a repetition.
+
+    Where a share `q` of the weight ends between two values, it is half-way between
+    them; so the quantile of 0.5 is the median.
+
+    Parameters
+    ----------
+    values : ndarray of shape (..., n_values)
+        Numbers; ``n_values`` is positive.
+
+    q : float or array-like of shape (n_quantiles,)
+        Probabilities in [0, 1].
+
+    sample_weight : ndarray of shape (n_values,) or (..., n_values) or None
+        How often each value counts, at least one along each row; None counts each once.
+
+    Returns
+    -------
+    quantiles : ndarray of shape (...) or (n_quantiles, ...)
+        A quantile of each row.
+    """
+    if sample_weight is None:
+        return np.quantile(values, q, axis=-1, method="averaged_inverted_cdf")
+    sample_weight = np.broadcast_to(sample_weight, values.shape)
+    order = np.argsort(values, axis=-1)
+    ordered = np.take_along_axis(values, order, axis=-1)
+    weight = np.take_along_axis(sample_weight, order, axis=-1)
+    mass = np.cumsum(weight, axis=-1)
+    quantiles = []
+    for share in np.atleast_1d(q):
+        reached = share * mass[..., -1:]
+        # An absent value is not a quantile, though the mass is reached there.
+        low = (mass >= reached * (1 - ROUNDING)) & (weight > 0)
+        high = (mass > reached * (1 + ROUNDING)) & (weight > 0)
+        high[..., -1] |= ~high.any(axis=-1)
+        low = np.argmax(low, axis=-1)[..., None]
+        high = np.argmax(high, axis=-1)[..., None]
+        low, high = (np.take_along_axis(ordered, at, axis=-1) for at in (low, high))
+        at_end = reached >= mass[..., -1:]
+        high = np.where(at_end, low, high)
+        quantiles.append((low + 0.5 * (high - low))[..., 0])
+    return quantiles[0] if np.ndim(q) == 0 else np.array(quantiles)
+
 
 def weighted_median(values, sample_weight=None):
-    """Return the lower-middle value; an integer weight is a repetition."""
+    """Return medians along the last axis, as `weighted_quantile` does."""
     if sample_weight is None:
-        return np.median(values, axis=0)
-    order = np.argsort(values)
-    mass = np.cumsum(sample_weight[order])
-    middle = 0.5 * mass[-1]
-    first = np.searchsorted(mass, middle * (1 - 1e-12))
-    second = min(np.searchsorted(mass, middle * (1 + 1e-12), "right"), len(mass) - 1)
-    return 0.5 * (values[order[first]] + values[order[second]])
-
-
-def column_medians(values):
-    """Return the median of each column."""
-    size = len(values)
-    middle = [(size - 1) // 2, size // 2]
-    columns = np.array(values.T, order="C")
-    columns.partition(middle, axis=1)
-    return 0.5 * (columns[:, middle[0]] + columns[:, middle[1]])
+        return np.median(values, axis=-1)
+    return weighted_quantile(values, 0.5, sample_weight)
 
 
 def robust_scale(deviations, sample_weight=None):
@@ -62,60 +157,64 @@ def robust_units(values, sample_weight, centred):
     scale : ndarray of shape (n_columns,)
         Median of absolute deviations, or what `robust_scale` takes for it.
     """
-    location = np.zeros(values.shape[1])
-    if sample_weight is None:
-        if centred:
-            location = column_medians(values)
-        scale = column_medians(np.abs(values - location))
-        for j in np.flatnonzero(scale == 0):
-            scale[j] = robust_scale(values[:, j] - location[j])
-        return location, scale
-    scale = np.ones(values.shape[1])
-    for j, column in enumerate(values.T):
-        if centred:
-            location[j] = weighted_median(column, sample_weight)
-        scale[j] = robust_scale(column - location[j], sample_weight)
+    columns = np.array(values.T, order="C")
+    location = np.zeros(len(columns))
+    if centred:
+        location = weighted_median(columns, sample_weight)
+        columns -= location[:, None]
+    scale = weighted_median(np.abs(columns), sample_weight)
+    for j in np.flatnonzero(scale == 0):
+        scale[j] = robust_scale(columns[j], sample_weight)
     return location, scale
 
 
-def hard_mask(losses, sample_weight, kept):
-    """Return the mask of the smallest losses, of total weight ``kept``.
+def keep_smallest(losses, kept, sample_weight=None):
+    """Return the mask of the smallest losses along the last axis, of a given weight.
 
-    Rows tied at the boundary share what is left, so the order of rows is immaterial.
+    Losses tied at the boundary share what is left, so the order of rows is immaterial.
 
     Parameters
     ----------
-    losses : ndarray of shape (n_samples,)
-        Losses.
+    losses : ndarray of shape (..., n_losses)
+        Losses, in float32 or float64; infinite ones are the last to be kept.
 
-    sample_weight : ndarray of shape (n_samples,) or None
-        How often each row counts; None counts each once.
+    kept : float or ndarray of shape (...)
+        The weight to keep along each row; at most that of all, else all are kept.
 
-    kept : float
-        Sum of the weighted mask.
+    sample_weight : ndarray of shape (n_losses,) or (..., n_losses) or None
+        How often each loss counts; None counts each once.
 
     Returns
     -------
-    mask : ndarray of shape (n_samples,)
-        Between 0 and 1.
+    mask : ndarray of the shape and dtype of losses
+        Between 0 and 1; ``sum(sample_weight * mask) = kept``.
+
+    boundary : ndarray of shape (...)
+        The largest loss that is kept, in whole or in part: below it the mask is 1,
+        above it 0.
     """
-    if sample_weight is None:
-        position = min(int(np.ceil(kept)), len(losses)) - 1
-        boundary = np.partition(losses, position)[position]
-        sample_weight = 1.0
+    one_position = sample_weight is None and np.ndim(kept) == 0
+    kept = np.asarray(kept, dtype=np.float64)[..., None]
+    if one_position:
+        position = min(max(int(np.ceil(kept[0])), 1), losses.shape[-1]) - 1
+        boundary = np.partition(losses, position, axis=-1)[..., position, None]
     else:
-        order = np.argsort(losses)
-        mass = np.cumsum(sample_weight[order])
-        position = np.searchsorted(mass, kept * (1 - 1e-12))
-        boundary = losses[order[min(position, len(losses) - 1)]]
+        weight = 1.0 if sample_weight is None else sample_weight
+        weight = np.broadcast_to(weight, losses.shape)
+        order = np.argsort(losses, axis=-1)
+        mass = np.cumsum(np.take_along_axis(weight, order, axis=-1), axis=-1)
+        reached = mass >= np.minimum(kept, mass[..., -1:]) * (1 - ROUNDING)
+        last = np.take_along_axis(order, np.argmax(reached, axis=-1)[..., None], -1)
+        boundary = np.take_along_axis(losses, last, axis=-1)
     below = losses < boundary
     tied = losses == boundary
-    mask = below.astype(np.float64)
-    left = kept - np.sum(below * sample_weight)
-    mask[tied] = np.clip(left / np.sum(tied * sample_weight), 0.0, 1.0)
-    return mask
-
-
-def weighted_quantile(values, q, weight):
-    """Return a quantile that a weight of two moves as a repetition does."""
-    return float(np.quantile(values, q, method="inverted_cdf", weights=weight))
+    if sample_weight is None:
+        below_weight, tied_weight = below, tied
+    else:
+        below_weight, tied_weight = below * sample_weight, tied * sample_weight
+    left = kept - below_weight.sum(axis=-1, keepdims=True)
+    room = tied_weight.sum(axis=-1, keepdims=True)
+    share = np.divide(left, room, out=np.zeros(left.shape), where=room > 0)
+    mask = below.astype(losses.dtype)
+    np.copyto(mask, np.clip(share, 0.0, 1.0), where=tied, casting="same_kind")
+    return mask, boundary[..., 0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksoft._weighted import hard_mask
+from sksoft._weighted import keep_smallest
 from sksoft.linear_model._design import whitener
 from sksoft.linear_model._starts import deterministic_starts, elemental_subsets
 
@@ -31,7 +31,7 @@ MAX_EXCHANGE_SIZE = 300
 def trimmed_objective(design, y, coef, kept):
     """Return the penalised sum of the smallest squared residuals, and their mask."""
     losses = (y - design.matrix @ coef) ** 2
-    mask = hard_mask(losses, design.weight_or_none, kept)
+    mask, _ = keep_smallest(losses, kept, design.weight_or_none)
     value = np.sum(design.sample_weight * mask * losses)
     return value + design.penalty @ coef**2, mask
 
@@ -91,6 +91,8 @@ class Batch:
         self.rows = np.clip(white, -1e6, 1e6).astype(np.float32)
         self.y = np.clip(y, -1e6, 1e6).astype(np.float32)
         self.weight = design.weight_or_none
+        if self.weight is not None:
+            self.weight = self.weight.astype(np.float32)
         self.kept = kept_share * design.total
         size = transform.shape[1]
         self.upper = np.triu_indices(size)
@@ -115,22 +117,8 @@ class Batch:
 
     def masks(self, losses):
         """Return the weighted mask of each candidate's smallest losses."""
-        if self.weight is None:
-            position = min(int(np.ceil(self.kept)), losses.shape[1]) - 1
-            boundary = np.partition(losses, position, axis=1)[:, position, None]
-            mask = (losses <= boundary).astype(np.float32)
-            excess = mask.sum(axis=1) - self.kept
-            for i in np.flatnonzero(excess > 1):
-                tied = losses[i] == boundary[i]
-                mask[i, tied] -= excess[i] / tied.sum()
-            return mask
-        order = np.argsort(losses, axis=1)
-        weight = self.weight[order]
-        before = np.cumsum(weight, axis=1) - weight
-        mask = np.empty_like(losses)
-        share = np.clip(self.kept - before, 0.0, weight).astype(np.float32)
-        np.put_along_axis(mask, order, share, axis=1)
-        return mask
+        mask, _ = keep_smallest(losses, self.kept, self.weight)
+        return mask if self.weight is None else mask * self.weight
 
     def step(self, coefs):
         """Return each candidate's coefficients after one concentration step."""

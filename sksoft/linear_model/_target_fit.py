@@ -9,7 +9,7 @@ from scipy import special
 from sklearn.utils import check_random_state
 
 from sksoft._optimize import minimize
-from sksoft._weighted import hard_mask
+from sksoft._weighted import keep_smallest
 from sksoft.linear_model._design import whitener
 from sksoft.linear_model._scale import (
     RAW,
@@ -253,7 +253,7 @@ class TargetFit:
         power = self.power
         if self.estimator.formulation == "sort":
             # A soft sort gives no closed form: judge by the hard choice.
-            mask = hard_mask(residual**2, self.design.weight_or_none, self.kept)
+            mask, _ = keep_smallest(residual**2, self.kept, self.design.weight_or_none)
             strength, entropic, power = 0.0, False, 2
         mean_square = np.sum(self.design.sample_weight * mask * residual**2) / self.kept
         return self._raw_scale(mean_square, strength, power, entropic)

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft._weighted import hard_mask
+from sksoft._weighted import keep_smallest
 from sksoft.linear_model._trimmed_mask import soft_mask
 from sksoft.operators import soft_sort, vjp
 
@@ -39,7 +39,7 @@ class MaskTrimming:
     def __call__(self, losses):
         """Return the soft sum and the mask."""
         if self.strength == 0:
-            mask = hard_mask(losses, self.sample_weight, self.kept)
+            mask, _ = keep_smallest(losses, self.kept, self.sample_weight)
             return np.sum(self.sample_weight * mask * losses), mask
         mask = np.empty(len(losses))
         # The threshold of the previous call is a good guess in an iterative fit.

@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array, check_consistent_length
 
-from sksoft._sklearn_compat import check_sample_weight
 from sksoft._validation import LARGEST, check_fraction
-from sksoft.operators.selection import soft_topk
+from sksoft._weighted import keep_smallest, positive_rows
 
 
 def trimmed_mean_squared_error(
@@ -111,17 +110,14 @@ def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
             "y_true and y_pred must have the same number of targets, got "
             f"{y_true.shape[1]} and {y_pred.shape[1]}."
         )
-    weight = check_sample_weight(sample_weight, y_true)
-    kept = (1 - trim_fraction) * weight.sum()
+    rows, weight = positive_rows(sample_weight, y_true)
     with np.errstate(over="ignore"):
-        losses = np.minimum(loss(y_true - y_pred), LARGEST)
-    means = []
-    for target in losses.T:
-        mask = soft_topk(
-            target, kept, largest=False, regularization_strength=0.0, weights=weight
-        )
-        means.append(target @ (weight * mask) / kept)
-    return float(np.mean(means))
+        losses = np.minimum(loss(y_true - y_pred), LARGEST)[rows].T
+    kept = (1 - trim_fraction) * (losses.shape[1] if weight is None else weight.sum())
+    mask, _ = keep_smallest(losses, kept, weight)
+    if weight is not None:
+        mask *= weight
+    return float(np.mean(np.sum(mask * losses, axis=1) / kept))
 
 
 neg_trimmed_mean_squared_error_scorer = make_scorer(
