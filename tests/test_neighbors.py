@@ -15,12 +15,12 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sksoft._network import LinearPlusNetwork
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
 )
-from sksoft.neighbors._embedding import Embedding
 from sksoft.neighbors._objective import LeaveOneOut, Problem
 from sksoft.neighbors._selection import Mask
 from sksoft.neighbors._votes import ClassVote, ValueVote
@@ -75,10 +75,11 @@ def test_training_loss_has_its_gradient(
     rng, central_difference, name, regularization, hidden, weighted
 ):
     X = rng.normal(size=(20, 3))
-    embedding = Embedding(rng.normal(size=(2, 3)), hidden, np.random.RandomState(0))
-    theta = embedding.start + rng.normal(scale=0.2, size=len(embedding.start))
+    model = LinearPlusNetwork(3, 3, 2, hidden)
+    start = model.start(rng.normal(size=(3, 2)), np.random.RandomState(0))
+    theta = start + rng.normal(scale=0.2, size=len(start))
     problem = Problem(
-        embedding,
+        model,
         X,
         LeaveOneOut(
             VOTES[name](rng),
@@ -89,7 +90,7 @@ def test_training_loss_has_its_gradient(
             0.2 if name.endswith("-trimmed") else 0.0,
         ),
         0.1,
-        embedding.start,
+        start,
     )
     _, gradient = problem(theta)
     numeric = central_difference(lambda t: problem(t)[0], theta)
@@ -98,14 +99,15 @@ def test_training_loss_has_its_gradient(
 
 def test_a_batch_of_everyone_is_the_whole(rng):
     X = rng.normal(size=(20, 3))
-    embedding = Embedding(np.eye(3), (), None)
+    model = LinearPlusNetwork(3, 3, 3, ())
+    start = model.start(np.eye(3), None)
     left_out = LeaveOneOut(
         class_vote(rng, "log"), Mask(0.5, "entropic"), np.full(20, 3.0), None, None
     )
-    problem = Problem(embedding, X, left_out, 0.0, embedding.start)
+    problem = Problem(model, X, left_out, 0.0, start)
     everyone = rng.permutation(20)
-    value, gradient = problem(embedding.start)
-    again = problem.batch(embedding.start, everyone, rng.permutation(20), 0.0, None)
+    value, gradient = problem(start)
+    again = problem.batch(start, everyone, rng.permutation(20), 0.0, None)
     np.testing.assert_allclose(again[0], value)
     np.testing.assert_allclose(again[1], gradient, atol=1e-12)
 

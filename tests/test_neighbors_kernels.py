@@ -8,7 +8,6 @@ from scipy.spatial.distance import cdist
 
 from sksoft.neighbors import _selection
 from sksoft.neighbors._distances import pull_distances
-from sksoft.neighbors._embedding import Embedding
 from sksoft.neighbors._selection import (
     Mask,
     candidate_count,
@@ -144,47 +143,6 @@ def test_clipped_mask_shares_ties_and_takes_all():
     np.testing.assert_allclose(p, [[2 / 3, 2 / 3, 2 / 3, 0.0]])
     p = mask.values(np.array([[1.0, 2.0, 3.0]]), np.array([3.0]), None)
     np.testing.assert_allclose(p, 1.0)
-
-
-@pytest.mark.parametrize("hidden", [(), (5,), (6, 4)])
-def test_embeddings_pull_back_their_gradients(rng, central_difference, hidden):
-    X = rng.normal(size=(7, 3))
-    embedding = Embedding(rng.normal(size=(2, 3)), hidden, np.random.RandomState(0))
-    np.testing.assert_allclose(
-        embedding.forward(embedding.start, X)[0],
-        X @ embedding.unpack(embedding.start)[0],
-    )
-    theta = embedding.start + rng.normal(scale=0.3, size=len(embedding.start))
-    cotangent = rng.normal(size=(7, 2))
-    _, state = embedding.forward(theta, X)
-    gradient = embedding.backward(theta, state, cotangent)
-    expected = central_difference(
-        lambda t: (cotangent * embedding.forward(t, X)[0]).sum(), theta
-    )
-    np.testing.assert_allclose(gradient, expected, atol=1e-6)
-
-
-def test_dropout_keeps_the_mean_and_the_gradient(rng, central_difference):
-    X = rng.normal(size=(4, 3))
-    embedding = Embedding(np.eye(2, 3), (300,), np.random.RandomState(0))
-    theta = embedding.start + rng.normal(scale=0.1, size=len(embedding.start))
-    plain, _ = embedding.forward(theta, X)
-    draws = [
-        embedding.forward(theta, X, 0.3, np.random.RandomState(seed))[0]
-        for seed in range(300)
-    ]
-    np.testing.assert_allclose(np.mean(draws, axis=0), plain, atol=0.15)
-    cotangent = rng.normal(size=(4, 2))
-    _, state = embedding.forward(theta, X, 0.3, np.random.RandomState(1))
-    gradient = embedding.backward(theta, state, cotangent)[:50]
-
-    def value(some):
-        moved = np.concatenate([some, theta[50:]])
-        Z, _ = embedding.forward(moved, X, 0.3, np.random.RandomState(1))
-        return (cotangent * Z).sum()
-
-    expected = central_difference(value, theta[:50])
-    np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("vote", ["mean", "median", "trimmed"])

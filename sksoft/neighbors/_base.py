@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._network import LinearPlusNetwork
 from sksoft._optimize import Solution, fit_progress
 from sksoft._sklearn_compat import (
     CallbackSupportMixin,
@@ -32,7 +33,6 @@ from sksoft._validation import (
     positive_integer,
     real_array,
 )
-from sksoft.neighbors._embedding import Embedding
 from sksoft.neighbors._objective import LeaveOneOut, Problem
 from sksoft.neighbors._selection import (
     Mask,
@@ -240,7 +240,7 @@ class SoftNeighborsBase(
             self._append(self._scaled(X), targets, weight)
         self._dtype = X.dtype
         self.alpha_ = self._absolute_alpha()
-        problem = self._problem(self._embedding.start)
+        problem = self._problem(self._start)
         if self._adam is None:
             self._adam = Adam(len(self._theta))
         batches = self._minibatches(rng)
@@ -258,9 +258,10 @@ class SoftNeighborsBase(
         self._set_unit(X, self._weight)
         self._X = self._scaled(X)
         start = self._initial_components(self._X, self._targets, self._weight)
-        self._embedding = Embedding(start, hidden, rng)
+        n_components, n_features = start.shape
+        self._model = LinearPlusNetwork(n_features, n_features, n_components, hidden)
         self._architecture = (self.n_components, hidden)
-        self._theta = self._embedding.start
+        self._theta = self._start = self._model.start(start.T, rng)
 
     def _append(self, X, targets, weight):
         if weight is not None or self._weight is not None:
@@ -373,7 +374,8 @@ class SoftNeighborsBase(
         raise NotImplementedError
 
     def _embed(self, theta, X=None):
-        return self._embedding.forward(theta, self._X if X is None else X)[0]
+        X = self._X if X is None else X
+        return self._model.forward(theta, X, X)[0]
 
     def _limit(self):
         """Return what candidates may weigh in total, None for no limit."""
@@ -423,7 +425,7 @@ class SoftNeighborsBase(
         leave_one_out = self._leave_one_out(
             self._training_vote(), self.regularization_strength_, k
         )
-        return Problem(self._embedding, self._X, leave_one_out, self.alpha_, start)
+        return Problem(self._model, self._X, leave_one_out, self.alpha_, start)
 
     def _scored(self, rng):
         """Return the samples that the leave-one-out score is estimated on."""
@@ -474,14 +476,10 @@ class SoftNeighborsBase(
 
     def _fitted_maps(self, theta):
         """Return the fitted attributes of an embedding, for X as it is given."""
-        parts = self._embedding.unpack(theta)
-        maps = {"components_": (parts[0] / self._unit).T.copy()}
-        if len(parts) > 1:
-            coefs = [parts[1] / self._unit, *(part.copy() for part in parts[3::2])]
-            shift = (self._center / self._unit) @ parts[1]
-            intercepts = [parts[2] - shift, *(part.copy() for part in parts[4::2])]
-            maps.update(coefs_=coefs, intercepts_=intercepts)
-        return maps
+        linear = self._model.unpack(theta)[0]
+        maps = {"components_": (linear / self._unit).T.copy()}
+        coefs, intercepts = self._model.layers(theta, self._center, self._unit)
+        return maps | ({"coefs_": coefs, "intercepts_": intercepts} if coefs else {})
 
     def _fitted_attributes(self, theta):
         """Return all that predictions need of an embedding, and index it."""

@@ -179,8 +179,8 @@ class LeaveOneOut:
 class Problem:
     """The training loss: the leave-one-out loss and a pull towards the start."""
 
-    def __init__(self, embedding, X, leave_one_out, alpha, start):
-        self.embedding = embedding
+    def __init__(self, model, X, leave_one_out, alpha, start):
+        self.model = model
         self.X = X
         self.leave_one_out = leave_one_out
         self.alpha = alpha
@@ -200,15 +200,15 @@ class Problem:
     def batch(self, theta, members, queries, dropout, rng):
         """Return the loss of some samples among some others and its gradient."""
         X = self.X if members is self.everyone else self.X[members]
-        Z, state = self.embedding.forward(theta, X, dropout, rng)
+        Z, state = self.model.forward(theta, X, X, dropout, rng)
         pulled = np.zeros_like(Z)
         value = self.leave_one_out.evaluate(Z, members, queries, pulled)
-        gradient = self.embedding.backward(theta, state, pulled)
+        gradient = self.model.backward(theta, state, pulled)
         return self._pulled(theta, value, gradient)
 
     def held_out_loss(self, theta, queries):
         """Return the loss of some samples among all."""
-        Z, _ = self.embedding.forward(theta, self.X)
+        Z, _ = self.model.forward(theta, self.X, self.X)
         return self.leave_one_out.evaluate(Z, self.everyone, queries, np.zeros_like(Z))
 
     def _pulled(self, theta, value, gradient):

@@ -152,7 +152,7 @@ class Minibatches:
         steps = n_batches(len(samples), self.batch_size)
         n_epochs = max_iter
         if max_iter is None:
-            hidden = len(problem.embedding.unpack(theta)) > 1
+            hidden = len(problem.model.shapes) > 1
             least = LEAST_STEPS_HIDDEN if hidden else LEAST_STEPS
             n_epochs = int(np.clip(-(-least // steps), 10, 60))
         adam = Adam(len(theta))

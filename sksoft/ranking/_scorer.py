@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The scores that all rankers fit: linear in the features, plus a small network."""
 
-import itertools
-import math
 import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sksoft._network import LinearPlusNetwork, network_outputs
 from sksoft._optimize import minimize
 from sksoft._validation import layer_sizes, nonnegative_number, positive_integer
 
@@ -46,52 +45,26 @@ class Scorer:
             self.centre = weight @ X / weight.sum()
             X = X - self.centre
         self.fit_intercept = fit_intercept
-        self.n_outputs = n_outputs
         self.weight = weight
         self.basis, self.shrinkage = _whitening(X, weight, ridge)
-        self.design = X
+        self.design = X @ self.basis
         if fit_intercept:
-            self._append_intercept()
-        self.shapes = [(self.basis.shape[1], n_outputs)]
-        self.hidden = tuple(hidden_layer_sizes)
-        if self.hidden:
+            self.design = np.column_stack([self.design, np.ones(len(X))])
+            self.shrinkage = np.append(self.shrinkage, 0.0)
+        self.inputs, self.scale = None, 1.0
+        if hidden_layer_sizes:
             scale = np.sqrt(weight @ X**2 / weight.sum())
             self.scale = np.where(scale > 0.0, scale, 1.0)
             self.inputs = X / self.scale
-            sizes = (n_features, *self.hidden, n_outputs)
-            for i, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
-                self.shapes.append((wide, narrow))
-                if i < len(self.hidden):
-                    self.shapes.append((narrow,))
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
-        self.slices = [slice(*pair) for pair in itertools.pairwise([0, *ends])]
-
-    def _append_intercept(self):
-        basis = np.zeros(np.add(self.basis.shape, 1))
-        basis[:-1, :-1] = self.basis
-        basis[-1, -1] = 1.0
-        self.basis = basis
-        self.shrinkage = np.append(self.shrinkage, 0.0)
-        self.design = np.column_stack([self.design, np.ones(len(self.design))])
-
-    def _split(self, params):
-        return [
-            params[piece].reshape(shape)
-            for piece, shape in zip(self.slices, self.shapes, strict=True)
-        ]
+        self.model = LinearPlusNetwork(
+            self.design.shape[1], n_features, n_outputs, hidden_layer_sizes
+        )
 
     def start(self, target, random_state):
         """Return the parameters of ridge regression; the network's share is zero."""
         weighted = self.weight[:, np.newaxis] * target
-        pieces = [self.basis.T @ (self.design.T @ weighted) / self.weight.sum()]
-        for i, shape in enumerate(self.shapes[1:]):
-            last = i == 2 * len(self.hidden)
-            if len(shape) == 2 and not last:
-                bound = np.sqrt(6.0 / shape[0])
-                pieces.append(random_state.uniform(-bound, bound, size=shape))
-            else:
-                pieces.append(np.zeros(shape))
-        return np.concatenate([piece.ravel() for piece in pieces])
+        linear = self.design.T @ weighted / self.weight.sum()
+        return self.model.start(linear, random_state)
 
     def objective(self, loss, rate):
         """Return a function of the parameters: the loss plus a penalty, its gradient.
@@ -103,58 +76,36 @@ class Scorer:
         rate : float
             Half of this times the squared coefficients is added; intercepts are free.
         """
-        shrinkage = rate * self.shrinkage[:, np.newaxis]
+        factors = np.zeros(self.model.size)
+        first, *network = self.model.unpack(factors)
+        first[...] = self.shrinkage[:, np.newaxis]
+        for piece in network[0::2]:
+            piece[...] = 1.0
+        factors *= rate
 
         def evaluate(params):
-            linear, *network = self._split(params)
-            scores, layers = self._forward(linear, network)
+            scores, state = self.model.forward(params, self.design, self.inputs)
             value, gradient = loss(scores)
-            gradients = self._backward(network, layers, gradient)
-            shrunk = shrinkage * linear
-            value += 0.5 * np.vdot(shrunk, linear)
-            gradients[0] += shrunk
-            for piece, slope in zip(network, gradients[1:], strict=True):
-                if piece.ndim == 2:
-                    value += 0.5 * rate * np.vdot(piece, piece)
-                    slope += rate * piece
-            return value, np.concatenate([piece.ravel() for piece in gradients])
+            gradient = self.model.backward(params, state, gradient)
+            shrunk = factors * params
+            return value + 0.5 * (shrunk @ params), gradient + shrunk
 
         return evaluate
 
     def scores(self, params):
         """Return the scores of the training rows, of shape (n_samples, n_outputs)."""
-        linear, *network = self._split(params)
-        return self._forward(linear, network)[0]
-
-    def _forward(self, linear, network):
-        scores = self.design @ (self.basis @ linear)
-        if not network:
-            return scores, []
-        layers = _activations(self.inputs, network)
-        return scores + layers[-1] @ network[-1], layers
-
-    def _backward(self, network, layers, gradient):
-        gradients = [self.basis.T @ (self.design.T @ gradient)]
-        if not network:
-            return gradients
-        slopes = [layers[-1].T @ gradient]
-        for i in range(len(self.hidden) - 1, -1, -1):
-            gradient = gradient @ network[2 * i + 2].T * (layers[i + 1] > 0.0)
-            slopes += [gradient.sum(axis=0), layers[i].T @ gradient]
-        return gradients + slopes[::-1]
+        return self.model.forward(params, self.design, self.inputs)[0]
 
     def attributes(self, params):
         """Return the fitted attributes that the parameters stand for."""
-        linear, *network = self._split(params)
-        coef = (self.basis @ linear).T
-        intercept = np.zeros(self.n_outputs)
+        linear = self.model.unpack(params)[0]
+        intercept = np.zeros(linear.shape[1])
         if self.fit_intercept:
-            coef, intercept = coef[:, :-1], coef[:, -1]
+            linear, intercept = linear[:-1], linear[-1]
+        coef = (self.basis @ linear).T
+        if self.fit_intercept:
             intercept = intercept - coef @ self.centre
-        coefs, intercepts = network[0::2], network[1::2]
-        if self.hidden:
-            coefs[0] = coefs[0] / self.scale[:, np.newaxis]
-            intercepts[0] = intercepts[0] - self.centre @ coefs[0]
+        coefs, intercepts = self.model.layers(params, self.centre, self.scale)
         return {
             "coef_": coef,
             "intercept_": intercept,
@@ -179,14 +130,6 @@ def _whitening(X, weight, ridge):
         vectors = rooted.T @ vectors / np.sqrt(values)
     shrinkage = weight.sum() / (values + ridge)
     return vectors * np.sqrt(shrinkage), shrinkage
-
-
-def _activations(X, network):
-    """The inputs and the outputs of each hidden layer."""
-    layers = [X]
-    for coef, intercept in zip(network[0:-1:2], network[1::2], strict=True):
-        layers.append(np.maximum(layers[-1] @ coef + intercept, 0.0))
-    return layers
 
 
 class ScorerMixin:
@@ -226,11 +169,7 @@ class ScorerMixin:
 
     def _network(self, X):
         """Return what the hidden layers add to the scores, (n_samples, n_outputs)."""
-        network = [self.hidden_coefs_[-1]]
-        layers = zip(self.hidden_coefs_[:-1], self.hidden_intercepts_, strict=True)
-        for coef, intercept in reversed(list(layers)):
-            network = [coef, intercept, *network]
-        return _activations(X, network)[-1] @ network[-1]
+        return network_outputs(X, self.hidden_coefs_, self.hidden_intercepts_)
 
 
 class SquaredError:
