@@ -1,8 +1,8 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-One row on its way to infinity
-==============================
+Robust or not: a soft mask against a soft sort
+==============================================
 
 There are two soft versions of least trimmed squares. One sums the smallest losses after
 a soft sort; the other weights the rows by a soft mask of the smallest losses. Only the

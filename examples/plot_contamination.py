@@ -23,7 +23,6 @@ from sklearn.linear_model import (
     HuberRegressor,
     LinearRegression,
     RANSACRegressor,
-    TheilSenRegressor,
 )
 
 from sksoft.linear_model import LeastTrimmedSquaresRegressor
@@ -49,10 +48,9 @@ def contaminate(kind, share, seed):
 
 
 models = {
-    "LeastTrimmedSquares": LeastTrimmedSquaresRegressor(random_state=0, n_starts=200),
+    "LeastTrimmedSquares": LeastTrimmedSquaresRegressor(random_state=0),
     "Huber": HuberRegressor(max_iter=1000),
     "RANSAC": RANSACRegressor(random_state=0),
-    "TheilSen": TheilSenRegressor(random_state=0, max_subpopulation=500),
     "LinearRegression": LinearRegression(),
 }
 
@@ -66,19 +64,30 @@ def error(model, X, y):
 
 
 # %%
-# Median error of the slopes over three samples, against the share of wrong rows.
+# Median error of the slopes over 20 samples, against the share of wrong rows; bands
+# hold the middle half of the samples. Huber's loss bears gross errors only, RANSAC
+# pays for its robustness where all rows are right, and no method bears the last panel
+# much beyond 40 %: wrong features spread over everything.
 shares = np.arange(0, 0.46, 0.075)
+n_repeats = 20
 fig, axes = plt.subplots(1, 3, figsize=(11, 4.4), sharey=True, layout="constrained")
 kinds = ["gross errors", "another plane", "scattered features"]
 for ax, kind in zip(axes, kinds, strict=True):
     for name, model in models.items():
         errors = [
-            np.median([error(model, *contaminate(kind, s, seed)) for seed in range(3)])
+            [error(model, *contaminate(kind, s, seed)) for seed in range(n_repeats)]
             for s in shares
         ]
+        low, middle, high = np.quantile(errors, [0.25, 0.5, 0.75], axis=1)
         style = "k:" if name == "LinearRegression" else "o-"
-        ax.semilogy(100 * shares, errors, style, markersize=4, label=name)
+        (line,) = ax.semilogy(100 * shares, middle, style, markersize=4, label=name)
+        ax.fill_between(
+            100 * shares, low, high, color=line.get_color(), alpha=0.15, lw=0
+        )
     ax.set(title=kind.capitalize(), xlabel="wrong rows (%)")
 axes[0].set_ylabel("error of the slopes")
+fig.suptitle(
+    "Least trimmed squares stay with the right rows up to about 40 % wrong ones"
+)
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 plt.show()

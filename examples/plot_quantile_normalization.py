@@ -56,7 +56,7 @@ for ax, columns, title in (
     )
     ax.set(title=title, xlabel="value", xlim=(-3.0, 5.0))
 axes[0].set_ylabel("density")
-fig.suptitle("Ten measurements, before and after quantile normalisation")
+fig.suptitle("Ten columns of any shape become ten of the same shape")
 
 # %%
 # From steps to slopes
@@ -90,6 +90,7 @@ for ax, strengths in ((axes[0], (0.0, 0.5, 2.0)), (axes[1], (0.0, 3e-3, 1e-2))):
     ax.legend(frameon=False, loc="upper left")
 axes[0].set_title("a column")
 axes[1].set_title("a travelling patient")
+fig.suptitle("Exact normalisation climbs steps; the soft one has a slope everywhere")
 axes[1].margins(x=0)
 
 # %%
