@@ -14,6 +14,7 @@ EXTENSIONS = {
     "sksoft._order": ["sksoft/_order.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
+    "sksoft._radix": ["sksoft/_radix.pyx"],
     "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
     "sksoft._relaxations._power_mask": ["sksoft/_relaxations/_power_mask.pyx"],

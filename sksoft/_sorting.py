@@ -5,11 +5,29 @@
 import numpy as np
 
 from sksoft._order import count_places, embed_places, is_ascending, read_places
+from sksoft._radix import (
+    count_digits,
+    distribute,
+    order_rows,
+    read_long_places,
+    write_codes,
+    write_patterns,
+)
+from sksoft._threads import entry_pieces, map_chunks
 
 # Rows of up to this many numbers are sorted faster by counting.
 SHORT = 10
 # Fewer numbers than this are sorted faster in one call.
 SMALL = 256
+# Rows of up to this many numbers are sorted faster by numpy.sort of packed keys.
+PACKED = 250
+# Longer rows than this are sorted one by one, each in pieces if there are threads.
+LONG = 16384
+# The bits of a digit of long rows, and the most numbers that two digits tell apart.
+DIGIT_BITS = 10
+TWO_DIGITS = 40_000
+# Linear codes are given up where a number shares its code with more others than this.
+CROWDED = 0.4
 
 
 def ascending_order(rows):
@@ -26,25 +44,149 @@ def ascending_order(rows):
         Equal values stand in the order of their places.
     """
     n_rows, n = rows.shape
-    if n <= SHORT:
-        order = np.empty((n_rows, n), np.intp)
-        count_places(rows, order)
-        return order
-    if rows.size < SMALL:
+    if n > SHORT and rows.size < SMALL:
         return rows.argsort(axis=1, kind="stable")
-    if is_ascending(rows):
+    if n > SHORT and is_ascending(rows):
         return np.tile(np.arange(n, dtype=np.intp), (n_rows, 1))
+    order = np.empty((n_rows, n), np.intp)
+    if n <= SHORT:
+        count_places(rows, order)
+    elif n <= PACKED:
+        _order_packed(rows, order)
+    elif n <= LONG:
+        _order_at_once(rows, order)
+    else:
+        for row, places in zip(rows, order, strict=True):
+            _order_long(row, places)
+    return order
+
+
+def _order_packed(rows, order):
+    """Sort numbers whose lowest bits are replaced by their places."""
     # One place more than there are: a negative number never turns into -0.0, which a
     # vectorised sort may replace by 0.0.
-    n_bits = n.bit_length()
+    place_bits = rows.shape[1].bit_length()
     # Adding zero turns -0.0, which would sort before 0.0, into 0.0.
     keys = np.add(rows, 0.0, dtype=np.float64)
     patterns = keys.view(np.int64)
-    embed_places(patterns, n_bits)
+    embed_places(patterns, place_bits)
     keys.sort(axis=1)
-    order = np.empty((n_rows, n), np.intp)
-    unfinished = np.empty(n_rows, np.uint8)
-    read_places(patterns, rows, n_bits, order, unfinished)
+    unfinished = np.empty(len(rows), np.uint8)
+    read_places(patterns, rows, place_bits, order, unfinished)
     for row in np.flatnonzero(unfinished):
         order[row] = rows[row].argsort(kind="stable")
-    return order
+
+
+def _order_at_once(rows, order):
+    """Sort rows by linear codes, and those too skewed for them as packed keys."""
+    unfinished = np.empty(len(rows), np.uint8)
+    work = np.empty((2, rows.shape[1]), np.uint32)
+    if not order_rows(rows, work, order, unfinished):
+        _order_packed(rows, order)
+        return
+    skewed = np.flatnonzero(unfinished)
+    if len(skewed):
+        places = np.empty((len(skewed), rows.shape[1]), np.intp)
+        _order_packed(rows[skewed], places)
+        order[skewed] = places
+
+
+def _order_long(row, order):
+    """Sort one row by linear codes, else by bit patterns, else by numpy."""
+    pieces = entry_pieces(len(row))
+    if not (
+        _sorted_by_codes(row, pieces, order)
+        # Few leading bits, and as many as the places leave.
+        or _sorted_by_patterns(row, 64 - 3 * DIGIT_BITS, pieces, order)
+        or _sorted_by_patterns(row, len(row).bit_length(), pieces, order)
+    ):
+        order[:] = row.argsort(kind="stable")
+
+
+def _sorted_by_codes(row, pieces, order):
+    """Write the order, unless the row is too skewed; return whether it was written."""
+    n = len(row)
+    least, most = float(row.min()), float(row.max())
+    # Differences that are smaller might overflow as divisors.
+    if not most - least > 1e-290:
+        return False
+    place_bits = n.bit_length()
+    n_digits = 2 if n <= TWO_DIGITS else 3
+    n_codes = 1 << n_digits * DIGIT_BITS
+    scale = (n_codes - 1) / (most - least)
+    keys, spare = _room(order, n_digits)
+    map_chunks(
+        lambda part: write_codes(
+            row[part], part.start, least, scale, place_bits, keys[part]
+        ),
+        pieces,
+    )
+    shifts = range(place_bits, place_bits + n_digits * DIGIT_BITS, DIGIT_BITS)
+    leading = _digit_counts(keys, shifts[-1], pieces).sum(axis=0)
+    # Were numbers even within a leading digit, so many others would share their codes.
+    others = np.square(leading, dtype=np.float64).sum() / n * (1 << DIGIT_BITS)
+    if others / n_codes > CROWDED:
+        return False
+    keys = _sorted_keys(keys, spare, shifts, pieces)
+    return _read(row, keys, place_bits, pieces, order)
+
+
+def _sorted_by_patterns(row, place_bits, pieces, order):
+    """Write the order, unless the leading bits of too many numbers agree."""
+    shifts = range(place_bits, 64, DIGIT_BITS)
+    keys, spare = _room(order, len(shifts))
+    map_chunks(
+        lambda part: write_patterns(row[part], part.start, place_bits, keys[part]),
+        pieces,
+    )
+    keys = _sorted_keys(keys, spare, shifts, pieces)
+    return _read(row, keys, place_bits, pieces, order)
+
+
+def _room(order, n_passes):
+    """Return two arrays for keys, one in place of the order: not the last one used."""
+    keys, spare = order.view(np.uint64), np.empty(len(order), np.uint64)
+    return (keys, spare) if n_passes % 2 else (spare, keys)
+
+
+def _sorted_keys(keys, spare, shifts, pieces):
+    """Return keys sorted by the digits that begin at these bits."""
+    for shift in shifts:
+        counts = _digit_counts(keys, shift, pieces)
+        if counts.sum(axis=0).max() < len(keys):
+            _distribute(keys, shift, counts, pieces, spare)
+            keys, spare = spare, keys
+    return keys
+
+
+def _digit_counts(keys, shift, pieces):
+    """Return how many keys of each piece have each value of a digit."""
+    counts = np.empty((len(pieces), 1 << DIGIT_BITS), np.intp)
+    map_chunks(
+        lambda part, count: count_digits(keys[part], shift, count), pieces, counts
+    )
+    return counts
+
+
+def _distribute(keys, shift, counts, pieces, out):
+    # The keys of each value of the digit come piece after piece.
+    ends = np.cumsum(counts.T.ravel()).reshape(counts.T.shape).T
+    map_chunks(
+        lambda part, starts: distribute(keys[part], shift, starts, out),
+        pieces,
+        np.ascontiguousarray(ends - counts),
+    )
+
+
+def _read(row, keys, place_bits, pieces, order):
+    """Write the order; return whether few enough keys shared their codes."""
+    if keys.base is order:
+        keys = keys.copy()
+    return all(
+        map_chunks(
+            lambda part: read_long_places(
+                row, keys, place_bits, part.start, part.stop, order
+            ),
+            pieces,
+        )
+    )

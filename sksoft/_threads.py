@@ -4,6 +4,7 @@
 
 import itertools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -16,10 +17,17 @@ CHUNK_SIZE = 1 << 16
 # A batch is shared between threads from this many entries on.
 THREADING_SIZE = 1 << 15
 
+# A long row is worked through in pieces of at most this many entries, so that an
+# interrupt need not wait long; from this many entries on, threads share it.
+PIECE_SIZE = 1 << 24
+SHARED_ROW_SIZE = 1 << 18
+
 # The one chunk of a small batch.
 EVERYTHING = slice(None)
 
 _state = {"n_threads": None, "pool": None}
+# Whether the thread is one of the pool, which must not wait for the pool.
+_local = threading.local()
 
 
 def _default_num_threads():
@@ -106,11 +114,29 @@ def row_chunks(n_rows, row_size):
     return [slice(*pair) for pair in itertools.pairwise(bounds)]
 
 
+def entry_pieces(n):
+    """Return slices that cut a row of n entries into pieces, one for a short row."""
+    n_pieces = -(-n // PIECE_SIZE)
+    if n >= SHARED_ROW_SIZE and not _in_pool():
+        n_pieces = max(n_pieces, get_num_threads())
+    bounds = [n * i // n_pieces for i in range(n_pieces + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]
+
+
+def _in_pool():
+    return getattr(_local, "in_pool", False)
+
+
+def _enter_pool():
+    _local.in_pool = True
+
+
 def map_chunks(function, *sequences):
     """Apply a function to each chunk, on the thread pool where there are several."""
-    if len(sequences[0]) == 1 or get_num_threads() == 1:
+    if len(sequences[0]) == 1 or get_num_threads() == 1 or _in_pool():
         return list(map(function, *sequences))
     pool = _state["pool"]
     if pool is None:
-        pool = _state["pool"] = ThreadPoolExecutor(get_num_threads(), "sksoft")
+        pool = ThreadPoolExecutor(get_num_threads(), "sksoft", _enter_pool)
+        _state["pool"] = pool
     return list(pool.map(function, *sequences))

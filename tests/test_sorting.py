@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
+from sksoft import _threads
 from sksoft._order import embed_places, read_places
-from sksoft._sorting import SHORT, SMALL, ascending_order
+from sksoft._radix import order_rows, read_long_places
+from sksoft._sorting import (
+    LONG,
+    PACKED,
+    SHORT,
+    SMALL,
+    TWO_DIGITS,
+    _sorted_by_codes,
+    _sorted_by_patterns,
+    ascending_order,
+)
 
 DTYPES = [np.float64, np.float32]
 # Lengths around that up to which places are counted, and around the powers of two,
@@ -32,10 +43,13 @@ LENGTHS = [
     511,
     512,
     513,
+    PACKED,
+    PACKED + 1,
     1023,
     1024,
     4099,
 ]
+LONG_LENGTHS = [LONG, LONG + 1, TWO_DIGITS, TWO_DIGITS + 1]
 
 
 def check(rows):
@@ -123,6 +137,111 @@ def test_long_rows(rng):
     check(rng.normal(size=(1, n)))
     check(rng.normal(size=(1, n)).astype(np.float32))
     check(np.round(rng.normal(size=(1, n)), 3))
+
+
+def numbers_to_order(n, dtype, rng):
+    """Yield one row of every kind that tells one way of sorting from another."""
+    top = 1e300 if dtype == np.float64 else 1e38
+    tiny = np.nextafter(dtype(0), dtype(1))
+    normal = rng.normal(size=n)
+    yield normal
+    yield np.sort(normal)[::-1]
+    yield np.minimum(np.exp(8.0 * normal), top)
+    yield -np.minimum(np.exp(8.0 * normal), top)
+    yield np.sign(normal) * np.minimum(np.exp(30.0 * np.abs(normal)), top)
+    yield rng.integers(0, 2, n)
+    yield rng.integers(-50, 50, n)
+    yield np.where(rng.random(n) < 0.01, top, -top)
+    yield np.where(rng.random(n) < 0.5, 0.0, -0.0)
+    yield rng.integers(-3000, 3000, n) * tiny
+    yield np.append(normal[1:], top)
+    yield np.append(np.full(n - 1, 3.0), 2.0)
+    # Numbers a few units in the last place apart, alone and beside others.
+    near = 1.0 + rng.integers(-6, 7, n) * np.finfo(dtype).eps
+    yield near
+    yield np.where(rng.random(n) < 0.5, near, normal)
+    yield 1.0 + np.arange(n, 0, -1) * np.finfo(dtype).eps
+    yield np.append(1.0 + np.arange(n - 1, 0, -1) * np.finfo(dtype).eps, -1.0)
+
+
+@pytest.mark.parametrize("n", LONG_LENGTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_long_rows_of_every_kind(n, dtype, rng):
+    for row in numbers_to_order(n, dtype, rng):
+        row = np.ascontiguousarray(row, dtype)[None]
+        assert_array_equal(ascending_order(row), row.argsort(axis=1, kind="stable"))
+
+
+@pytest.mark.usefixtures("restore_threads")
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_long_rows_in_pieces(n_threads, dtype, rng, monkeypatch):
+    monkeypatch.setattr(_threads, "PIECE_SIZE", LONG // 2)
+    monkeypatch.setattr(_threads, "SHARED_ROW_SIZE", LONG)
+    _threads.set_num_threads(n_threads)
+    for row in numbers_to_order(LONG + 7, dtype, rng):
+        row = np.ascontiguousarray(row, dtype)[None]
+        assert_array_equal(ascending_order(row), row.argsort(axis=1, kind="stable"))
+
+
+@pytest.mark.parametrize("n", [LONG + 1, TWO_DIGITS + 1])
+def test_which_way_a_long_row_takes(n, rng):
+    """Skewed rows are told from the others, and near ties are left to numpy."""
+    pieces = [slice(0, n // 3), slice(n // 3, n)]
+    order = np.empty(n, np.intp)
+    normal, skewed = rng.normal(size=n), rng.lognormal(sigma=8.0, size=n)
+    near = np.append(1.0 + rng.permutation(n - 1) * 2.0**-36, 1e9)
+    falling = np.append(1.0 + np.arange(n - 1, 0, -1) * 2.0**-52, 0.0)
+    for row, expected in [
+        (normal, [True, True, True]),
+        (skewed, [False, True, True]),
+        (near, [False, False, True]),
+        (falling, [False, False, False]),
+    ]:
+        ways = [
+            lambda row: _sorted_by_codes(row, pieces, order),
+            lambda row: _sorted_by_patterns(row, 34, pieces, order),
+            lambda row: _sorted_by_patterns(row, n.bit_length(), pieces, order),
+        ]
+        for way, done in zip(ways, expected, strict=True):
+            assert way(row) == done
+            if done:
+                assert_array_equal(order, row.argsort(kind="stable"))
+        assert_array_equal(ascending_order(row[None])[0], row.argsort(kind="stable"))
+
+
+def test_a_run_of_equal_codes_belongs_to_the_piece_in_which_it_starts():
+    x = np.array([4.0, 3.0, 2.0, 1.0, 0.0, 9.0])
+    codes = np.array([0, 0, 0, 0, 0, 1], np.uint64)
+    keys = codes << np.uint64(3) | np.arange(6, dtype=np.uint64)
+    for stop in range(7):
+        order = np.full(6, -1)
+        assert read_long_places(x, keys, 3, 0, stop, order)
+        assert read_long_places(x, keys, 3, stop, 6, order)
+        assert_array_equal(order, [4, 3, 2, 1, 0, 5])
+
+
+def test_which_rows_are_sorted_at_once(rng):
+    n = 1000
+    rows = np.stack(
+        [
+            rng.normal(size=n),
+            rng.lognormal(sigma=8.0, size=n),
+            np.full(n, 2.0),
+            rng.uniform(-1e300, 1e300, n),
+            rng.integers(-5, 6, n) * 5e-324,
+        ]
+    )
+    order, unfinished = np.empty((9, n), np.intp), np.empty(9, np.uint8)
+    rows = rows[[0, 0, 0, 0, 0, 1, 2, 3, 4]]
+    work = np.empty((2, n), np.uint32)
+    assert order_rows(rows, work, order, unfinished)
+    assert unfinished.tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 1]
+    check(rows)
+    # Where skewed rows are the rule, none is.
+    rows = rows[[0, 5, 5, 5, 5, 5, 0, 0, 0]]
+    assert not order_rows(rows, work, order, unfinished)
+    check(rows)
 
 
 @pytest.mark.parametrize("n", [600, 5000])
