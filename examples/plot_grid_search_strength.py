@@ -114,7 +114,7 @@ ax.set(
     ylabel="log loss in cross-validation",
     title="from ranks to raw features",
 )
-ax.legend(loc="lower left")
+ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.68))
 places = np.arange(len(gains))
 axes[1].errorbar(
     [1e3 * gain.mean() for gain in gains.values()],
@@ -131,5 +131,5 @@ axes[1].set(
     xlabel="log loss beyond that of the soft ranks, in thousandths",
     title="what the rivals lose",
 )
-fig.suptitle("Breast cancer: the best features are neither raw nor ranks")
+fig.suptitle("Breast cancer: neither raw features nor ranks do best")
 plt.show()
