@@ -1,11 +1,16 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""One thread pool for all operators; results never depend on its size."""
+"""One thread pool for all operators; results never depend on its size.
+
+An interrupt (Ctrl-C) reaches the main thread between two bytecodes only. Long work
+therefore runs on a thread of its own, for which the main thread waits, and loops over
+long kernels ask between two pieces whether anybody still waits for them.
+"""
 
 import itertools
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import joblib
 
@@ -17,8 +22,8 @@ CHUNK_SIZE = 1 << 16
 # A batch is shared between threads from this many entries on.
 THREADING_SIZE = 1 << 15
 
-# A long row is worked through in pieces of at most this many entries, so that an
-# interrupt need not wait long; from this many entries on, threads share it.
+# A kernel takes at most about this many steps at a time, so that an interrupt need not
+# wait long; from this many entries on, threads share a row.
 PIECE_SIZE = 1 << 24
 SHARED_ROW_SIZE = 1 << 18
 
@@ -26,8 +31,13 @@ SHARED_ROW_SIZE = 1 << 18
 EVERYTHING = slice(None)
 
 _state = {"n_threads": None, "pool": None}
-# Whether the thread is one of the pool, which must not wait for the pool.
+# For each thread, whether it is one of the pool, which must not wait for the pool, and
+# the event that tells it that nobody waits for it any more.
 _local = threading.local()
+
+
+class Abandoned(BaseException):
+    """Ends work on a thread for which nobody waits any more."""
 
 
 def _default_num_threads():
@@ -133,10 +143,86 @@ def _enter_pool():
 
 def map_chunks(function, *sequences):
     """Apply a function to each chunk, on the thread pool where there are several."""
-    if len(sequences[0]) == 1 or get_num_threads() == 1 or _in_pool():
-        return list(map(function, *sequences))
+    if len(sequences[0]) == 1:
+        return [function(*chunk) for chunk in zip(*sequences, strict=True)]
+
+    def run(*chunk):
+        check_abandoned()
+        return function(*chunk)
+
+    if get_num_threads() == 1 or _in_pool():
+        return list(map(run, *sequences))
     pool = _state["pool"]
     if pool is None:
         pool = ThreadPoolExecutor(get_num_threads(), "sksoft", _enter_pool)
         _state["pool"] = pool
-    return list(pool.map(function, *sequences))
+    # Whoever waits for this thread waits for those of the pool.
+    abandoned = getattr(_local, "abandoned", None) or threading.Event()
+
+    def run_in_pool(*chunk):
+        _local.abandoned = abandoned
+        return run(*chunk)
+
+    chunks = list(zip(*sequences, strict=True))
+    try:
+        futures = [_submitted(pool, run_in_pool, chunk) for chunk in chunks]
+        return [
+            run(*chunk) if future is None else future.result()
+            for future, chunk in zip(futures, chunks, strict=True)
+        ]
+    except BaseException:
+        abandoned.set()
+        raise
+
+
+def _submitted(pool, function, arguments):
+    """Return the future of a call, None where the pool takes no more work."""
+    try:
+        return pool.submit(function, *arguments)
+    except RuntimeError:
+        # The interpreter is ending.
+        return None
+
+
+def interruptible(n_steps, function, *arguments):
+    """Call a function, and if it takes long let an interrupt end the wait for it."""
+    if n_steps < PIECE_SIZE or not _in_main_thread():
+        return function(*arguments)
+    abandoned, future = threading.Event(), Future()
+
+    def run():
+        _local.abandoned = abandoned
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    try:
+        # A daemon, for which the interpreter does not wait when it ends.
+        threading.Thread(target=run, name="sksoft-long", daemon=True).start()
+    except RuntimeError:
+        return function(*arguments)
+    try:
+        return future.result()
+    except BaseException:
+        abandoned.set()
+        raise
+
+
+def _in_main_thread():
+    return threading.current_thread() is threading.main_thread()
+
+
+def check_abandoned():
+    """Raise if nobody waits for this thread any more."""
+    abandoned = getattr(_local, "abandoned", None)
+    if abandoned is not None and abandoned.is_set():
+        raise Abandoned
+
+
+def pieces(n, step_size):
+    """Yield the bounds of pieces of a loop of n passes of so many steps each."""
+    size = max(PIECE_SIZE // max(step_size, 1), 1)
+    for start in range(0, n, size):
+        check_abandoned()
+        yield start, min(start + size, n)

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of arguments: errors name the parameter, the value and what is allowed."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
 
 # Above this, differences and weighted sums of float64 numbers could overflow.
 LARGEST = 1e300
+# Above this, float64 does not hold every integer.
+LARGEST_EXACT = 2.0**53
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 # One number. The usual types come first: to ask an abstract class takes longer.
@@ -17,24 +20,82 @@ TRUTHS = (bool, np.bool_)
 
 def real_array(values, name):
     """Return a float32 or float64 array of finite numbers; other real types convert."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain array, got a masked array.")
+    # The usual case first: the checks of the others take longer.
+    if type(values) is not np.ndarray or values.dtype not in FLOATS:
+        values = plain_array(values, name)
+    given = array = values
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype not in FLOATS:
+        array = array.astype(np.float64)
+    if not array.size:
+        return array
+    peak = float(_peak(array))
+    if not peak <= LARGEST:
+        raise _range_error(array, name)
+    if peak >= LARGEST_EXACT and given.dtype.kind in "iu":
+        _warn_of_rounding(given, array, name)
+    return array
+
+
+def plain_array(values, name):
+    """Return an array of real numbers of any type, not checked for finiteness."""
+    if _is_masked(values):
+        raise TypeError(
+            f"{name} must be a plain array, got a masked array: drop what is masked, "
+            f"or fill it in by {name}.filled(value)."
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name} must have a regular shape: {error}") from None
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if array.dtype not in FLOATS:
-        if array.dtype.kind not in "fiub":
-            raise TypeError(
-                f"{name} must hold real numbers, got an array of dtype {array.dtype} "
-                f"from {type(values).__name__}."
-            )
-        array = array.astype(np.float64)
-    if array.size and not float(_peak(array)) <= LARGEST:
-        raise _range_error(array, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, {_found(values, array, name)}")
     return array
+
+
+def _is_masked(values):
+    if isinstance(values, np.ma.MaskedArray):
+        return True
+    # A list of masked arrays would be stacked without their masks.
+    if isinstance(values, list | tuple) and values:
+        return isinstance(values[0], np.ndarray | list | tuple) and any(
+            map(_is_masked, values)
+        )
+    return False
+
+
+def _found(values, array, name):
+    """Say what was found instead of real numbers, and what to do about it."""
+    if values is None:
+        return "got None."
+    if hasattr(values, "toarray"):
+        return (
+            f"got the sparse {type(values).__name__}: make it dense by "
+            f"{name}.toarray()."
+        )
+    found = f"got an array of dtype {array.dtype} from {type(values).__name__}"
+    if array.dtype.kind == "M":
+        return (
+            f"{found}: make dates numbers, as ({name} - {name}.min()) / "
+            "np.timedelta64(1, 's')."
+        )
+    if array.dtype.kind == "m":
+        return f"{found}: make durations numbers, as {name} / np.timedelta64(1, 's')."
+    return f"{found}."
+
+
+def _warn_of_rounding(given, array, name):
+    with np.errstate(invalid="ignore"):
+        changed = array.astype(given.dtype) != given
+    if changed.any():
+        warnings.warn(
+            f"{name} holds integers beyond 2**53, which become ties where float64 "
+            f"rounds them to the same number: {changed.sum()} of {given.size} change. "
+            "Subtract a common origin before, or pass their ranks.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _peak(array):
@@ -113,6 +174,10 @@ def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
     if isinstance(value, NUMBERS + TRUTHS):
         return nonnegative_number(value, name)
+    if value is None:
+        raise TypeError(
+            f"{name} must hold real numbers >= 0, one or an array of them, got None."
+        )
     array = real_array(value, name).astype(np.float64, copy=False)
     if array.size and array.min() < 0.0:
         raise ValueError(f"{name} must be >= 0 everywhere, got {array.min()}.")

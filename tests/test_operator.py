@@ -407,7 +407,7 @@ def test_rejects_values_that_are_not_finite(operator, bad, size):
         ([None, 1.0], "object"),
         (["a", "b"], "<U1"),
         (np.array(["2020-01-01"], "M8[D]"), "datetime64[D]"),
-        (None, "object"),
+        (None, "None"),
     ],
 )
 def test_rejects_what_is_not_real(operator, x, dtype):

@@ -4,6 +4,8 @@
 
 import numpy as np
 
+from sksoft._threads import check_abandoned
+
 
 def hard_bound(gap, rise):
     """Smallest ratio of gaps over the last axis, infinite where there is none."""
@@ -35,6 +37,7 @@ def bisect_pooled(start, is_pooled):
     """Find, row by row, the strength at which a row becomes a single block."""
     low = high = np.where((start > 0.0) & np.isfinite(start), start, 1.0)
     for _ in range(500):
+        check_abandoned()
         open_above = ~is_pooled(high)
         if not open_above.any():
             break
@@ -45,6 +48,7 @@ def bisect_pooled(start, is_pooled):
             break
         low = np.where(open_below, 0.25 * low, low)
     while True:
+        check_abandoned()
         middle = np.sqrt(low) * np.sqrt(high)
         # A row that is done stays as it is, whatever the others need.
         active = (high > low * (1.0 + 1e-14)) & (low < middle) & (middle < high)

@@ -8,6 +8,8 @@ def pairwise_ranks(
     weight: NDArray[float64] | None,
     strength: NDArray[float64],
     gaussian: bool,
+    start: int,
+    stop: int,
     out: NDArray[float64],
 ) -> None: ...
 def pairwise_differences(
@@ -17,6 +19,8 @@ def pairwise_differences(
     strength: NDArray[float64],
     gaussian: bool,
     transpose: bool,
+    start: int,
+    stop: int,
     out: NDArray[float64],
 ) -> None: ...
 def laplace_ranks(

@@ -50,30 +50,37 @@ def pairwise_ranks(
     const double[:, ::1] weight,
     const double[::1] strength,
     bint gaussian,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[:, ::1] out,
 ):
-    """Write the ranks of sorted rows; no weight means 1."""
+    """Write the ranks of sorted rows; no weight means 1.
+
+    A call adds the pairs whose first entry is one from start to stop. The first call,
+    from 0 on, begins.
+    """
     cdef Py_ssize_t r, n = s.shape[1]
     with nogil:
         for r in range(s.shape[0]):
             if n > 0:
                 ranks_row(
                     &s[r, 0], &weight[r, 0] if weight is not None else NULL, n, strength[r],
-                    gaussian, &out[r, 0],
+                    gaussian, start, stop, &out[r, 0],
                 )
 
 
 cdef void ranks_row(
     const double* s, const double* weight, Py_ssize_t n, double strength, bint gaussian,
-    double* out,
+    Py_ssize_t start, Py_ssize_t stop, double* out,
 ) noexcept nogil:
     cdef Py_ssize_t i, j
     cdef double t, p, before = 0.0, here, moved
-    for i in range(n):
-        here = item(weight, i)
-        out[i] = 0.5 + before + 0.5 * here
-        before += here
-    for i in range(n):
+    if start == 0:
+        for i in range(n):
+            here = item(weight, i)
+            out[i] = 0.5 + before + 0.5 * here
+            before += here
+    for i in range(start, stop):
         here = item(weight, i)
         moved = 0.0
         for j in range(i + 1, n):
@@ -93,12 +100,15 @@ def pairwise_differences(
     const double[::1] strength,
     bint gaussian,
     bint transpose,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[:, ::1] out,
 ):
     """out_i = sum_j weight_j f((s_i - s_j) / strength) (values_i - values_j) / strength.
 
     This is the Jacobian of the ranks, zero for a strength of zero; transpose applies its
-    transpose, which exchanges the weights of the two ends.
+    transpose, which exchanges the weights of the two ends. A call adds the pairs whose
+    first entry is one from start to stop; the first begins and the last one, to n, ends.
     """
     cdef Py_ssize_t r, n = s.shape[1]
     with nogil:
@@ -106,22 +116,24 @@ def pairwise_differences(
             if n > 0:
                 differences_row(
                     &s[r, 0], &weight[r, 0] if weight is not None else NULL, &values[r, 0],
-                    n, strength[r], gaussian, transpose, &out[r, 0],
+                    n, strength[r], gaussian, transpose, start, stop, &out[r, 0],
                 )
 
 
 cdef void differences_row(
     const double* s, const double* weight, const double* values, Py_ssize_t n,
-    double strength, bint gaussian, bint transpose, double* out,
+    double strength, bint gaussian, bint transpose, Py_ssize_t start, Py_ssize_t stop,
+    double* out,
 ) noexcept nogil:
     cdef Py_ssize_t i, j
     cdef double t, f, moved, reach
     reach = 2.0 * sqrt(FAR) if gaussian else FAR
-    for i in range(n):
-        out[i] = 0.0
+    if start == 0:
+        for i in range(n):
+            out[i] = 0.0
     if strength == 0.0:
         return
-    for i in range(n):
+    for i in range(start, stop):
         moved = 0.0
         for j in range(i + 1, n):
             t = divided(s[j] - s[i], strength)
@@ -137,8 +149,9 @@ cdef void differences_row(
                 moved += item(weight, j) * f
                 out[j] -= item(weight, i) * f
         out[i] += moved
-    for i in range(n):
-        out[i] /= strength
+    if stop == n:
+        for i in range(n):
+            out[i] /= strength
 
 
 def laplace_ranks(
@@ -153,7 +166,7 @@ def laplace_ranks(
     cdef double before, below, above
     with nogil:
         for r in range(s.shape[0]):
-            w = &weight[r, 0] if weight is not None else NULL
+            w = &weight[r, 0] if weight is not None and n > 0 else NULL
             before = below = above = 0.0
             for i in range(n):
                 if i > 0:
@@ -183,7 +196,7 @@ def laplace_differences(
     cdef double total, moved, e
     with nogil:
         for r in range(s.shape[0]):
-            w = &weight[r, 0] if weight is not None else NULL
+            w = &weight[r, 0] if weight is not None and n > 0 else NULL
             for i in range(n):
                 out[r, i] = 0.0
             if strength[r] == 0.0:

@@ -11,7 +11,10 @@ def rank_law(
     nodes: NDArray[float64],
     node_weights: NDArray[float64],
     scale: float,
+    start: int,
+    stop: int,
     work: NDArray[float64],
+    law: NDArray[float64],
     out: Rows,
 ) -> None: ...
 def pull_rank_law(
@@ -21,6 +24,8 @@ def pull_rank_law(
     nodes: NDArray[float64],
     node_weights: NDArray[float64],
     scale: float,
+    start: int,
+    stop: int,
     history: NDArray[float64],
     adjoint: NDArray[float64],
     out: NDArray[float64],
@@ -32,6 +37,9 @@ def push_rank_law(
     nodes: NDArray[float64],
     node_weights: NDArray[float64],
     scale: float,
+    start: int,
+    stop: int,
     work: NDArray[float64],
+    law: NDArray[float64],
     out: Rows,
 ) -> None: ...

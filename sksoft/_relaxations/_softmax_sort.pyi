@@ -9,6 +9,8 @@ def relaxed_sort(
     s: NDArray[float64],
     strength: NDArray[float64],
     neural: bool,
+    start: int,
+    stop: int,
     work: NDArray[float64],
     out: NDArray[float64],
 ) -> None: ...
@@ -17,6 +19,8 @@ def pull_relaxed_sort(
     cotangent: NDArray[float64],
     strength: NDArray[float64],
     neural: bool,
+    start: int,
+    stop: int,
     work: NDArray[float64],
     out: NDArray[float64],
     slide: NDArray[float64],
@@ -26,6 +30,8 @@ def push_relaxed_sort(
     tangent: NDArray[float64],
     strength: NDArray[float64],
     neural: bool,
+    start: int,
+    stop: int,
     work: NDArray[float64],
     out: NDArray[float64],
 ) -> None: ...
@@ -35,6 +41,8 @@ def relaxed_permutation(
     strength: NDArray[float64],
     neural: bool,
     descending: bool,
+    start: int,
+    stop: int,
     work: NDArray[float64],
     out: Rows,
 ) -> None: ...
@@ -45,6 +53,8 @@ def pull_relaxed_permutation(
     strength: NDArray[float64],
     neural: bool,
     descending: bool,
+    start: int,
+    stop: int,
     work: NDArray[float64],
     out: NDArray[float64],
 ) -> None: ...
@@ -55,6 +65,8 @@ def push_relaxed_permutation(
     strength: NDArray[float64],
     neural: bool,
     descending: bool,
+    start: int,
+    stop: int,
     work: NDArray[float64],
     out: Rows,
 ) -> None: ...

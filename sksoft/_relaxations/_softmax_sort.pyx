@@ -112,16 +112,21 @@ cdef void push_row(
 
 
 def relaxed_sort(
-    const double[:, ::1] s, const double[::1] strength, bint neural, double[::1] work,
+    const double[:, ::1] s,
+    const double[::1] strength,
+    bint neural,
+    Py_ssize_t start,
+    Py_ssize_t stop,
+    double[::1] work,
     double[:, ::1] out,
 ):
-    """Write the relaxed sort of sorted rows."""
+    """Write the relaxed sort of sorted rows, at the positions from start to stop."""
     cdef Py_ssize_t r, i, j, n = s.shape[1]
     cdef Window window
     cdef double moved
     with nogil:
         for r in range(s.shape[0]):
-            for i in range(n):
+            for i in range(start, stop):
                 window = softmax_row(&s[r, 0], n, i, strength[r], neural, &work[0])
                 moved = 0.0
                 for j in range(window.start, window.stop):
@@ -134,11 +139,16 @@ def pull_relaxed_sort(
     const double[:, ::1] cotangent,
     const double[::1] strength,
     bint neural,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[:, ::1] work,
     double[:, ::1] out,
     double[::1] slide,
 ):
-    """Write the gradients in sorted rows, and in the strength."""
+    """Add to the gradients in sorted rows, and in the strength.
+
+    What a call adds is due to the positions from start to stop.
+    """
     cdef Py_ssize_t r, i, j, n = s.shape[1]
     cdef Window window
     cdef double total, g
@@ -146,9 +156,8 @@ def pull_relaxed_sort(
         for r in range(s.shape[0]):
             total = 0.0
             for i in range(n):
-                out[r, i] = 0.0
                 work[2, i] = 0.0
-            for i in range(n):
+            for i in range(start, stop):
                 window = softmax_row(&s[r, 0], n, i, strength[r], neural, &work[0, 0])
                 g = cotangent[r, i]
                 for j in range(window.start, window.stop):
@@ -159,9 +168,8 @@ def pull_relaxed_sort(
                         &s[r, 0], i, window, strength[r], neural, &work[0, 0], &work[1, 0],
                         &work[2, 0],
                     )
-            slide[r] = 0.0
             if strength[r] > 0.0:
-                slide[r] = total / strength[r]
+                slide[r] += total / strength[r]
                 for i in range(n):
                     out[r, i] += work[2, i] / strength[r]
 
@@ -171,16 +179,21 @@ def push_relaxed_sort(
     const double[:, ::1] tangent,
     const double[::1] strength,
     bint neural,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[:, ::1] work,
     double[:, ::1] out,
 ):
-    """Write the derivatives of the relaxed sort along tangents of sorted rows."""
+    """Write the derivatives of the relaxed sort along tangents of sorted rows.
+
+    A call writes those at the positions from start to stop.
+    """
     cdef Py_ssize_t r, i, j, n = s.shape[1]
     cdef Window window
     cdef double moved
     with nogil:
         for r in range(s.shape[0]):
-            for i in range(n):
+            for i in range(start, stop):
                 window = softmax_row(&s[r, 0], n, i, strength[r], neural, &work[0, 0])
                 out[r, i] = 0.0
                 for j in range(window.start, window.stop):
@@ -199,15 +212,20 @@ def relaxed_permutation(
     const double[::1] strength,
     bint neural,
     bint descending,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[::1] work,
     floating[:, :, ::1] out,
 ):
-    """Write the weights themselves: a row for each position, a column for each entry."""
+    """Write the weights themselves: a row for each position, a column for each entry.
+
+    A call writes those of the positions from start to stop.
+    """
     cdef Py_ssize_t r, i, j, k, n = s.shape[1]
     cdef Window window
     with nogil:
         for r in range(s.shape[0]):
-            for i in range(n):
+            for i in range(start, stop):
                 window = softmax_row(&s[r, 0], n, i, strength[r], neural, &work[0])
                 k = n - 1 - i if descending else i
                 for j in range(n):
@@ -223,19 +241,22 @@ def pull_relaxed_permutation(
     const double[::1] strength,
     bint neural,
     bint descending,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[:, ::1] work,
     double[:, ::1] out,
 ):
-    """Write the gradients in sorted rows, zero for a strength of zero."""
+    """Add to the strength times the gradients in sorted rows, 0 for a strength of 0.
+
+    What a call adds is due to the positions from start to stop.
+    """
     cdef Py_ssize_t r, i, j, k, n = s.shape[1]
     cdef Window window
     with nogil:
         for r in range(s.shape[0]):
-            for i in range(n):
-                out[r, i] = 0.0
             if strength[r] == 0.0:
                 continue
-            for i in range(n):
+            for i in range(start, stop):
                 window = softmax_row(&s[r, 0], n, i, strength[r], neural, &work[0, 0])
                 k = n - 1 - i if descending else i
                 for j in range(window.start, window.stop):
@@ -244,8 +265,6 @@ def pull_relaxed_permutation(
                     &s[r, 0], i, window, strength[r], neural, &work[0, 0], &work[1, 0],
                     &out[r, 0],
                 )
-            for i in range(n):
-                out[r, i] /= strength[r]
 
 
 def push_relaxed_permutation(
@@ -255,15 +274,20 @@ def push_relaxed_permutation(
     const double[::1] strength,
     bint neural,
     bint descending,
+    Py_ssize_t start,
+    Py_ssize_t stop,
     double[:, ::1] work,
     floating[:, :, ::1] out,
 ):
-    """Write the derivatives of the weights along tangents of sorted rows."""
+    """Write the derivatives of the weights along tangents of sorted rows.
+
+    A call writes those of the positions from start to stop.
+    """
     cdef Py_ssize_t r, i, j, k, n = s.shape[1]
     cdef Window window
     with nogil:
         for r in range(s.shape[0]):
-            for i in range(n):
+            for i in range(start, stop):
                 k = n - 1 - i if descending else i
                 for j in range(n):
                     out[r, k, j] = 0.0

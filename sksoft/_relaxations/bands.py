@@ -168,6 +168,14 @@ class Quantile(BandMean):
         return slope * cotangent
 
 
+class Median(BandMean):
+    """The unit of mass in the middle."""
+
+    def bands(self, total):
+        start = 0.5 * (total - 1.0)[None]
+        return start, start + 1.0
+
+
 class TrimmedMean(BandMean):
     """What is left without a whole number of entries on either side."""
 
@@ -180,13 +188,13 @@ class TrimmedMean(BandMean):
         return cut, total - cut
 
 
-class MedianOfMeans(Quantile):
+class MedianOfMeans(Median):
     """The median of the means of consecutive groups, of sizes as equal as possible."""
 
     sorts = "never"
 
     def __init__(self, method, keepdims, n_groups):
-        super().__init__(method, keepdims, ())
+        super().__init__(method, keepdims)
         self.n_groups = n_groups
 
     def _groups(self, n):
@@ -206,7 +214,6 @@ class MedianOfMeans(Quantile):
             out,
             keep=keep,
             regularization_strength=regularization_strength,
-            q=np.float64(0.5),
         )
         return (*state, rows.shape[1]) if keep else None
 

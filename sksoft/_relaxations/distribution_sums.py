@@ -14,6 +14,7 @@ from sksoft._relaxations._comparisons import (
 )
 from sksoft._relaxations._laplace import laplace_averages, laplace_sort
 from sksoft._relaxations._operator import Operator, directed, taken
+from sksoft._threads import pieces
 
 
 class PairwiseRank(Operator):
@@ -33,13 +34,18 @@ class PairwiseRank(Operator):
         values = taken(rows, order)
         weight = None if weights is None else taken(weights, order)
         ranks = np.empty(rows.shape)
-        if self.law == "laplace":
-            laplace_ranks(values, weight, regularization_strength, ranks)
-        else:
-            gaussian = self.law == "gaussian"
-            pairwise_ranks(values, weight, regularization_strength, gaussian, ranks)
+        self._rank(values, weight, regularization_strength, ranks)
         put_rows(ranks, order, out)
         return (order, values, weight, regularization_strength) if keep else None
+
+    def _rank(self, values, weight, strength, out):
+        """Write the ranks of sorted rows, in sorted order."""
+        if self.law == "laplace":
+            laplace_ranks(values, weight, strength, out)
+            return
+        gaussian = self.law == "gaussian"
+        for start, stop in pieces(values.shape[1], values.size):
+            pairwise_ranks(values, weight, strength, gaussian, start, stop, out)
 
     def _apply(self, state, vector, out, transpose):
         order, values, weight, strength = state
@@ -49,9 +55,18 @@ class PairwiseRank(Operator):
             laplace_differences(values, weight, vector, strength, transpose, moved)
         else:
             gaussian = self.law == "gaussian"
-            pairwise_differences(
-                values, weight, vector, strength, gaussian, transpose, moved
-            )
+            for start, stop in pieces(values.shape[1], values.size):
+                pairwise_differences(
+                    values,
+                    weight,
+                    vector,
+                    strength,
+                    gaussian,
+                    transpose,
+                    start,
+                    stop,
+                    moved,
+                )
         put_rows(moved, order, out)
 
     def pullback(self, state, cotangent, out):

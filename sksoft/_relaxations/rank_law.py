@@ -8,6 +8,7 @@ import numpy as np
 
 from sksoft._relaxations._operator import Operator
 from sksoft._relaxations._rank_law import pull_rank_law, push_rank_law, rank_law
+from sksoft._threads import pieces
 
 
 class RankLaw(Operator):
@@ -21,51 +22,63 @@ class RankLaw(Operator):
         return (n, n)
 
     def work(self, n):
-        return n**3
+        return n * n * n * self._n_nodes(n)
 
     def _noise(self, n):
         """Return the nodes and weights for the noise of the entry itself, the scale."""
         if not self.exact:
             return np.zeros(1), np.ones(1), math.sqrt(2.0)
-        # The trapezoidal rule converges beyond any power of the step; the integrands
-        # are normal densities times bumps no narrower than about 1.25 / sqrt(n).
-        step = min(0.5, 0.8 / math.sqrt(max(n, 1)))
-        count = math.ceil(8.5 / step)
-        nodes = step * np.arange(-count, count + 1.0)
+        count = self._n_nodes(n) // 2
+        nodes = self._step(n) * np.arange(-count, count + 1.0)
         weights = np.exp(-0.5 * nodes**2)
         return nodes, weights / weights.sum(), 1.0
+
+    @staticmethod
+    def _step(n):
+        # The trapezoidal rule converges beyond any power of the step; the integrands
+        # are normal densities times bumps no narrower than about 1.25 / sqrt(n).
+        return min(0.5, 0.8 / math.sqrt(max(n, 1)))
+
+    def _n_nodes(self, n):
+        return 2 * math.ceil(8.5 / self._step(n)) + 1 if self.exact else 1
+
+    def _pieces(self, shape):
+        """Yield the bounds of pieces of the steps: the pairs of an entry and a node."""
+        n_rows, n = shape
+        return pieces(n * self._n_nodes(n), n_rows * n * n)
 
     def forward(self, rows, order, out, *, keep, sigma):
         x = rows.astype(np.float64)
         n = x.shape[1]
-        rank_law(x, sigma, *self._noise(n), np.empty((3, n + 1)), out)
+        noise, work, law = self._noise(n), np.empty((2, n + 1)), np.empty(x.shape)
+        for piece in self._pieces(x.shape):
+            rank_law(x, sigma, *noise, *piece, work, law, out)
         return (x, sigma) if keep else None
 
     def pullback(self, state, cotangent, out):
         x, sigma = state
         n = x.shape[1]
-        gradient = np.empty(x.shape)
-        pull_rank_law(
-            x,
-            cotangent,
-            sigma,
-            *self._noise(n),
-            np.empty((n + 1, n + 1)),
-            np.empty(n + 1),
-            gradient,
-        )
-        out[...] = gradient
+        noise, gradient = self._noise(n), np.zeros(x.shape)
+        history, adjoint = np.empty((n + 1, n + 1)), np.empty(n + 1)
+        for piece in self._pieces(x.shape):
+            pull_rank_law(
+                x, cotangent, sigma, *noise, *piece, history, adjoint, gradient
+            )
+        width = noise[-1] * sigma
+        out[...] = gradient / np.where(width > 0.0, width, 1.0)[:, None]
 
     def pushforward(self, state, tangent, out):
         x, sigma = state
         n = x.shape[1]
         tangent = tangent.astype(np.float64)
-        push_rank_law(x, tangent, sigma, *self._noise(n), np.empty((5, n + 1)), out)
+        noise, work, law = self._noise(n), np.empty((4, n + 1)), np.empty(x.shape)
+        for piece in self._pieces(x.shape):
+            push_rank_law(x, tangent, sigma, *noise, *piece, work, law, out)
 
     def pull_sigma(self, state, cotangent):
         """The law only depends on x / sigma."""
         x, sigma = state
         moved = np.empty(cotangent.shape)
         self.pushforward(state, x, moved)
-        product = (moved * cotangent).reshape(len(x), -1).sum(axis=1)
+        product = (moved * cotangent).sum(axis=(1, 2))
         return np.where(sigma > 0.0, -product / np.where(sigma > 0.0, sigma, 1.0), 0.0)

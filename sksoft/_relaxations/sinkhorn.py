@@ -22,6 +22,7 @@ from sksoft._relaxations._sinkhorn_plan import (
     marginal_excess,
     plan_logits,
 )
+from sksoft._threads import check_abandoned
 
 
 class LineOperator(Operator):
@@ -36,6 +37,14 @@ class LineOperator(Operator):
     def targets(self, n):
         """Return the places of the targets, ascending, and their masses."""
         return np.arange(1.0, n + 1.0), np.ones(n)
+
+    def n_targets(self, n):
+        """Return the number of targets."""
+        return n
+
+    def work(self, n):
+        # A step of BLAS is a fraction of a step.
+        return max(n, n * self.n_targets(n) ** 2 // 64)
 
     def read(self, problem, order, out):
         """Write what is read off a plan."""
@@ -56,6 +65,7 @@ class LineOperator(Operator):
     def forward(self, rows, order, out, *, keep, regularization_strength):
         problems = []
         for r in range(len(rows) if rows.shape[1] else 0):
+            check_abandoned()
             problem = self._problem(rows[r], order[r], regularization_strength[r])
             self.read(problem, order[r], out[r])
             problems.append(problem.offset)
@@ -70,6 +80,7 @@ class LineOperator(Operator):
         """Yield each row's problem again, one at a time, and its order."""
         rows, order, strength, offsets = state
         for r, offset in enumerate(offsets):
+            check_abandoned()
             yield r, self._problem(rows[r], order[r], strength[r], offset), order[r]
 
     def pullback(self, state, cotangent, out):
@@ -179,8 +190,11 @@ class TransportTopK(LineOperator):
     def targets(self, n):
         mass = np.ones(self.k + 1)
         mass[self.k] = n - self.k
-        n_targets = self.k + (self.k < n)
+        n_targets = self.n_targets(n)
         return np.arange(n_targets, dtype=np.float64), mass[:n_targets]
+
+    def n_targets(self, n):
+        return self.k + (self.k < n)
 
     def read(self, problem, order, out):
         out[order] = problem.plan[:, : self.k]
@@ -294,6 +308,7 @@ class LineTransport:
     def _solve(self):
         excess = self._evaluate(self._start())
         for _ in range(MAX_ITER):
+            check_abandoned()
             step = self.solve_hessian(excess)
             excess = self._search(excess, step)
             if np.abs(step).max() <= LAST_STEP:

@@ -14,6 +14,7 @@ from sksoft._relaxations._softmax_sort import (
     relaxed_permutation,
     relaxed_sort,
 )
+from sksoft._threads import pieces
 
 
 class RelaxedSort(Operator):
@@ -32,23 +33,22 @@ class RelaxedSort(Operator):
         values = taken(rows, order)
         result = np.empty(values.shape)
         work = np.empty(values.shape[1])
-        relaxed_sort(values, regularization_strength, self.neural, work, result)
+        for piece in pieces(values.shape[1], values.size):
+            relaxed_sort(
+                values, regularization_strength, self.neural, *piece, work, result
+            )
         out[...] = result[:, ::-1] if self.descending else result
         return (order, values, regularization_strength) if keep else None
 
     def _pull(self, state, cotangent):
         _, values, strength = state
-        out = np.empty(values.shape)
-        slide = np.empty(len(values))
-        pull_relaxed_sort(
-            values,
-            directed(cotangent, self.descending),
-            strength,
-            self.neural,
-            np.empty((3, values.shape[1])),
-            out,
-            slide,
-        )
+        out, slide = np.zeros(values.shape), np.zeros(len(values))
+        gradient = directed(cotangent, self.descending)
+        work = np.empty((3, values.shape[1]))
+        for piece in pieces(values.shape[1], values.size):
+            pull_relaxed_sort(
+                values, gradient, strength, self.neural, *piece, work, out, slide
+            )
         return out, slide
 
     def pullback(self, state, cotangent, out):
@@ -61,9 +61,11 @@ class RelaxedSort(Operator):
         order, values, strength = state
         moved = np.empty(values.shape)
         work = np.empty((2, values.shape[1]))
-        push_relaxed_sort(
-            values, taken(tangent, order), strength, self.neural, work, moved
-        )
+        tangent = taken(tangent, order)
+        for piece in pieces(values.shape[1], values.size):
+            push_relaxed_sort(
+                values, tangent, strength, self.neural, *piece, work, moved
+            )
         out[...] = moved[:, ::-1] if self.descending else moved
 
 
@@ -85,41 +87,52 @@ class RelaxedPermutation(Operator):
 
     def forward(self, rows, order, out, *, keep, regularization_strength):
         values = taken(rows, order)
-        relaxed_permutation(
-            values,
-            order,
-            regularization_strength,
-            self.neural,
-            self.descending,
-            np.empty(values.shape[1]),
-            out,
-        )
+        work = np.empty(values.shape[1])
+        for piece in pieces(values.shape[1], values.size):
+            relaxed_permutation(
+                values,
+                order,
+                regularization_strength,
+                self.neural,
+                self.descending,
+                *piece,
+                work,
+                out,
+            )
         return (order, values, regularization_strength) if keep else None
 
     def pullback(self, state, cotangent, out):
         order, values, strength = state
-        gradient = np.empty(values.shape)
-        pull_relaxed_permutation(
-            values,
-            order,
-            cotangent,
-            strength,
-            self.neural,
-            self.descending,
-            np.empty((2, values.shape[1])),
-            gradient,
-        )
+        gradient = np.zeros(values.shape)
+        work = np.empty((2, values.shape[1]))
+        for piece in pieces(values.shape[1], values.size):
+            pull_relaxed_permutation(
+                values,
+                order,
+                cotangent,
+                strength,
+                self.neural,
+                self.descending,
+                *piece,
+                work,
+                gradient,
+            )
+        gradient /= np.where(strength > 0.0, strength, 1.0)[:, None]
         put_rows(gradient, order, out)
 
     def pushforward(self, state, tangent, out):
         order, values, strength = state
-        push_relaxed_permutation(
-            values,
-            order,
-            taken(tangent, order),
-            strength,
-            self.neural,
-            self.descending,
-            np.empty((2, values.shape[1])),
-            out,
-        )
+        tangent = taken(tangent, order)
+        work = np.empty((2, values.shape[1]))
+        for piece in pieces(values.shape[1], values.size):
+            push_relaxed_permutation(
+                values,
+                order,
+                tangent,
+                strength,
+                self.neural,
+                self.descending,
+                *piece,
+                work,
+                out,
+            )

@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from sksoft._sorting import ascending_order
-from sksoft._threads import EVERYTHING, map_chunks, row_chunks
-from sksoft._validation import normalized_axis, real_array
+from sksoft._threads import EVERYTHING, interruptible, map_chunks, row_chunks
+from sksoft._validation import normalized_axis, plain_array, real_array
 from sksoft.operators._dask import apply_lazily, is_lazy
 
 
@@ -92,14 +92,14 @@ class Call:
             return np.broadcast_shapes(batch, shape)
         except ValueError:
             raise ValueError(
-                f"{name} must broadcast against the batch shape {batch}, got shape "
-                f"{shape}."
+                f"{name} must broadcast against the batch shape {batch}, which is the "
+                f"shape of x without its axis, got shape {shape}."
             ) from None
 
     def _repeat_rows(self, batch):
         # Rows that several parameters share are sorted once.
         if self.operator.sorts != "never":
-            parts = map_chunks(
+            parts = self._map(
                 lambda part: ascending_order(self.rows[part]),
                 row_chunks(len(self.rows), self.n),
             )
@@ -123,6 +123,15 @@ class Call:
         ):
             order = ascending_order(rows)
         return rows, order, {**parameters, **self.shared}
+
+    @property
+    def n_steps(self):
+        """How many steps, about, one pass over all rows takes."""
+        return self.n_rows * self.operator.work(self.n)
+
+    def _map(self, function, chunks, *states):
+        """Apply a function to each chunk, so that an interrupt is answered."""
+        return interruptible(self.n_steps, map_chunks, function, chunks, *states)
 
     @property
     def core_shape(self):
@@ -150,7 +159,7 @@ class Call:
                 rows, order, out[part], keep=keep, **parameters
             )
 
-        states = map_chunks(forward, chunks)
+        states = self._map(forward, chunks)
         return self._restored(out), chunks, states
 
     def _restored(self, out):
@@ -199,7 +208,7 @@ class Call:
             if self.operator.negates:
                 tangent = -tangent
             out = np.empty((self.n_rows, *self.core_shape), self.dtype)
-            map_chunks(
+            self._map(
                 lambda part, state: self.operator.pushforward(
                     state, tangent[part], out[part]
                 ),
@@ -230,7 +239,7 @@ class Call:
     def _gradient(self, name, cotangent, chunks, states):
         if name == "x":
             out = np.empty((self.n_rows, self.n), self.dtype)
-            map_chunks(
+            self._map(
                 lambda part, state: self.operator.pullback(
                     state, cotangent[part], out[part]
                 ),
@@ -243,11 +252,11 @@ class Call:
             return gradient if self.axis == -1 else np.moveaxis(gradient, -1, self.axis)
         pull = self._puller(name)
         if pull == self._pull_homogeneous:
-            parts = map_chunks(
+            parts = self._map(
                 lambda part, state: pull(part, state, cotangent[part]), chunks, states
             )
         else:
-            parts = map_chunks(
+            parts = self._map(
                 lambda part, state: pull(state, cotangent[part]), chunks, states
             )
         gradient = np.concatenate(parts)
@@ -276,7 +285,7 @@ class Call:
             return self.operator.bounds(rows, order, **parameters)
 
         chunks = row_chunks(self.n_rows, self.operator.work(self.n))
-        parts = map_chunks(bounds, chunks)
+        parts = self._map(bounds, chunks)
         return tuple(
             np.concatenate(bound).reshape(self.batch)[()]
             for bound in zip(*parts, strict=True)
@@ -285,13 +294,7 @@ class Call:
 
 def real_array_like(array, shape, dtype, name):
     """Return an array of the given shape and dtype, not checked for finiteness."""
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain array, got a masked array.")
-    array = np.asarray(array)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold real numbers, got an array of dtype {array.dtype}."
-        )
+    array = plain_array(array, name)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
     return array.astype(dtype, copy=False)
@@ -365,6 +368,12 @@ def differentiable(per_row=("regularization_strength",), per_entry=()):
 def bound_call(operator, x, args, params):
     """Return the call behind a public operator, for its derivatives."""
     if not hasattr(operator, "bind"):
+        if getattr(operator, "__module__", "").startswith("sksoft.losses"):
+            name = operator.__name__
+            raise TypeError(
+                f"operator must be a soft operator, got the loss {name}, which returns "
+                f"its gradient already: value, gradient = {name}(...)."
+            )
         raise TypeError(
             f"operator must be a soft operator, as sksoft.soft_rank, got {operator!r}."
         )

@@ -4,6 +4,7 @@
 
 import numpy as np
 
+from sksoft._threads import interruptible
 from sksoft.operators._call import real_array_like
 
 
@@ -43,13 +44,16 @@ class Composition:
     def run(self, keep):
         """Return the value first, as the run of a call does."""
         value = self.call.run(keep=False)[0]
-        return (self._cast(self.outer.linearize(value)[0]),)
+        return (self._cast(self._linearized(value)[0]),)
+
+    def _linearized(self, value):
+        return interruptible(self.call.n_steps, self.outer.linearize, value)
 
     def linearize(self, wrt):
         """Return the value, the pullback to these arguments, and the pushforward."""
         through = [name for name in wrt if name not in self.outer.names]
         value, gradients, pushforward = self.call.linearize(through)
-        out, outer_pullback, outer_pushforward = self.outer.linearize(value)
+        out, outer_pullback, outer_pushforward = self._linearized(value)
         out = self._cast(out)
 
         def pullback(cotangent):

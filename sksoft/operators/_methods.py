@@ -22,6 +22,8 @@ def check_method(method, regularization, methods):
     regularization : str or None
         One that the method offers.
     """
+    if isinstance(method, str) and method not in methods:
+        _check_mistaken(method, methods)
     check_option(method, "method", tuple(methods))
     choices = methods[method]
     if regularization is None:
@@ -33,3 +35,14 @@ def check_method(method, regularization, methods):
         )
     check_option(regularization, f"regularization of method={method!r}", choices)
     return regularization
+
+
+def _check_mistaken(name, methods):
+    """Raise where a regularisation is given as the method."""
+    for method, choices in methods.items():
+        if name in choices:
+            allowed = ", ".join(repr(option) for option in methods)
+            raise ValueError(
+                f"method must be one of {allowed}, got {name!r}, which is a "
+                f"regularization of method={method!r}: pass regularization={name!r}."
+            )

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Functions of soft ranks: quantile normalisation and rank correlation."""
 
+from functools import partial
+
 import numpy as np
 from scipy.stats import rankdata
 
+from sksoft._sorting import ascending_order
+from sksoft._threads import interruptible
 from sksoft._validation import nonnegative, real_array
 from sksoft.operators._call import bind, differentiable
 from sksoft.operators._composition import Composition, Outer
@@ -151,7 +155,7 @@ class _SampleTarget(Outer):
 
     def __init__(self, call, target):
         self.call = call
-        self.order = np.argsort(target, kind="stable")
+        self.order = interruptible(target.size, ascending_order, target[None])[0]
         self.sample = target[self.order]
 
     def _places(self, value):
@@ -208,7 +212,8 @@ class _MeanTarget(_SampleTarget):
     def __init__(self, call, x):
         self.call = call
         rows = np.moveaxis(x, call.axis, -1).reshape(-1, max(call.n, 1))
-        self.orders = np.argsort(rows, axis=1, kind="stable")
+        rows = np.ascontiguousarray(rows)
+        self.orders = interruptible(rows.size, ascending_order, rows)
         self.sample = self._mean(rows)
 
     def _mean(self, rows):
@@ -312,7 +317,8 @@ class _Correlation(Outer):
             raise ValueError(
                 f"y must have shape ({call.n},) or the shape of x, got {y.shape}."
             )
-        self.direction = _unit(rankdata(y, axis=-1))[0]
+        ranks = interruptible(y.size, partial(rankdata, y, axis=-1))
+        self.direction = _unit(ranks)[0]
 
     def linearize(self, value):
         ranks = np.ascontiguousarray(np.moveaxis(value, self.axis, -1))

@@ -12,7 +12,12 @@ from sksoft._relaxations.masks import (
     SparseSelection,
 )
 from sksoft._relaxations.sinkhorn import TransportTopK
-from sksoft._validation import check_flag, check_integer, nonnegative
+from sksoft._validation import (
+    check_flag,
+    check_integer,
+    nonnegative,
+    normalized_axis,
+)
 from sksoft.operators._call import bind, differentiable
 from sksoft.operators._methods import check_method
 
@@ -54,7 +59,8 @@ def soft_topk(
     k : float or array-like
         How many entries to select, between 0 and n and not necessarily whole; one
         value, or values that broadcast against the batch shape, which is the shape of
-        `x` without `axis`. With `weights`, between 0 and their sum.
+        `x` without `axis`: for rows of their own k in a matrix, shape (n_rows,), not
+        (n_rows, 1). With `weights`, between 0 and their sum.
     axis : int, default=-1
         The axis to select along.
     largest : bool, default=True
@@ -125,11 +131,14 @@ def soft_topk(
     >>> soft_topk([3.0, 1.0, 2.0, 0.0], 2, method="permutahedron",
     ...           regularization_strength=2.0)
     array([1.  , 0.25, 0.75, 0.  ])
+    >>> soft_topk([[3.0, 1.0, 2.0], [5.0, 6.0, 4.0]], [1, 2], regularization_strength=0)
+    array([[1., 0., 0.],
+           [1., 1., 0.]])
     """
     check_flag(largest, "largest")
     regularization = check_method(method, regularization, TOPK_METHODS)
     scalars = {
-        "k": nonnegative(k, "k"),
+        "k": _checked_k(k, x, axis),
         "regularization_strength": nonnegative(
             regularization_strength, "regularization_strength"
         ),
@@ -223,6 +232,22 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
             f"{call.n}, got {k}."
         )
     return call
+
+
+def _checked_k(k, x, axis):
+    """Return k; refuse a column where each row seems to want an entry of it."""
+    k = nonnegative(k, "k")
+    if isinstance(k, float) or k.size < 2 or k.shape[-1] != 1:
+        return k
+    shape = np.shape(x)
+    axis = normalized_axis(axis, len(shape))
+    if k.shape[:-1] == shape[:axis] + shape[axis + 1 :]:
+        raise ValueError(
+            "k must have one value for each row, in the shape of x without its axis, "
+            f"{k.shape[:-1]}, got shape {k.shape}: pass k[..., 0]. To select each of "
+            "these numbers from every row, broadcast k to all pairs."
+        )
+    return k
 
 
 def _check_k(call):

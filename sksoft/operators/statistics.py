@@ -4,7 +4,13 @@
 
 import numpy as np
 
-from sksoft._relaxations.bands import MASKS, MedianOfMeans, Quantile, TrimmedMean
+from sksoft._relaxations.bands import (
+    MASKS,
+    Median,
+    MedianOfMeans,
+    Quantile,
+    TrimmedMean,
+)
 from sksoft._relaxations.distribution_sums import LAWS, Ecdf
 from sksoft._validation import (
     check_flag,
@@ -201,10 +207,9 @@ def soft_median(
     >>> float(soft_median([1.0, 2.0, 4.0, 8.0, 1e6], regularization_strength=1.0))
     4.0
     """
-    operator = Quantile(_mask_method(method), keepdims, ())
-    shared = {"q": np.array(0.5)}
+    operator = Median(_mask_method(method), keepdims)
     strength = regularization_strength
-    return _bind_bands(operator, x, axis, strength, method, weights, shared)
+    return _bind_bands(operator, x, axis, strength, method, weights)
 
 
 @differentiable(per_entry=("weights",))
