@@ -3,6 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
+# Packages to which there are bridges: make test-torch, and so on. Each has an environment
+# of its own; one build of the package serves them all.
+BRIDGES := torch jax boosting
+WHEEL := .wheel
 
 # The package is installed as a user would, so that tests meet what is shipped;
 # directories are listed because a file that was deleted changes only them.
@@ -16,7 +20,7 @@ EXAMPLES := plot_soft_sort_and_rank plot_robust_regression plot_grid_search_stre
 
 # pip must not run twice at once in one environment.
 .NOTPARALLEL:
-.PHONY: demo test test-oldest lint docs bench dist clean
+.PHONY: demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
 
 demo: $(VENV)/.package $(VENV)/.group-examples
 	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES:%=examples/%.py)
@@ -27,6 +31,12 @@ test: $(VENV)/.package $(VENV)/.group-test $(VENV)/.group-test-optional
 # The suite once more with the oldest versions that the package supports.
 test-oldest: $(OLDEST)/.package
 	$(OLDEST)/bin/pytest
+
+# On Linux, PyPI's PyTorch is the large one for GPUs. Where a smaller one for the CPU is
+# at hand, pip prefers it; PyTorch's own index has it:
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
+$(BRIDGES:%=test-%): test-%: .venv-%/.package
+	.venv-$*/bin/pytest tests/bridges/test_$*.py docs/recipes/$*.rst
 
 lint: $(VENV)/.group-lint
 	$(VENV)/bin/ruff check
@@ -45,13 +55,14 @@ dist: $(VENV)/.group-dist
 	$(VENV)/bin/python tools/check_dist.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(BRIDGES:%=.venv-%) $(WHEEL)
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated examples/output
 	rm -f docs/sg_execution_times.rst
 	find sksoft \( -name '*.c' -o -name '*.so' -o -name '*.pyd' \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.made $(OLDEST)/.made:
+$(VENV)/.made $(OLDEST)/.made $(BRIDGES:%=.venv-%/.made):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(@D)
@@ -72,4 +83,15 @@ $(OLDEST)/.package: $(SOURCES) tools/oldest.txt | $(OLDEST)/.made
 	rm -rf build
 	$(OLDEST)/$(PIP_INSTALL) --constraint tools/oldest.txt --group test \
 		--only-binary numpy,scipy,scikit-learn,pandas .
+	touch $@
+
+$(WHEEL)/.made: $(SOURCES) | $(VENV)/.made
+	rm -rf build $(WHEEL)
+	$(VENV)/bin/python -m pip wheel --disable-pip-version-check --quiet --no-deps \
+		--wheel-dir $(WHEEL) .
+	touch $@
+
+$(BRIDGES:%=.venv-%/.package): .venv-%/.package: $(WHEEL)/.made | .venv-%/.made
+	.venv-$*/$(PIP_INSTALL) --group test-$*
+	.venv-$*/$(PIP_INSTALL) --force-reinstall --no-deps $(WHEEL)/sksoft-*.whl
 	touch $@

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 MODULES = ["sksoft"] + [
     f"sksoft.{module.name}"
     for module in pkgutil.iter_modules(sksoft.__path__)
-    if not module.name.startswith("_") and module.name != "operators"
+    if not module.name.startswith("_")
+    # The names of bridges are those of the operators and losses.
+    and module.name not in ("operators", "torch")
 ]
 
 

@@ -23,12 +23,25 @@ ROOT = Path(__file__).parent.parent
 COMPATIBILITY = "_sklearn_compat.py"
 
 
+# They need a package that is not installed with this one.
+BRIDGES = {"sksoft.torch": "PyTorch"}
+
+
 def public_modules():
     names = ["sksoft"]
     for module in pkgutil.iter_modules(sksoft.__path__, "sksoft."):
-        if not module.name.startswith("sksoft._"):
+        if not module.name.startswith("sksoft._") and module.name not in BRIDGES:
             names.append(module.name)
     return names
+
+
+@pytest.mark.parametrize("name", BRIDGES)
+def test_bridges_tell_what_to_install(name, monkeypatch):
+    package = name.partition(".")[2]
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ImportError, match=f"needs {BRIDGES[name]}, which is not inst"):
+        importlib.import_module(name)
 
 
 @pytest.mark.parametrize("name", public_modules())
@@ -95,7 +108,18 @@ def test_import_is_light():
     # scikit-learn itself may import pandas.
     before = modules_after("import sklearn.base, sklearn.utils.validation")
     added = modules_after("import sksoft") - before
-    heavy = {"matplotlib", "dask", "pandas", "polars", "hypothesis", "pytest"}
+    heavy = {
+        "torch",
+        "jax",
+        "lightgbm",
+        "xgboost",
+        "matplotlib",
+        "dask",
+        "pandas",
+        "polars",
+        "hypothesis",
+        "pytest",
+    }
     assert not heavy & added
 
 

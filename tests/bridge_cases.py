@@ -1,0 +1,69 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""One or more calls of every operator and every loss, for the tests of the bridges."""
+
+import numpy as np
+
+_rng = np.random.default_rng(7)
+# Away from the kinks of all operators.
+X = _rng.normal(size=(3, 5))
+W = _rng.uniform(0.5, 1.5, size=(3, 5))
+
+# The operator, its array arguments besides x, those with a derivative, and the rest.
+OPERATOR_CASES = [
+    ("soft_sort", {"regularization_strength": 0.4}, ["regularization_strength"], {}),
+    ("soft_sort", {}, [], {"axis": 0, "descending": True, "method": "softsort"}),
+    ("soft_rank", {}, [], {}),
+    (
+        "soft_rank",
+        {"regularization_strength": np.array([[0.3], [0.2]]) * np.ones(3)},
+        ["regularization_strength"],
+        {"descending": True},
+    ),
+    (
+        "soft_rank",
+        {"regularization_strength": np.full(5, 0.7), "targets": np.arange(3.0) ** 2},
+        ["regularization_strength", "targets"],
+        {"axis": -2},
+    ),
+    ("soft_rank", {"targets": np.arange(5.0) ** 2 + W}, ["targets"], {}),
+    ("soft_rank", {"weights": W}, [], {"regularization_strength": 0.5}),
+    ("soft_rank", {}, [], {"method": "gaussian", "regularization_strength": 0.5}),
+    ("soft_rank", {"weights": W[0]}, [], {"method": "laplace"}),
+    (
+        "soft_topk",
+        {"k": 2.3, "regularization_strength": np.array([0.3, 0.4, 0.5]), "weights": W},
+        ["k", "regularization_strength", "weights"],
+        {},
+    ),
+    ("soft_topk", {"k": np.array([1, 2, 3])}, [], {"method": "laplace"}),
+    ("soft_topk", {}, [], {"k": 2, "method": "permutahedron", "axis": 0}),
+    ("soft_topk_sorted", {}, [], {"k": 2, "regularization_strength": 0.5}),
+    ("soft_permutation", {}, [], {"regularization_strength": 0.8}),
+    ("soft_permutation", {}, [], {"axis": 0, "method": "neuralsort"}),
+    ("squash", {}, [], {"axis": 0}),
+    ("soft_quantile", {"q": np.array([0.2, 0.6])}, ["q"], {}),
+    ("soft_quantile", {"q": 0.3, "weights": W}, [], {"axis": 0, "keepdims": True}),
+    ("soft_median", {}, [], {"regularization_strength": 0.6}),
+    ("soft_trimmed_mean", {}, [], {"proportiontocut": 0.25, "keepdims": True}),
+    ("soft_median_of_means", {}, [], {"n_groups": 2}),
+    ("soft_ecdf", {"points": np.array([-0.3, 0.1, 0.9])}, [], {}),
+    ("soft_ecdf", {"points": 0.2}, [], {"axis": 0}),
+    ("soft_quantile_normalize", {}, [], {"regularization_strength": 0.5}),
+    ("soft_quantile_normalize", {"target": np.arange(4.0) ** 2}, ["target"], {}),
+    ("soft_spearmanr", {"y": W}, [], {"regularization_strength": 0.4}),
+    ("soft_spearmanr", {"y": W[0]}, [], {}),
+    ("rank_distribution", {"sigma": 0.7}, ["sigma"], {"exact": False}),
+]
+OPERATOR_IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(OPERATOR_CASES)]
+
+GRADES = np.array([[0.0, 1.0, 2.0, 0.0, 1.0]] * 3)
+LABELS = np.array([0, 4, 2])
+RELEVANCE = ("approx_ndcg_loss", "listnet_loss", "soft_ndcg_loss", "softrank_ndcg_loss")
+
+
+def loss_target(name):
+    """Return a target that suits a loss."""
+    if name.startswith(("topk", "smooth_topk")):
+        return LABELS
+    return GRADES if name in RELEVANCE or "precision" in name else GRADES > 0.5

@@ -1,0 +1,372 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The operators and losses for PyTorch: make test-torch."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from bridge_cases import OPERATOR_CASES, OPERATOR_IDS, W, X, loss_target
+from numpy.testing import assert_allclose, assert_array_equal
+from torch.autograd import forward_ad
+
+import sksoft
+import sksoft.torch as soft
+from sksoft import losses
+from sksoft._bridge import OPERATORS, strength_name
+
+# PyTorch's own forward mode makes use of it.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+cases = pytest.mark.parametrize(
+    ("name", "arrays", "wrt", "options"), OPERATOR_CASES, ids=OPERATOR_IDS
+)
+# torch.compile takes some seconds for each.
+SOME = OPERATOR_CASES[::4]
+
+
+def tensors(arrays, wrt=(), dtype=torch.float64):
+    """Return x and the other arrays as tensors."""
+    out = {"x": torch.tensor(X, dtype=dtype, requires_grad=True)}
+    for name, array in arrays.items():
+        out[name] = torch.tensor(array, dtype=dtype, requires_grad=name in wrt)
+    return out
+
+
+@cases
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_equals_numpy(name, arrays, wrt, options, dtype):
+    given = tensors(arrays, wrt, dtype)
+    value = getattr(soft, name)(**given, **options)
+    plain = {key: tensor.detach().numpy() for key, tensor in given.items()}
+    expected, pullback = sksoft.vjp(
+        OPERATORS[name], **plain, **options, wrt=("x", *wrt)
+    )
+    assert value.dtype == dtype
+    assert_array_equal(value.detach().numpy(), expected)
+    cotangent = torch.linspace(-1.0, 2.0, value.numel(), dtype=dtype)
+    cotangent = cotangent.reshape(value.shape)
+    value.backward(cotangent)
+    for key, gradient in zip(("x", *wrt), pullback(cotangent.numpy()), strict=True):
+        assert given[key].grad.dtype == dtype
+        assert_array_equal(
+            given[key].grad.numpy(),
+            np.asarray(gradient, X.dtype if dtype == torch.float64 else np.float32),
+        )
+    with torch.no_grad():
+        assert_array_equal(getattr(soft, name)(**given, **options).numpy(), expected)
+
+
+@cases
+def test_gradcheck(name, arrays, wrt, options):
+    given = tensors(arrays, wrt)
+    keys = ("x", *wrt)
+    others = {key: value for key, value in given.items() if key not in keys}
+
+    def function(*values):
+        arguments = dict(zip(keys, values, strict=True))
+        return getattr(soft, name)(**arguments, **others, **options)
+
+    assert torch.autograd.gradcheck(function, [given[key] for key in keys])
+    others |= {key: given[key].detach() for key in wrt}
+
+    def of_x(x):
+        return getattr(soft, name)(x, **others, **options)
+
+    assert torch.autograd.gradcheck(of_x, given["x"], check_forward_ad=True)
+
+
+@cases
+def test_transforms(name, arrays, wrt, options):
+    given = {key: tensor.detach() for key, tensor in tensors(arrays).items()}
+    operator = getattr(soft, name)
+    x = given.pop("x")
+    batch = torch.stack([x, 0.8 * x, x - 0.1])
+
+    def total(x, others):
+        value = operator(x, **others, **options)
+        return (value * torch.linspace(0.5, 1.5, value.numel()).view(value.shape)).sum()
+
+    gradient = torch.func.grad(total)
+    expected = torch.stack([gradient(row, given) for row in batch])
+    one_by_one = [operator(row, **given, **options) for row in batch]
+    mapped = torch.vmap(lambda x: operator(x, **given, **options))(batch)
+    assert_array_equal(mapped.numpy(), torch.stack(one_by_one).numpy())
+    found = torch.vmap(gradient, in_dims=(0, None))(batch, given)
+    assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12, atol=1e-14)
+    found = torch.func.grad(
+        lambda batch: torch.vmap(total, in_dims=(0, None))(batch, given).sum()
+    )(batch)
+    assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12, atol=1e-14)
+    # Two levels, over different axes.
+    cube = torch.stack([batch, batch + 0.05], dim=2)
+    nested = torch.vmap(
+        torch.vmap(gradient, in_dims=(0, None)), in_dims=(2, None), out_dims=2
+    )(cube, given)
+    again = torch.vmap(gradient, in_dims=(0, None))(cube[:, :, 1], given)
+    assert_allclose(nested[:, :, 1].numpy(), again.numpy(), rtol=1e-12, atol=1e-14)
+    # Jacobians in both modes.
+    reverse = torch.func.jacrev(lambda x: operator(x, **given, **options))(x)
+    forward = torch.func.jacfwd(lambda x: operator(x, **given, **options))(x)
+    assert_allclose(reverse.numpy(), forward.numpy(), rtol=1e-9, atol=1e-11)
+    if wrt:
+
+        def of_others(changed):
+            return total(x, {**given, **changed})
+
+        changed = {key: torch.stack([given[key], 0.9 * given[key]]) for key in wrt}
+        found = torch.vmap(torch.func.grad(of_others))(changed)
+        for i in range(2):
+            part = {key: changed[key][i] for key in wrt}
+            expected = torch.func.grad(of_others)(part)
+            for key in wrt:
+                assert_allclose(
+                    found[key][i].numpy(), expected[key].numpy(), rtol=1e-10, atol=1e-12
+                )
+
+
+@pytest.mark.parametrize(("name", "arrays", "wrt", "options"), SOME)
+def test_compile(name, arrays, wrt, options):
+    given = tensors(arrays, wrt)
+
+    def function(given, factor):
+        value = getattr(soft, name)(**given, **options)
+        return (value**2).sum() * factor
+
+    keys = ("x", *wrt)
+    expected = function(given, 2.0)
+    gradients = torch.autograd.grad(expected, [given[key] for key in keys])
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    value = compiled(given, 2.0)
+    assert value.item() == expected.item()
+    found = torch.autograd.grad(value, [given[key] for key in keys])
+    for gradient, other in zip(gradients, found, strict=True):
+        assert_array_equal(gradient.numpy(), other.numpy())
+
+
+def test_compile_with_other_shapes():
+    @torch.compile(fullgraph=True, backend="aot_eager", dynamic=True)
+    def function(x, strength):
+        return soft.soft_rank(x, regularization_strength=strength) * 2.0
+
+    for shape in [(3, 5), (4, 6), (2, 9)]:
+        x = torch.randn(shape)
+        expected = 2.0 * soft.soft_rank(x, regularization_strength=0.25)
+        assert torch.equal(function(x, 0.25), expected)
+
+
+def test_custom_operators():
+    x = torch.randn(4, requires_grad=True)
+    call = ("soft_topk;x;k;method='laplace,weights=None", [x], [2.0])
+    torch.library.opcheck(torch.ops.sksoft.operator.default, call)
+    call = ("soft_spearman_loss;scores,target;;", [x, torch.randn(4)], [])
+    torch.library.opcheck(torch.ops.sksoft.loss.default, call)
+
+
+def test_second_derivatives_raise():
+    x = torch.tensor(X, requires_grad=True)
+
+    def total(x):
+        return (soft.soft_rank(x, regularization_strength=0.5) ** 2).sum()
+
+    (gradient,) = torch.autograd.grad(total(x), x, create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        gradient.sum().backward()
+    for transform in (torch.func.jacrev, torch.func.jacfwd):
+        twice = transform(torch.func.grad(total))
+        with pytest.raises(NotImplementedError, match="second derivatives"):
+            twice(x)
+
+    target = torch.tensor(W)
+
+    def loss(x):
+        return soft.soft_kendall_loss(x, target)
+
+    (gradient,) = torch.autograd.grad(loss(x), x, create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        gradient.sum().backward()
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        torch.func.hessian(loss)(x)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    value = compiled(x)
+    with pytest.raises(RuntimeError):
+        torch.autograd.grad(value, x, create_graph=True)[0].sum().backward()
+
+
+def test_the_value_may_be_changed_in_place():
+    for name, arrays, _, options in OPERATOR_CASES:
+        given = tensors(arrays)
+        value = getattr(soft, name)(**given, **options)
+        expected = torch.autograd.grad(value.sum(), given["x"], retain_graph=True)[0]
+        with torch.no_grad():
+            value.zero_()
+        found = torch.autograd.grad(value, given["x"], torch.ones_like(value))[0]
+        assert torch.equal(found, expected)
+
+
+def test_several_backward_passes():
+    x = torch.tensor(X, requires_grad=True)
+    value = soft.soft_sort(x, regularization_strength=0.5)
+    (first,) = torch.autograd.grad(value[0].sum(), x, retain_graph=True)
+    (second,) = torch.autograd.grad(value[0].sum(), x)
+    assert torch.equal(first, second)
+
+
+def test_jacobian_by_mapped_backward_passes():
+    x = torch.tensor(X[0], requires_grad=True)
+    value = soft.soft_rank(x, regularization_strength=0.5)
+
+    def pull(cotangent):
+        return torch.autograd.grad(value, x, cotangent, retain_graph=True)[0]
+
+    found = torch.vmap(pull)(torch.eye(5, dtype=torch.float64))
+    expected = torch.stack([pull(row) for row in torch.eye(5, dtype=torch.float64)])
+    assert torch.equal(found, expected)
+
+
+def test_dual_numbers():
+    x, tangent = torch.tensor(X), torch.tensor(W)
+    with forward_ad.dual_level():
+        value = soft.soft_rank(
+            forward_ad.make_dual(x, tangent), regularization_strength=0.5
+        )
+        found = forward_ad.unpack_dual(value).tangent
+    expected = sksoft.jvp(sksoft.soft_rank, X, W, regularization_strength=0.5)[1]
+    assert_array_equal(found.numpy(), expected)
+    strength = torch.tensor(0.5, dtype=torch.float64)
+    with pytest.raises(NotImplementedError, match="along x only, got a tangent of reg"):
+        torch.func.jvp(
+            lambda s: soft.soft_rank(x, regularization_strength=s),
+            (strength,),
+            (strength,),
+        )
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_straight_through(name):
+    _, arrays, _, options = next(case for case in OPERATOR_CASES if case[0] == name)
+    strength = strength_name(OPERATORS[name])
+    if strength is None:
+        with pytest.raises(TypeError, match="straight_through"):
+            getattr(soft, name)(torch.tensor(X), straight_through=True)
+        return
+    given = tensors(arrays)
+    through = getattr(soft, name)(**given, **options, straight_through=True)
+    hard = {**given, **options, strength: 0.0}
+    assert torch.equal(through, getattr(soft, name)(**hard))
+    value = getattr(soft, name)(**given, **options)
+    cotangent = torch.ones_like(value)
+    expected = torch.autograd.grad(value, given["x"], cotangent)[0]
+    found = torch.autograd.grad(through, given["x"], cotangent)[0]
+    assert torch.equal(found, expected)
+    with pytest.raises(TypeError, match="straight_through must be True or False"):
+        getattr(soft, name)(**given, **options, straight_through=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(dtype):
+    x = torch.tensor(X, dtype=dtype, requires_grad=True)
+    value = soft.soft_rank(x, regularization_strength=0.5)
+    assert value.dtype == dtype
+    expected = soft.soft_rank(x.detach().float(), regularization_strength=0.5)
+    assert torch.equal(value, expected.to(dtype))
+    value.sum().backward()
+    assert x.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("name", losses.__all__)
+def test_losses(name):
+    scores = torch.tensor(X, requires_grad=True)
+    target = torch.tensor(np.asarray(loss_target(name)))
+    if target.dtype == torch.bool:
+        target = target.double()
+    weight = torch.tensor([1.0, 2.0, 0.5])
+    function = getattr(soft, name)
+    value = function(scores, target, sample_weight=weight)
+    expected, gradient = getattr(losses, name)(
+        X, target.numpy(), sample_weight=weight.numpy()
+    )
+    assert value.shape == ()
+    assert value.dtype == torch.float64
+    assert value.item() == expected
+    (3.0 * value).backward()
+    assert_array_equal(scores.grad.numpy(), 3.0 * gradient)
+    assert torch.autograd.gradcheck(
+        lambda scores: function(scores, target), scores, check_forward_ad=True
+    )
+    batch = torch.stack([scores.detach(), 0.8 * scores.detach()])
+    found = torch.vmap(torch.func.grad(lambda scores: function(scores, target)))(batch)
+    for row, part in zip(batch, found, strict=True):
+        _, gradient = getattr(losses, name)(row.numpy(), target.numpy())
+        assert_array_equal(part.numpy(), gradient)
+
+
+def test_loss_with_groups():
+    scores, target = torch.randn(6), torch.tensor([1.0, 2.0, 3.0, 1.0, 2.0, 0.0])
+    groups = torch.tensor([0, 0, 0, 1, 1, 1])
+    value = soft.soft_spearman_loss(scores, target, groups=groups)
+    rows = soft.soft_spearman_loss(scores.view(2, 3), target.view(2, 3))
+    assert_allclose(value.item(), rows.item(), rtol=1e-6)
+
+
+def test_loss_compiles():
+    scores, target = torch.tensor(X, requires_grad=True), torch.tensor(W)
+
+    def function(scores):
+        return 2.0 * soft.soft_spearman_loss(
+            scores, target, regularization_strength=0.5
+        )
+
+    expected = torch.autograd.grad(function(scores), scores)[0]
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    assert torch.equal(torch.autograd.grad(compiled(scores), scores)[0], expected)
+
+
+def test_wrong_input():
+    x = torch.tensor(X)
+    with pytest.raises(
+        TypeError, match=r"^x must be a tensor of a floating-point dtyp"
+    ):
+        soft.soft_rank(torch.arange(3))
+    with pytest.raises(TypeError, match=r"^x must be a torch.Tensor, got ndarray"):
+        soft.soft_rank(X)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'k'"):
+        soft.soft_topk(x)
+    with pytest.raises(TypeError, match="missing a required argument: 'x'"):
+        soft.soft_topk(k=2)
+    with pytest.raises(TypeError, match="too many positional"):
+        soft.soft_rank(x, 1)
+    with pytest.raises(TypeError, match="strengh"):
+        soft.soft_rank(x, strengh=1.0)
+    with pytest.raises(ValueError, match=r"^y must not require a gradient"):
+        soft.soft_spearmanr(x, torch.tensor(W, requires_grad=True))
+    with pytest.raises(ValueError, match=r"^target must not require a gradient"):
+        soft.soft_spearman_loss(x, torch.tensor(W, requires_grad=True))
+    with pytest.raises(
+        TypeError, match=r"^scores must be a tensor of a floating-point"
+    ):
+        soft.soft_spearman_loss(torch.arange(3), torch.arange(3))
+    with pytest.raises(
+        TypeError, match="missing 1 required positional argument: 'target'"
+    ):
+        soft.soft_spearman_loss(x)
+    with pytest.raises(ValueError, match=r"^x must hold finite numbers"):
+        soft.soft_rank(torch.tensor([1.0, torch.nan]))
+    with pytest.raises(ValueError, match="between 0 and 4"):
+        soft.topk_cross_entropy_loss(x, torch.tensor([0, 7, 1]))
+
+
+@pytest.mark.parametrize("name", soft.__all__)
+def test_documentation(name):
+    function = getattr(soft, name)
+    original = getattr(sksoft, name, None) or getattr(losses, name)
+    assert function.__doc__.startswith(inspect.getdoc(original).partition("\n")[0])
+    names = [*inspect.signature(function).parameters]
+    expected = [*inspect.signature(original).parameters]
+    assert names in (expected, [*expected, "straight_through"])
+    assert function.__module__ == "sksoft.torch"
+    assert function.__name__ == name
+
+
+def test_all_operators_and_losses_are_there():
+    assert {*OPERATORS, *losses.__all__} == set(soft.__all__)
