@@ -17,6 +17,7 @@ def put_rows(
 def shift_blocks(
     values: NDArray[np.float64],
     starts: NDArray[np.intp],
+    stops: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
 ) -> None: ...
 def pool_blocks(
@@ -28,6 +29,7 @@ def pool_blocks(
     strength: NDArray[np.float64] | None,
     transpose: bool,
     starts: NDArray[np.intp],
+    stops: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
     out: NDArray[Floating],
     work: NDArray[np.float64],

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows in and out of sorted order, and the linear maps over blocks of sorted rows.
 
-A block runs from its start to the next one. Most Jacobians of this package act on each
-block as pooling 1 q^T, or as the identity less pooling, scaled.
+Blocks are noted by their starts and stops; an entry in none of them is one by itself.
+Most Jacobians of this package act on each block as pooling 1 q^T, or as the identity less pooling, scaled.
 """
 
 from cython cimport floating
+
+from sksoft._ground cimport at
 
 
 def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:, ::1] out):
@@ -27,18 +29,27 @@ def put_rows(const double[:, ::1] values, const Py_ssize_t[:, ::1] order, floati
                 out[r, order[r, i]] = <floating> values[r, i]
 
 
-def shift_blocks(double[:, ::1] values, const Py_ssize_t[:, ::1] starts,
-                 const Py_ssize_t[::1] n_blocks):
+def shift_blocks(
+    double[:, ::1] values,
+    const Py_ssize_t[:, ::1] starts,
+    const Py_ssize_t[:, ::1] stops,
+    const Py_ssize_t[::1] n_blocks,
+):
     """Subtract from each value the last one of its block, in place."""
-    cdef Py_ssize_t r, b, i, stop, n = values.shape[1]
+    cdef Py_ssize_t r, b, i, done, n = values.shape[1]
     cdef double last
     with nogil:
         for r in range(values.shape[0]):
+            done = 0
             for b in range(n_blocks[r]):
-                stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
-                last = values[r, stop - 1]
-                for i in range(starts[r, b], stop):
+                for i in range(done, starts[r, b]):
+                    values[r, i] = 0.0
+                done = stops[r, b]
+                last = values[r, done - 1]
+                for i in range(starts[r, b], done):
                     values[r, i] -= last
+            for i in range(done, n):
+                values[r, i] = 0.0
 
 
 def pool_blocks(
@@ -50,6 +61,7 @@ def pool_blocks(
     const double[::1] strength,
     bint transpose,
     const Py_ssize_t[:, ::1] starts,
+    const Py_ssize_t[:, ::1] stops,
     const Py_ssize_t[::1] n_blocks,
     floating[:, ::1] out,
     double[::1] work,
@@ -64,10 +76,10 @@ def pool_blocks(
     cdef Py_ssize_t r, b, i, start, stop, n = values.shape[1]
     cdef const floating* value
     cdef floating* result
-    cdef const Py_ssize_t* source = NULL
-    cdef const Py_ssize_t* goal = NULL
-    cdef const double* part = NULL
-    cdef const double* scale = NULL
+    cdef const Py_ssize_t* source
+    cdef const Py_ssize_t* goal
+    cdef const double* part
+    cdef const double* scale
     cdef double quotient = 1.0
     cdef bint residual = strength is not None
     # Rows of a single uniform block need no order.
@@ -79,58 +91,55 @@ def pool_blocks(
             result = &out[r, 0]
             source = NULL if take is None else &take[r, 0]
             goal = NULL if put is None else &put[r, 0]
-            part = NULL if share is None else &share[r, 0]
-            scale = NULL if factor is None else &factor[r, 0]
-            if anywhere and n_blocks[r] == 1:
+            if anywhere and n_blocks[r] == 1 and stops[r, 0] - starts[r, 0] == n:
                 source = goal = NULL
+            # First as if there were no blocks.
             if residual:
+                quotient = strength[r]
                 for i in range(n):
                     result[i] = 0.0
-                quotient = strength[r]
-                if n_blocks[r] == n or quotient == 0.0:
+                if quotient == 0.0:
                     continue
+            else:
+                for i in range(n):
+                    result[at(goal, i)] = value[at(source, i)]
             for b in range(n_blocks[r]):
                 start = starts[r, b]
-                stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
-                if stop - start > 1:
-                    for i in range(start, stop):
-                        work[i] = value[at(source, i)]
-                        if scale != NULL and transpose:
-                            work[i] *= scale[i]
-                    pool(&work[0], part, start, stop, transpose, residual, quotient)
-                    for i in range(start, stop):
-                        if scale != NULL and not transpose:
-                            work[i] *= scale[i]
-                        result[at(goal, i)] = <floating> work[i]
-                elif not residual:
-                    result[at(goal, start)] = value[at(source, start)]
+                stop = stops[r, b]
+                part = NULL if share is None else &share[r, start]
+                scale = NULL if factor is None else &factor[r, start]
+                for i in range(stop - start):
+                    work[i] = value[at(source, start + i)]
+                    if scale != NULL and transpose:
+                        work[i] *= scale[i]
+                pool(&work[0], part, stop - start, transpose, residual, quotient)
+                for i in range(stop - start):
+                    if scale != NULL and not transpose:
+                        work[i] *= scale[i]
+                    result[at(goal, start + i)] = <floating> work[i]
 
 
-cdef inline Py_ssize_t at(const Py_ssize_t* order, Py_ssize_t i) noexcept nogil:
-    return i if order == NULL else order[i]
-
-
-cdef void pool(
-    double* values, const double* share, Py_ssize_t start, Py_ssize_t stop, bint transpose,
-    bint residual, double strength,
+cdef inline void pool(
+    double* values, const double* share, Py_ssize_t n, bint transpose, bint residual,
+    double strength,
 ) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total, norm, pooled
     if share == NULL:
-        norm = stop - start
-        total = sum_of(values + start, stop - start)
+        norm = n
+        total = sum_of(values, n)
     else:
-        norm = sum_of(share + start, stop - start)
+        norm = sum_of(share, n)
         total = 0.0
-        for i in range(start, stop):
+        for i in range(n):
             total += values[i] if transpose else share[i] * values[i]
     total /= norm
-    for i in range(start, stop):
+    for i in range(n):
         pooled = total * share[i] if transpose and share != NULL else total
         values[i] = (values[i] - pooled) / strength if residual else pooled
 
 
-cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
+cdef inline double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
     # Four running sums, so that an addition need not wait for the one before.
     cdef Py_ssize_t i, quads = n - n % 4
     cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0

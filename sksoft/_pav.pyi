@@ -15,8 +15,10 @@ def project_l2(
     sort: bool,
     out: NDArray[Floating],
     starts: NDArray[np.intp],
+    stops: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
     work: NDArray[np.float64],
+    flags: NDArray[np.uint8],
 ) -> None: ...
 def rank_distance_l2(
     x: NDArray[np.float64],
@@ -25,8 +27,9 @@ def rank_distance_l2(
     strength: float,
     distance: NDArray[np.float64],
     gradient: NDArray[np.float64],
-    starts: NDArray[np.intp],
+    blocks: NDArray[np.intp],
     work: NDArray[np.float64],
+    flags: NDArray[np.uint8],
 ) -> None: ...
 def rank_weighted_l2(
     s: NDArray[np.float64],
@@ -34,6 +37,7 @@ def rank_weighted_l2(
     weight: NDArray[np.float64],
     strength: NDArray[np.float64],
     starts: NDArray[np.intp],
+    stops: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
     work: NDArray[np.float64],
 ) -> None: ...

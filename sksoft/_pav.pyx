@@ -12,6 +12,12 @@ form of the violation in Busing 2022), and no difference of z and w is ever form
 
 from cython cimport floating
 
+from sksoft._ground cimport at, next_flag, start_before
+
+ctypedef fused out_t:
+    float
+    double
+
 
 cdef inline bint pools(double data, double position, double strength, bint sort) noexcept nogil:
     # data, position: the gaps between two blocks in the sorted data and in 1..n.
@@ -25,8 +31,10 @@ def project_l2(
     bint sort,
     floating[:, ::1] out,
     Py_ssize_t[:, ::1] starts,
+    Py_ssize_t[:, ::1] stops,
     Py_ssize_t[::1] n_blocks,
     double[:, ::1] work,
+    unsigned char[::1] flags,
 ):
     """Soft ranks of rows against 1..n, where they stand; or their soft sort, in order.
 
@@ -34,29 +42,120 @@ def project_l2(
     """
     cdef Py_ssize_t r, i, n = x.shape[1]
     cdef double* s
+    cdef double* offset
     cdef const floating* row
-    cdef const Py_ssize_t* place = NULL
+    cdef const Py_ssize_t* place
     cdef floating* result
     with nogil:
         for r in range(x.shape[0] if n > 0 else 0):
             s = &work[0, 0]
+            offset = &work[1, 0]
             row = &x[r, 0]
+            place = NULL if order is None else &order[r, 0]
             result = &out[r, 0]
-            if order is None:
-                for i in range(n):
-                    s[i] = row[i]
-            else:
-                place = &order[r, 0]
-                for i in range(n):
-                    s[i] = row[place[i]]
-            n_blocks[r] = partition_l2(s, n, strength[r], sort, &starts[r, 0], &work[1, 0])
-            evaluate_l2(s, n, strength[r], sort, &starts[r, 0], n_blocks[r], &work[1, 0])
+            take(row, place, n, s)
+            n_blocks[r] = partition_l2(
+                s, n, strength[r], sort, &starts[r, 0], &stops[r, 0], offset, &flags[0]
+            )
             if sort:
                 for i in range(n):
                     result[i] = <floating> s[i]
+                sort_l2(s, strength[r], &starts[r, 0], &stops[r, 0], n_blocks[r], offset, result)
+            elif n_blocks[r] == 1 and stops[r, 0] - starts[r, 0] == n:
+                # Entries of a single block need no order.
+                rank_block_l2(row, 0, n, s[0], offset[0], strength[r], NULL, result)
             else:
                 for i in range(n):
-                    result[place[i]] = <floating> s[i]
+                    result[place[i]] = i + 1
+                for i in range(n_blocks[r]):
+                    rank_block_l2(
+                        s, starts[r, i], stops[r, i], s[starts[r, i]], offset[i], strength[r],
+                        place, result,
+                    )
+
+
+cdef inline void take(
+    const floating* row, const Py_ssize_t* place, Py_ssize_t n, double* s
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if place == NULL:
+        for i in range(n):
+            s[i] = row[i]
+    else:
+        for i in range(n):
+            s[i] = row[place[i]]
+
+
+cdef Py_ssize_t partition_l2(
+    const double* s, Py_ssize_t n, double strength, bint sort, Py_ssize_t* starts,
+    Py_ssize_t* stops, double* offset, unsigned char* flags,
+) noexcept nogil:
+    # The newest block is (start, count, total), total being the sum of s - s[start] over
+    # it; older ones lie on a stack with offset = total / count. Means of equal values are
+    # then exact, and a block of consecutive positions needs no sum of positions. Nothing
+    # happens but where an entry pools with the one before it: such places are flagged.
+    cdef Py_ssize_t b = 0, i = 1, start, p
+    cdef double total, count, before, back, gap
+    for i in range(1, n):
+        flags[i] = pools(s[i] - s[i - 1], 1.0, strength, sort)
+    i = next_flag(flags, 1, n)
+    while i < n:
+        start = i - 1
+        total = 0.0
+        count = 1.0
+        while True:
+            while i < n and pools(
+                count * (s[i] - s[start]) - total, 0.5 * count * (count + 1.0), strength, sort
+            ):
+                total += s[i] - s[start]
+                count += 1.0
+                i += 1
+            if start == 0:
+                break
+            p = start_before(start, starts, stops, b)
+            before = start - p
+            back = offset[b - 1] if before > 1.0 else 0.0
+            gap = s[start] - s[p]
+            if not pools(
+                count * (gap - back) + total, 0.5 * count * (before + count), strength, sort
+            ):
+                break
+            total += count * gap + before * back
+            count += before
+            start = p
+            b -= before > 1.0
+        starts[b] = start
+        stops[b] = i
+        offset[b] = total / count
+        b += 1
+        i = next_flag(flags, i + 1, n)
+    return b
+
+
+cdef inline void rank_block_l2(
+    const floating* row, Py_ssize_t start, Py_ssize_t stop, double first, double offset,
+    double strength, const Py_ssize_t* place, out_t* out,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double middle = 0.5 * (start + stop + 1)
+    if strength == 0.0:
+        for i in range(start, stop):
+            out[at(place, i)] = <out_t> middle
+    else:
+        for i in range(start, stop):
+            out[at(place, i)] = <out_t> (middle + ((row[i] - first) - offset) / strength)
+
+
+cdef inline void sort_l2(
+    const double* s, double strength, const Py_ssize_t* starts, const Py_ssize_t* stops,
+    Py_ssize_t n_blocks, const double* offset, floating* out,
+) noexcept nogil:
+    cdef Py_ssize_t b, i
+    cdef double middle
+    for b in range(n_blocks):
+        middle = 0.5 * (starts[b] + stops[b] + 1)
+        for i in range(starts[b], stops[b]):
+            out[i] = <floating> (s[starts[b]] + (offset[b] + (i + 1 - middle) / strength))
 
 
 def rank_distance_l2(
@@ -66,13 +165,14 @@ def rank_distance_l2(
     double strength,
     double[::1] distance,
     double[:, ::1] gradient,
-    Py_ssize_t[::1] starts,
+    Py_ssize_t[:, ::1] blocks,
     double[:, ::1] work,
+    unsigned char[::1] flags,
 ):
     """Squared distances of soft ranks to targets, and half their gradients, row by row."""
     cdef Py_ssize_t r, b, i, start, stop, n_blocks, n = x.shape[1]
     cdef double* s
-    cdef const double* row
+    cdef double* rank
     cdef const double* wanted
     cdef const Py_ssize_t* place
     cdef double* slope
@@ -80,105 +180,37 @@ def rank_distance_l2(
     with nogil:
         for r in range(x.shape[0] if n > 0 else 0):
             s = &work[0, 0]
-            row = &x[r, 0]
+            rank = &work[2, 0]
             wanted = &target[r, 0]
             place = &order[r, 0]
             slope = &gradient[r, 0]
+            take(&x[r, 0], place, n, s)
+            n_blocks = partition_l2(
+                s, n, strength, False, &blocks[0, 0], &blocks[1, 0], &work[1, 0], &flags[0]
+            )
             for i in range(n):
-                s[i] = row[place[i]]
-            n_blocks = partition_l2(s, n, strength, False, &starts[0], &work[1, 0])
-            evaluate_l2(s, n, strength, False, &starts[0], n_blocks, &work[1, 0])
+                rank[i] = i + 1
+                slope[i] = 0.0
+            for b in range(n_blocks):
+                start = blocks[0, b]
+                rank_block_l2(
+                    s, start, blocks[1, b], s[start], work[1, b], strength, NULL, rank
+                )
             total = 0.0
             for i in range(n):
-                s[i] -= wanted[place[i]]
-                total += s[i] * s[i]
+                rank[i] -= wanted[place[i]]
+                total += rank[i] * rank[i]
             distance[r] = total
             # The Jacobian of a block takes its mean away and divides by the strength.
-            for b in range(n_blocks):
-                start = starts[b]
-                stop = starts[b + 1] if b + 1 < n_blocks else n
-                if stop - start == 1 or strength == 0.0:
-                    for i in range(start, stop):
-                        slope[place[i]] = 0.0
-                    continue
+            for b in range(n_blocks if strength > 0.0 else 0):
+                start = blocks[0, b]
+                stop = blocks[1, b]
                 mean = 0.0
                 for i in range(start, stop):
-                    mean += s[i]
+                    mean += rank[i]
                 mean /= stop - start
                 for i in range(start, stop):
-                    slope[place[i]] = (s[i] - mean) / strength
-
-
-cdef Py_ssize_t partition_l2(
-    const double* s, Py_ssize_t n, double strength, bint sort, Py_ssize_t* starts, double* offset
-) noexcept nogil:
-    # The newest block is (start, count, total), total being the sum of s - s[start] over
-    # it; older ones lie on a stack with offset = total / count. Means of equal values are
-    # then exact, and a block of consecutive positions needs no sum of positions.
-    cdef Py_ssize_t b = 0, i = 1, start = 0, p
-    cdef double total = 0.0, count = 1.0, before, gap
-    while True:
-        while i < n and count == 1.0 and not pools(s[i] - s[start], 1.0, strength, sort):
-            # Blocks of one, which is what most rows are made of at a small strength.
-            starts[b] = start
-            offset[b] = 0.0
-            b += 1
-            start = i
-            i += 1
-        while i < n and pools(
-            count * (s[i] - s[start]) - total, 0.5 * count * (count + 1.0), strength, sort
-        ):
-            total += s[i] - s[start]
-            count += 1.0
-            i += 1
-        if b > 0 and count > 1.0:
-            p = starts[b - 1]
-            before = start - p
-            gap = s[start] - s[p]
-            if pools(
-                count * (gap - offset[b - 1]) + total,
-                0.5 * count * (before + count), strength, sort,
-            ):
-                total += count * gap + before * offset[b - 1]
-                count += before
-                start = p
-                b -= 1
-                continue
-        starts[b] = start
-        offset[b] = total / count if count > 1.0 else 0.0
-        b += 1
-        if i == n:
-            return b
-        start = i
-        total = 0.0
-        count = 1.0
-        i += 1
-
-
-cdef void evaluate_l2(
-    double* s, Py_ssize_t n, double strength, bint sort,
-    const Py_ssize_t* starts, Py_ssize_t n_blocks, const double* offset,
-) noexcept nogil:
-    cdef Py_ssize_t b, i, start, stop
-    cdef double first, middle
-    for b in range(n_blocks):
-        start = starts[b]
-        stop = starts[b + 1] if b + 1 < n_blocks else n
-        if stop - start == 1:
-            if not sort:
-                s[start] = stop
-            continue
-        first = s[start]
-        middle = 0.5 * (start + stop + 1)
-        if sort:
-            for i in range(start, stop):
-                s[i] = first + (offset[b] + (i + 1 - middle) / strength)
-        elif strength == 0.0:
-            for i in range(start, stop):
-                s[i] = middle
-        else:
-            for i in range(start, stop):
-                s[i] = middle + ((s[i] - first) - offset[b]) / strength
+                    slope[place[i]] = (rank[i] - mean) / strength
 
 
 def rank_weighted_l2(
@@ -187,52 +219,67 @@ def rank_weighted_l2(
     const double[:, ::1] weight,
     const double[::1] strength,
     Py_ssize_t[:, ::1] starts,
+    Py_ssize_t[:, ::1] stops,
     Py_ssize_t[::1] n_blocks,
     double[:, ::1] work,
 ):
     """Replace sorted rows by their soft ranks against weighted, sorted targets."""
     cdef Py_ssize_t r, n = s.shape[1]
     with nogil:
-        for r in range(s.shape[0]):
-            if n > 0:
-                n_blocks[r] = rank_weighted_l2_row(
-                    &s[r, 0], &target[r, 0], &weight[r, 0], n, strength[r], &starts[r, 0],
-                    &work[0, 0], &work[1, 0], &work[2, 0],
-                )
+        for r in range(s.shape[0] if n > 0 else 0):
+            n_blocks[r] = rank_weighted_l2_row(
+                &s[r, 0], &target[r, 0], &weight[r, 0], n, strength[r], &starts[r, 0],
+                &stops[r, 0], &work[0, 0], &work[1, 0], &work[2, 0],
+            )
 
 
 cdef Py_ssize_t rank_weighted_l2_row(
     double* s, const double* target, const double* weight, Py_ssize_t n, double strength,
-    Py_ssize_t* starts, double* mass, double* data, double* level,
+    Py_ssize_t* starts, Py_ssize_t* stops, double* masses, double* excesses, double* levels,
 ) noexcept nogil:
-    # Blocks on the stack: total weight, and weighted means of s - s[start] and of
+    # Of a block: its total weight, and the weighted means of s - s[start] and of
     # target - target[start].
-    cdef Py_ssize_t b = -1, i, k, p, q, stop, n_blocks
-    cdef double gap, rise, total, first
+    cdef Py_ssize_t b = 0, i, j, p, start
+    cdef double mass, excess, level, left_mass, left_excess, left_level, gap, rise, total
     for i in range(n):
-        b += 1
-        starts[b] = i
-        mass[b] = weight[i]
-        data[b] = 0.0
-        level[b] = 0.0
-        while b > 0:
-            p = starts[b - 1]
-            q = starts[b]
-            gap = s[q] - s[p] + data[b]
-            rise = target[q] - target[p] + level[b]
-            if gap - data[b - 1] > strength * (rise - level[b - 1]):
+        start = i
+        mass = weight[i]
+        excess = level = 0.0
+        while start > 0:
+            p = start_before(start, starts, stops, b)
+            left_mass = weight[p]
+            left_excess = left_level = 0.0
+            if start - p > 1:
+                left_mass = masses[b - 1]
+                left_excess = excesses[b - 1]
+                left_level = levels[b - 1]
+            gap = s[start] - s[p] + excess
+            rise = target[start] - target[p] + level
+            if gap - left_excess > strength * (rise - left_level):
                 break
-            total = mass[b - 1] + mass[b]
-            data[b - 1] += (gap - data[b - 1]) * (mass[b] / total)
-            level[b - 1] += (rise - level[b - 1]) * (mass[b] / total)
-            mass[b - 1] = total
-            b -= 1
-    n_blocks = b + 1
-    for b in range(n_blocks):
-        p = starts[b]
-        stop = starts[b + 1] if b + 1 < n_blocks else n
-        first = s[p]
-        for k in range(p, stop):
-            gap = (s[k] - first) - data[b]
-            s[k] = target[p] + level[b] + (gap / strength if strength > 0.0 else 0.0)
-    return n_blocks
+            total = left_mass + mass
+            excess = left_excess + (gap - left_excess) * (mass / total)
+            level = left_level + (rise - left_level) * (mass / total)
+            mass = total
+            b -= start - p > 1
+            start = p
+        if i > start:
+            starts[b] = start
+            stops[b] = i + 1
+            masses[b] = mass
+            excesses[b] = excess
+            levels[b] = level
+            b += 1
+    start = 0
+    for j in range(b):
+        for i in range(start, starts[j]):
+            s[i] = target[i]
+        start = starts[j]
+        total = s[start]
+        for i in range(start, stops[j]):
+            gap = (s[i] - total) - excesses[j]
+            s[i] = target[start] + levels[j] + (gap / strength if strength > 0.0 else 0.0)
+        start = stops[j]
+    for i in range(start, n):
+        s[i] = target[i]
+    return b

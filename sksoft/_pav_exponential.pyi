@@ -18,13 +18,16 @@ def project_exponential(
     sort: bool,
     kl: bool,
     starts: NDArray[np.intp],
+    stops: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
     work: NDArray[np.float64],
+    flags: NDArray[np.uint8],
 ) -> None: ...
 def scale_blocks(
     out: NDArray[np.float64],
     scale: NDArray[np.float64],
     target: NDArray[np.float64] | None,
     starts: NDArray[np.intp],
+    stops: NDArray[np.intp],
     n_blocks: NDArray[np.intp],
 ) -> None: ...

@@ -10,9 +10,7 @@ z and of w apart, each as a sum of exponentials relative to its last entry.
 
 from libc.math cimport exp, expm1, log, log1p
 
-
-cdef inline double divided(double gap, double strength) noexcept nogil:
-    return 0.0 if gap == 0.0 else gap / strength
+from sksoft._ground cimport divided, next_flag, start_before
 
 
 cdef inline double vanishing_exp(double gap) noexcept nogil:
@@ -73,8 +71,10 @@ def project_exponential(
     bint sort,
     bint kl,
     Py_ssize_t[:, ::1] starts,
+    Py_ssize_t[:, ::1] stops,
     Py_ssize_t[::1] n_blocks,
     double[::1] work,
+    unsigned char[::1] flags,
 ):
     """Replace sorted rows by their entropic soft sort or soft ranks.
 
@@ -102,78 +102,112 @@ def project_exponential(
                 w = &weight[r, 0]
             if sort and s[r, n - 1] - s[r, 0] < NARROW:
                 n_blocks[r] = sort_narrow(
-                    &s[r, 0], n, strength[r], &starts[r, 0], &decay[r, 0], &work[0]
+                    &s[r, 0], n, strength[r], &starts[r, 0], &stops[r, 0], &decay[r, 0],
+                    &work[0],
                 )
                 continue
             n_blocks[r] = partition_exponential(
-                u, v, w, &decay[r, 0], n, strength[r], kl, &starts[r, 0], &work[0]
+                u, v, w, &decay[r, 0], n, strength[r], kl, &starts[r, 0], &stops[r, 0],
+                &work[0], &flags[0],
             )
             evaluate_exponential(
-                &s[r, 0], u, v, n, strength[r], kl, &starts[r, 0], n_blocks[r],
-                &decay[r, 0], &work[0],
+                &s[r, 0], u, v, w, n, strength[r], kl, &starts[r, 0], &stops[r, 0],
+                n_blocks[r], &decay[r, 0], &work[0],
             )
 
 
 cdef Py_ssize_t partition_exponential(
     const double* u, const double* v, const double* weight, double* decay, Py_ssize_t n,
-    double strength, bint kl, Py_ssize_t* starts, double* mass,
+    double strength, bint kl, Py_ssize_t* starts, Py_ssize_t* stops, double* mass,
+    unsigned char* flags,
 ) noexcept nogil:
     # A block keeps share = sum of weight * exp((u - its last u) / strength) and mass: for
     # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
     # is (start, one, two), with the decays dx, dy from the entry before it to its last;
     # older ones lie on a stack, whose shares take the place of decays that were used.
-    cdef Py_ssize_t b = 0, i = 1, start = 0
+    # Nothing happens but where an entry pools with the one before it, which is flagged.
+    cdef Py_ssize_t b = 0, i, start, p
     cdef double* share = decay
     # Only ratios matter: weights of any magnitude are brought near to one.
     cdef double scale = weight_scale(weight, n, kl)
-    cdef double one = 1.0 if weight == NULL else weight[0] / scale
-    cdef double two = one * item(v, 0) if kl else level_mass(weight, 0) / scale
     cdef double step = vanishing_exp(divided(-1.0, strength))
-    cdef double new_one = one, new_two = two, x = 1.0, y = 1.0, dx = 1.0, dy = 1.0
-    while True:
-        while i < n:
-            new_one = 1.0 if weight == NULL else weight[i] / scale
-            new_two = new_one * item(v, i) if kl else level_mass(weight, i) / scale
-            x = step if u == NULL else decay[i]
-            y = decay[i] if u == NULL else target_decay(v, i - 1, i, kl)
-            if not pooled(u, v, i - 1, i, strength, kl, x, y, one, two, new_one, new_two):
+    cdef double one, two, new_one, new_two, x, y, dx, dy
+    one = entry_share(weight, 0, scale)
+    two = entry_mass(v, weight, 0, scale, kl)
+    for i in range(1, n):
+        new_one = entry_share(weight, i, scale)
+        new_two = entry_mass(v, weight, i, scale, kl)
+        x = step if u == NULL else decay[i]
+        y = decay[i] if u == NULL else target_decay(v, i - 1, i, kl)
+        flags[i] = pooled(u, v, i - 1, i, strength, kl, x, y, one, two, new_one, new_two)
+        one = new_one
+        two = new_two
+    i = next_flag(flags, 1, n)
+    while i < n:
+        start = i - 1
+        one = entry_share(weight, start, scale)
+        two = entry_mass(v, weight, start, scale, kl)
+        dx = dy = 1.0
+        if start > 0:
+            dx = step if u == NULL else decay[start]
+            dy = decay[start] if u == NULL else target_decay(v, start - 1, start, kl)
+        while True:
+            while i < n:
+                new_one = entry_share(weight, i, scale)
+                new_two = entry_mass(v, weight, i, scale, kl)
+                x = step if u == NULL else decay[i]
+                y = decay[i] if u == NULL else target_decay(v, i - 1, i, kl)
+                if not pooled(
+                    u, v, i - 1, i, strength, kl, x, y, one, two, new_one, new_two
+                ):
+                    break
+                one = new_one + one * x
+                two = new_two + two * y
+                dx *= x
+                dy *= y
+                i += 1
+            if start == 0:
                 break
-            one = new_one + one * x
-            two = new_two + two * y
-            dx *= x
-            dy *= y
-            i += 1
-        if b > 0 and i - start > 1:
             if i - start > 64:
                 # Long products gather rounding errors.
                 dx = vanishing_exp(divided(item(u, start - 1) - item(u, i - 1), strength))
                 dy = target_decay(v, start - 1, i - 1, kl)
-            if pooled(
-                u, v, start - 1, i - 1, strength, kl, dx, dy, share[b - 1], mass[b - 1],
-                one, two,
-            ):
-                b -= 1
-                start = starts[b]
-                one += share[b] * dx
-                two += mass[b] * dy
-                if b > 0:
-                    dx = vanishing_exp(
-                        divided(item(u, start - 1) - item(u, i - 1), strength)
-                    )
-                    dy = target_decay(v, start - 1, i - 1, kl)
-                continue
+            p = start_before(start, starts, stops, b)
+            if start - p > 1:
+                x = share[b - 1]
+                y = mass[b - 1]
+            else:
+                x = entry_share(weight, p, scale)
+                y = entry_mass(v, weight, p, scale, kl)
+            if not pooled(u, v, start - 1, i - 1, strength, kl, dx, dy, x, y, one, two):
+                break
+            one += x * dx
+            two += y * dy
+            b -= start - p > 1
+            start = p
+            if start > 0:
+                dx = vanishing_exp(divided(item(u, start - 1) - item(u, i - 1), strength))
+                dy = target_decay(v, start - 1, i - 1, kl)
         starts[b] = start
+        stops[b] = i
         share[b] = one
         mass[b] = two
         b += 1
-        if i == n:
-            return b
-        start = i
-        one = new_one
-        two = new_two
-        dx = x
-        dy = y
-        i += 1
+        i = next_flag(flags, i + 1, n)
+    return b
+
+
+cdef inline double entry_share(const double* weight, Py_ssize_t i, double scale) noexcept nogil:
+    return 1.0 if weight == NULL else weight[i] / scale
+
+
+cdef inline double entry_mass(
+    const double* v, const double* weight, Py_ssize_t i, double scale, bint kl
+) noexcept nogil:
+    if kl:
+        return entry_share(weight, i, scale) * item(v, i)
+    # Sum of exp(t - t_last) over the targets t of an entry that is repeated weight times.
+    return 1.0 if weight == NULL else expm1(-weight[i]) / expm1(-1.0) / scale
 
 
 cdef inline bint pooled(
@@ -200,31 +234,37 @@ cdef double weight_scale(const double* weight, Py_ssize_t n, bint kl) noexcept n
     return largest if kl else min(largest, 1.0)
 
 
-cdef inline double level_mass(const double* weight, Py_ssize_t i) noexcept nogil:
-    # Sum of exp(t - t_last) over the targets t of an entry that is repeated weight times.
-    return 1.0 if weight == NULL else expm1(-weight[i]) / expm1(-1.0)
-
-
 cdef void evaluate_exponential(
-    double* out, const double* u, const double* v, Py_ssize_t n, double strength, bint kl,
-    const Py_ssize_t* starts, Py_ssize_t n_blocks, double* share, const double* mass,
+    double* out, const double* u, const double* v, const double* weight, Py_ssize_t n,
+    double strength, bint kl, const Py_ssize_t* starts, const Py_ssize_t* stops,
+    Py_ssize_t n_blocks, double* share, const double* mass,
 ) noexcept nogil:
-    cdef Py_ssize_t b, i, start, stop
+    cdef Py_ssize_t b, i, done = 0
     cdef double last, base
     for b in range(n_blocks):
-        start = starts[b]
-        stop = starts[b + 1] if b + 1 < n_blocks else n
-        last = item(u, stop - 1)
+        evaluate_entries(out, v, weight, done, starts[b], kl)
+        done = stops[b]
+        last = item(u, done - 1)
         if kl:
             base = 0.0
             share[b] = mass[b] / share[b]
-        elif stop - start == 1 and share[b] == mass[b]:
-            out[start] = item(v, start)
-            continue
         else:
-            base = item(v, stop - 1) + log(mass[b] / share[b])
-        for i in range(start, stop):
+            base = item(v, done - 1) + log(mass[b] / share[b])
+        for i in range(starts[b], done):
             out[i] = base + divided(item(u, i) - last, strength)
+    evaluate_entries(out, v, weight, done, n, kl)
+
+
+cdef inline void evaluate_entries(
+    double* out, const double* v, const double* weight, Py_ssize_t start, Py_ssize_t stop,
+    bint kl,
+) noexcept nogil:
+    # Entries that are blocks by themselves.
+    cdef Py_ssize_t i
+    for i in range(start, stop):
+        out[i] = 0.0 if kl else item(v, i)
+        if weight != NULL and not kl:
+            out[i] += log(entry_mass(v, weight, i, 1.0, kl) / weight[i])
 
 
 def scale_blocks(
@@ -232,20 +272,22 @@ def scale_blocks(
     const double[:, ::1] scale,
     const double[:, ::1] target,
     const Py_ssize_t[:, ::1] starts,
+    const Py_ssize_t[:, ::1] stops,
     const Py_ssize_t[::1] n_blocks,
 ):
     """Multiply each block by its scale; blocks of one become their target, else 1..n."""
-    cdef Py_ssize_t r, b, i, start, stop, n = out.shape[1]
+    cdef Py_ssize_t r, b, i, done, n = out.shape[1]
     with nogil:
         for r in range(out.shape[0]):
+            done = 0
             for b in range(n_blocks[r]):
-                start = starts[r, b]
-                stop = starts[r, b + 1] if b + 1 < n_blocks[r] else n
-                if stop - start == 1:
-                    out[r, start] = stop if target is None else target[r, start]
-                    continue
-                for i in range(start, stop):
+                for i in range(done, starts[r, b]):
+                    out[r, i] = i + 1 if target is None else target[r, i]
+                done = stops[r, b]
+                for i in range(starts[r, b], done):
                     out[r, i] *= scale[r, b]
+            for i in range(done, n):
+                out[r, i] = i + 1 if target is None else target[r, i]
 
 
 # Rows that spread less than this are sorted by their deviations, whose digits would be
@@ -261,39 +303,46 @@ cdef inline bint outgrows(
 
 
 cdef Py_ssize_t sort_narrow(
-    double* v, Py_ssize_t n, double strength, Py_ssize_t* starts, double* share, double* mass,
+    double* v, Py_ssize_t n, double strength, Py_ssize_t* starts, Py_ssize_t* stops,
+    double* shares, double* masses,
 ) noexcept nogil:
     # The entropic sort of a row of little spread. A block keeps the means of expm1 of
     # (i - its last i) / strength and of v - its last v.
-    cdef Py_ssize_t b = -1, i, p, q, last, stop, n_blocks
-    cdef double x, y, total, base
+    cdef Py_ssize_t b = 0, i, p, start, stop
+    cdef double x, y, total, base, share, mass, left_share, left_mass
     for i in range(n):
-        b += 1
-        starts[b] = i
-        share[b] = mass[b] = 0.0
-        while b > 0:
-            p = starts[b - 1]
-            q = starts[b]
-            x = expm1((q - 1 - i) / strength)
-            y = expm1(v[q - 1] - v[i])
-            if outgrows(share[b], mass[b - 1], y, share[b - 1], mass[b], x):
+        start = i
+        share = mass = 0.0
+        while start > 0:
+            p = start_before(start, starts, stops, b)
+            left_share = left_mass = 0.0
+            if start - p > 1:
+                left_share = shares[b - 1]
+                left_mass = masses[b - 1]
+            x = expm1((start - 1 - i) / strength)
+            y = expm1(v[start - 1] - v[i])
+            if outgrows(share, left_mass, y, left_share, mass, x):
                 break
             total = i + 1 - p
-            share[b - 1] = (
-                (q - p) * (share[b - 1] + x + share[b - 1] * x) + (i + 1 - q) * share[b]
+            share = (
+                (start - p) * (left_share + x + left_share * x) + (i + 1 - start) * share
             ) / total
-            mass[b - 1] = (
-                (q - p) * (mass[b - 1] + y + mass[b - 1] * y) + (i + 1 - q) * mass[b]
+            mass = (
+                (start - p) * (left_mass + y + left_mass * y) + (i + 1 - start) * mass
             ) / total
-            b -= 1
-    n_blocks = b + 1
-    for b in range(n_blocks):
-        p = starts[b]
-        stop = starts[b + 1] if b + 1 < n_blocks else n
-        last = stop - 1
-        if stop - p > 1:
-            base = log1p((mass[b] - share[b]) / (1.0 + share[b]))
-            y = v[last]
-            for i in range(p, stop):
-                v[i] = y + (base + (i - last) / strength)
-    return n_blocks
+            b -= start - p > 1
+            start = p
+        if start < i:
+            starts[b] = start
+            stops[b] = i + 1
+            shares[b] = share
+            masses[b] = mass
+            b += 1
+    for p in range(b):
+        start = starts[p]
+        stop = stops[p]
+        base = log1p((masses[p] - shares[p]) / (1.0 + shares[p]))
+        y = v[stop - 1]
+        for i in range(start, stop):
+            v[i] = y + (base + (i + 1 - stop) / strength)
+    return b

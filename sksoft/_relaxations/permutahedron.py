@@ -22,11 +22,20 @@ VANISHING = 1e-100
 
 
 class Blocks:
-    """Where the blocks of a chunk of rows start, as the kernels write it."""
+    """The blocks of two or more entries of a chunk of rows, as the kernels write them."""
 
     def __init__(self, shape):
-        self.starts = np.empty(shape, np.intp)
+        self.n = shape[1]
+        room = (shape[0], max(self.n // 2, 1))
+        self.starts, self.stops = np.empty(room, np.intp), np.empty(room, np.intp)
         self.n_blocks = np.zeros(shape[0], np.intp)
+
+    @property
+    def single(self):
+        """Whether each row is one block."""
+        if self.n < 2:
+            return np.ones(len(self.n_blocks), bool)
+        return (self.n_blocks == 1) & (self.stops[:, 0] - self.starts[:, 0] == self.n)
 
     def pool(
         self,
@@ -49,6 +58,7 @@ class Blocks:
             strength,
             transpose,
             self.starts,
+            self.stops,
             self.n_blocks,
             out,
             np.empty(values.shape[1]),
@@ -56,7 +66,7 @@ class Blocks:
 
     def softmax(self, values, weight=None):
         """Make it weight * exp(values) on each block, up to a factor for each block."""
-        shift_blocks(values, self.starts, self.n_blocks)
+        shift_blocks(values, self.starts, self.stops, self.n_blocks)
         np.exp(values, out=values)
         if weight is not None:
             values *= weight
@@ -103,8 +113,10 @@ class PermutahedronSort(Operator):
                 True,
                 target,
                 blocks.starts,
+                blocks.stops,
                 blocks.n_blocks,
                 np.empty((2, rows.shape[1])),
+                np.empty(rows.shape[1], np.uint8),
             )
         if self.descending:
             out[...] = target[:, ::-1]
@@ -120,8 +132,10 @@ class PermutahedronSort(Operator):
             True,
             False,
             blocks.starts,
+            blocks.stops,
             blocks.n_blocks,
             np.empty(values.shape[1]),
+            np.empty(values.shape[1], np.uint8),
         )
 
     def _directed(self, rows):
@@ -162,7 +176,7 @@ class PermutahedronSort(Operator):
 
             def is_pooled(strength):
                 self._project(ascending.copy(), strength, blocks)
-                return blocks.n_blocks == 1
+                return blocks.single
 
             settled = np.isinf(pooled) | (n < 2)
             pooled = np.where(settled, pooled, bisect_pooled(pooled, is_pooled))
@@ -202,8 +216,10 @@ class PermutahedronRank(Operator):
                 False,
                 out,
                 blocks.starts,
+                blocks.stops,
                 blocks.n_blocks,
                 np.empty((2, rows.shape[1])),
+                np.empty(rows.shape[1], np.uint8),
             )
         else:
             values = taken(rows, order)
@@ -277,7 +293,7 @@ class PermutahedronRank(Operator):
 
             def is_pooled(strength):
                 problem.project(ascending.copy(), strength, blocks)
-                return blocks.n_blocks == 1
+                return blocks.single
 
             constant = pooled == 0.0
             pooled = np.where(constant, 0.0, bisect_pooled(pooled, is_pooled))
@@ -321,12 +337,21 @@ class _RankProblem:
             False,
             kl,
             blocks.starts,
+            blocks.stops,
             blocks.n_blocks,
             np.empty(values.shape[1]),
+            np.empty(values.shape[1], np.uint8),
         )
         if kl:
             np.exp(values, out=values)
-            scale_blocks(values, decay, self.target, blocks.starts, blocks.n_blocks)
+            scale_blocks(
+                values,
+                decay,
+                self.target,
+                blocks.starts,
+                blocks.stops,
+                blocks.n_blocks,
+            )
         if hard is not None:
             self._project_hard(values, ascending, hard, blocks)
 
@@ -342,6 +367,7 @@ class _RankProblem:
             weight,
             strength,
             blocks.starts,
+            blocks.stops,
             blocks.n_blocks,
             np.empty((3, values.shape[1])),
         )
@@ -357,11 +383,13 @@ class _RankProblem:
             np.ascontiguousarray(weight[hard]),
             np.zeros(len(rows)),
             part.starts,
+            part.stops,
             part.n_blocks,
             np.empty((3, values.shape[1])),
         )
         values[hard] = rows
         blocks.starts[hard] = part.starts
+        blocks.stops[hard] = part.stops
         blocks.n_blocks[hard] = part.n_blocks
 
     def mean_target(self, shape):

@@ -61,8 +61,9 @@ def _l2_distance(scores, ranks, strength):
             strength,
             distance[part],
             slope[part],
-            np.empty(m, np.intp),
-            np.empty((2, m)),
+            np.empty((2, max(m // 2, 1)), np.intp),
+            np.empty((3, m)),
+            np.empty(m, np.uint8),
         )
 
     map_chunks(evaluate, row_chunks(len(scores), m))
