@@ -15,6 +15,7 @@ EXTENSIONS = {
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
     "sksoft._radix": ["sksoft/_radix.pyx"],
+    "sksoft._relaxations._beam": ["sksoft/_relaxations/_beam.pyx"],
     "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
     "sksoft._relaxations._power_mask": ["sksoft/_relaxations/_power_mask.pyx"],
@@ -22,6 +23,7 @@ EXTENSIONS = {
     "sksoft._relaxations._sinkhorn_mask": ["sksoft/_relaxations/_sinkhorn_mask.pyx"],
     "sksoft._relaxations._sinkhorn_plan": ["sksoft/_relaxations/_sinkhorn_plan.pyx"],
     "sksoft._relaxations._softmax_sort": ["sksoft/_relaxations/_softmax_sort.pyx"],
+    "sksoft._relaxations._viterbi": ["sksoft/_relaxations/_viterbi.pyx"],
     "sksoft.linear_model._trimmed_mask": ["sksoft/linear_model/_trimmed_mask.pyx"],
     "sksoft.neighbors._distances": ["sksoft/neighbors/_distances.pyx"],
 }

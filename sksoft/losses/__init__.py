@@ -7,6 +7,7 @@ from sksoft.losses._agreement import (
     soft_kendall_loss,
     soft_spearman_loss,
 )
+from sksoft.losses._beam import beam_loss
 from sksoft.losses._labels import (
     smooth_topk_svm_loss,
     topk_cross_entropy_loss,
@@ -21,6 +22,7 @@ from sksoft.losses._relevance import (
 
 __all__ = [
     "approx_ndcg_loss",
+    "beam_loss",
     "fenchel_young_rank_loss",
     "listnet_loss",
     "smooth_topk_svm_loss",

@@ -28,7 +28,7 @@ class LabelObjective:
         self.weight = row_weights(
             sample_weight, shape, None, None, int(np.prod(shape[:-1], dtype=int))
         )
-        self.prepared = loss.prepare(_checked_labels(labels, shape))
+        self.prepared = loss.prepare(checked_labels(labels, shape))
 
     def __call__(self, scores):
         """Return the value and its gradient in the scores."""
@@ -66,7 +66,8 @@ def one_strength(strength, name="regularization_strength"):
     return float(strength)
 
 
-def _checked_labels(labels, shape):
+def checked_labels(labels, shape):
+    """Return class indices for scores of this shape, flattened."""
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(

@@ -1,0 +1,447 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Soft beams: candidates mixed by the sorted soft top-k; public in sksoft.sequence."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoft._validation import nonnegative_number, positive_integer, real_array
+from sksoft.operators.derivatives import vjp
+from sksoft.operators.selection import soft_topk_sorted
+from sksoft.operators.sequences import (
+    checked_sequences,
+    checked_transitions,
+    equal_lengths,
+)
+
+__all__ = ["soft_beam_search", "soft_beam_step"]
+
+
+class SoftBeamStep(NamedTuple):
+    """What one step of a soft beam keeps.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (..., k)
+        Mixed scores of the slots, the best first.
+    states : ndarray of shape (..., k, n_dimensions)
+        Mixed states.
+    columns : ndarray of shape (..., n_candidates, k)
+        The shares of the candidates in each slot.
+    pointers : ndarray of int of shape (..., k)
+        The candidate of the largest share in each slot.
+    """
+
+    scores: np.ndarray
+    states: np.ndarray
+    columns: np.ndarray
+    pointers: np.ndarray
+
+
+def soft_beam_step(scores, states, k, *, regularization_strength=0.3):
+    """Keep k candidates of a beam softly: mix their scores and states, with gradients.
+
+    Slot l of the new beam is the mean of all candidates under column l of
+    :func:`sksoft.soft_topk_sorted`, which tells softly which of them has rank l + 1.
+    Gradients flow to all candidates, not only to those that a hard beam would keep.
+
+    Parameters
+    ----------
+    scores : array-like of shape (..., n_candidates)
+        Scores of the candidates.
+    states : array-like of shape (..., n_candidates, n_dimensions)
+        What goes on with a candidate: embeddings of labels, hidden states.
+    k : int
+        How many slots to fill, between 1 and the number of candidates.
+    regularization_strength : float, default=0.3
+        At least 0, in the unit of the scores; 0 is the hard beam. Small positive
+        strengths are no better: near ties then make gradients large.
+
+    Returns
+    -------
+    step : SoftBeamStep
+        A named tuple of `scores` of shape (..., k), `states` of shape (..., k,
+        n_dimensions), `columns` of shape (..., n_candidates, k) and `pointers` of shape
+        (..., k), the candidates with the largest shares.
+    pullback : callable
+        Maps cotangents of the new scores and states to the gradients in `scores` and
+        `states`.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold real numbers, or `k` is not an integer.
+    ValueError
+        If a shape does not fit, an entry is not finite, `k` does not lie between 1 and
+        the number of candidates, or the strength is negative.
+
+    See Also
+    --------
+    soft_beam_search : All steps of a sequence.
+    sksoft.soft_topk_sorted : The columns.
+
+    References
+    ----------
+    .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
+       Optimal Transport", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoft.sequence import soft_beam_step
+    >>> step, pullback = soft_beam_step([1.0, 3.0, 2.5], np.eye(3), 2)
+    >>> step.pointers
+    array([1, 2])
+    >>> step.scores.round(2)
+    array([2.85, 2.55])
+    >>> d_scores, d_states = pullback(np.array([1.0, 0.0]), np.zeros((2, 3)))
+    >>> d_scores.shape
+    (3,)
+    """
+    positive_integer(k, "k")
+    strength = nonnegative_number(regularization_strength, "regularization_strength")
+    scores = real_array(scores, "scores")
+    states = real_array(states, "states")
+    if scores.ndim == 0 or states.shape[:-1] != scores.shape or states.ndim < 2:
+        raise ValueError(
+            "states must have the shape of scores and one axis more, got "
+            f"{states.shape} for scores of shape {scores.shape}."
+        )
+    if k > scores.shape[-1]:
+        raise ValueError(
+            f"k must lie between 1 and the number of candidates, {scores.shape[-1]}, "
+            f"got {k}."
+        )
+    columns, pull_scores = vjp(
+        soft_topk_sorted, scores, k, regularization_strength=strength
+    )
+    turned = np.swapaxes(columns, -1, -2)
+    step = SoftBeamStep(
+        np.matmul(turned, scores[..., np.newaxis])[..., 0],
+        np.matmul(turned, states),
+        columns,
+        np.argmax(columns, axis=-2),
+    )
+
+    def pullback(d_scores, d_states):
+        d_scores, d_states = np.asarray(d_scores), np.asarray(d_states)
+        d_columns = scores[..., np.newaxis] * d_scores[..., np.newaxis, :]
+        d_columns = d_columns + np.matmul(states, np.swapaxes(d_states, -1, -2))
+        mixed = np.matmul(columns, d_scores[..., np.newaxis])[..., 0]
+        return mixed + pull_scores(d_columns), np.matmul(columns, d_states)
+
+    return step, pullback
+
+
+class SoftBeams:
+    """Soft beams through sequences of one length, with or without a reference.
+
+    With a reference slot 0 is the reference itself, and what is mixed are the other
+    candidates. A slot has a score, a distribution of its last label and, for triples,
+    one of the label before.
+
+    Attributes
+    ----------
+    candidates : list of ndarray of shape (n, n_slots, n_labels)
+        For each step the scores of the extensions of all slots.
+    kept : list of SoftBeamStep
+        What was kept after each step; the states are the distributions of the last
+        label and of the label before.
+    """
+
+    def __init__(self, emissions, first, second, k, strength, reference, keep_last):
+        self._first, self._second = first, second
+        self._reference = reference
+        self.n, self.n_steps, self.n_labels = emissions.shape
+        self.candidates, self.kept = [], []
+        self._slots, self._pullbacks, self._others = [], [], []
+        slots = None
+        for t in range(self.n_steps):
+            self._slots.append(slots)
+            self.candidates.append(self._extended(slots, emissions[:, t], t))
+            if t + 1 < self.n_steps or keep_last:
+                slots = self._keep(slots, t, k, strength)
+
+    def _extended(self, slots, emission, t):
+        """Return the scores of the extensions of slots."""
+        if slots is None:
+            return emission[:, np.newaxis].copy()
+        scores, last, before = slots
+        found = scores[:, :, np.newaxis] + (
+            emission[:, np.newaxis] + last @ self._first
+        )
+        if t >= 2 and len(self._second):
+            found += self._pairs(before, last) @ self._second.reshape(-1, self.n_labels)
+        return found
+
+    def _pairs(self, before, last):
+        """Return the joint distributions of the last two labels, flattened."""
+        pairs = before[..., np.newaxis] * last[:, :, np.newaxis]
+        return pairs.reshape(*last.shape[:2], -1)
+
+    def _keep(self, slots, t, k, strength):
+        """Mix the candidates into the slots of the next step."""
+        n, n_labels = self.n, self.n_labels
+        candidates = self.candidates[t]
+        n_slots = candidates.shape[1]
+        last = np.zeros((n, n_slots, n_labels)) if slots is None else slots[1]
+        ends = np.broadcast_to(np.eye(n_labels), (n, n_slots, n_labels, n_labels))
+        befores = np.broadcast_to(last[:, :, np.newaxis], ends.shape)
+        states = np.concatenate([ends, befores], axis=-1)
+        scores = candidates.reshape(n, -1)
+        states = states.reshape(n, -1, 2 * n_labels)
+        others = None
+        if self._reference is not None:
+            # Slot 0 comes first, and the label is the place in it.
+            others = np.arange(scores.shape[1] - 1)
+            others = others + (others >= self._reference[:, t, np.newaxis])
+            scores = np.take_along_axis(scores, others, axis=1)
+            states = np.take_along_axis(states, others[:, :, np.newaxis], axis=1)
+        self._others.append(others)
+        if scores.shape[1] == 0:
+            # A single label: there is nothing but the reference.
+            step = SoftBeamStep(
+                np.empty((n, 0)), np.empty((n, 0, 2 * n_labels)), None, None
+            )
+            self._pullbacks.append(lambda d_scores, d_states: (scores, states))
+        else:
+            step, pullback = soft_beam_step(
+                scores,
+                states,
+                min(k, scores.shape[1]),
+                regularization_strength=strength,
+            )
+            self._pullbacks.append(pullback)
+        self.kept.append(step)
+        kept_scores = step.scores
+        kept_last, kept_before = np.split(step.states, 2, axis=-1)
+        if self._reference is not None:
+            label = self._reference[:, t]
+            own = candidates[np.arange(n), 0, label]
+            kept_scores = np.column_stack([own, kept_scores])
+            ends = np.eye(n_labels)[label][:, np.newaxis]
+            kept_last = np.concatenate([ends, kept_last], axis=1)
+            kept_before = np.concatenate([last[:, :1], kept_before], axis=1)
+        return kept_scores, kept_last, kept_before
+
+    def pullback(self, d_candidates=None, d_scores=None, d_last=None):
+        """Return the gradients in emissions, first and second.
+
+        Parameters
+        ----------
+        d_candidates : list of ndarray, default=None
+            Cotangents of the candidates of each step.
+        d_scores : ndarray, default=None
+            Cotangent of the scores kept after the last step.
+        d_last : list of ndarray, default=None
+            Cotangents of the distributions of the last label kept after each step.
+        """
+        n, n_labels = self.n, self.n_labels
+        d_emissions = np.zeros((n, self.n_steps, n_labels))
+        d_first, d_second = np.zeros_like(self._first), np.zeros_like(self._second)
+        # Cotangents of the slots after step t: scores, last label, label before.
+        d_slots = None
+        if d_scores is not None:
+            zeros = np.zeros((*d_scores.shape, n_labels))
+            d_slots = d_scores, zeros, zeros
+        for t in range(self.n_steps - 1, -1, -1):
+            d_found = np.zeros(self.candidates[t].shape)
+            if d_candidates is not None:
+                d_found += d_candidates[t]
+            d_parents = np.zeros((n, d_found.shape[1], n_labels))
+            if t < len(self.kept) and d_slots is not None:
+                if d_last is not None:
+                    d_slots = d_slots[0], d_slots[1] + d_last[t], d_slots[2]
+                self._pull_step(t, d_slots, d_found, d_parents)
+            d_emissions[:, t] = d_found.sum(axis=1)
+            if t == 0:
+                break
+            _, last, before = self._slots[t]
+            d_parents += d_found @ self._first.T
+            d_first += _summed_product(last, d_found)
+            d_before = np.zeros_like(before)
+            if t >= 2 and len(self._second):
+                flat = self._second.reshape(-1, n_labels)
+                pairs = self._pairs(before, last)
+                d_second += _summed_product(pairs, d_found).reshape(d_second.shape)
+                d_pairs = (d_found @ flat.T).reshape(*last.shape, n_labels)
+                d_before = np.einsum("njab,njb->nja", d_pairs, last)
+                d_parents += np.einsum("njab,nja->njb", d_pairs, before)
+            d_slots = d_found.sum(axis=2), d_parents, d_before
+        return d_emissions, d_first, d_second
+
+    def _pull_step(self, t, d_slots, d_found, d_parents):
+        """Add to the cotangents of candidates and parents what the kept slots have."""
+        n, n_labels = self.n, self.n_labels
+        d_kept, d_last, d_before = d_slots
+        others = self._others[t]
+        if others is not None:
+            rows = np.arange(n)
+            d_found[rows, 0, self._reference[:, t]] += d_kept[:, 0]
+            d_parents[:, 0] += d_before[:, 0]
+            d_kept, d_last, d_before = d_kept[:, 1:], d_last[:, 1:], d_before[:, 1:]
+        d_states = np.concatenate([d_last, d_before], axis=-1)
+        d_scores, d_states = self._pullbacks[t](d_kept, d_states)
+        # The last label of a candidate is given: only its parent's matters.
+        d_befores = d_states[..., n_labels:]
+        if others is not None:
+            full = np.zeros((n, d_found[0].size))
+            np.put_along_axis(full, others, d_scores, axis=1)
+            d_scores = full
+            full = np.zeros((n, d_found[0].size, n_labels))
+            np.put_along_axis(full, others[:, :, np.newaxis], d_befores, axis=1)
+            d_befores = full
+        d_found += d_scores.reshape(d_found.shape)
+        d_parents += d_befores.reshape(*d_found.shape, n_labels).sum(axis=2)
+
+
+def _summed_product(left, right):
+    """Return the sum over all slots of the outer products of two of their vectors."""
+    return left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
+
+
+class SoftBeam(NamedTuple):
+    """What a soft beam search found.
+
+    Attributes
+    ----------
+    labels : ndarray of int of shape (..., n_steps, k)
+        The labels on the way to each slot of the end, traced back along the largest
+        shares; -1 where there are fewer slots.
+    scores : ndarray of shape (..., k)
+        Mixed scores of the slots at the end, minus infinity where there are fewer.
+    states : ndarray of shape (..., n_steps, k, n_labels)
+        The distributions of the last label in the slots after each step.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    states: np.ndarray
+
+
+def soft_beam_search(
+    emissions, transitions, k, *, regularization_strength=0.3, lengths=None
+):
+    """Search by soft beams, differentiable from the end to the first step.
+
+    After each step :func:`soft_beam_step` mixes scores and labels of all candidates, so
+    that a slot has a distribution of labels, under which the next transitions are
+    averaged.
+
+    Parameters
+    ----------
+    emissions : array-like of shape (n_steps, n_labels) or \
+            (n_sequences, n_steps, n_labels)
+        The score of each label at each step. With `lengths`, the rows of all sequences
+        one after the other.
+    transitions : array-like or tuple of two
+        Scores of pairs, of shape (n_labels, n_labels), of triples, of shape
+        (n_labels, n_labels, n_labels), or a tuple of both, as in :func:`beam_search`.
+    k : int
+        The width of the beam, at least 1.
+    regularization_strength : float, default=0.3
+        At least 0, in the unit of the scores; 0 is the hard beam.
+    lengths : array-like of int of shape (n_sequences,), default=None
+        The lengths of sequences whose rows stand one after the other.
+
+    Returns
+    -------
+    found : SoftBeam
+        A named tuple: `labels` of shape (..., n_steps, k), traced back along the
+        largest shares; `scores` of shape (..., k) at the end; `states` of shape (...,
+        n_steps, k, n_labels), the distributions of labels after each step. Slots that
+        are not filled have the label -1, minus infinity and zeros.
+    pullback : callable
+        Maps a cotangent of the scores and, as second argument, none or one of the
+        states to the gradients in `emissions` and `transitions`. Entries of slots that
+        are not filled are disregarded.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold real numbers, `k` or `lengths` are not integers, or
+        `transitions` is callable.
+    ValueError
+        If a shape does not fit, an entry is not finite, `k` is below 1, the strength is
+        negative, or `lengths` do not sum to the number of rows.
+
+    See Also
+    --------
+    soft_beam_step : A single step, for models of one's own.
+    sksoft.losses.beam_loss : Losses of a reference in the beam.
+
+    References
+    ----------
+    .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
+       Optimal Transport", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoft.sequence import soft_beam_search
+    >>> emissions = [[2.0, 1.0], [1.0, 1.5], [0.0, 2.0]]
+    >>> found, pullback = soft_beam_search(emissions, np.eye(2), 2)
+    >>> found.labels[:, 0]
+    array([0, 1, 1])
+    >>> d_emissions, d_transitions = pullback(np.array([1.0, 0.0]))
+    >>> d_emissions.round(2) + 0.0
+    array([[0.69, 0.31],
+           [0.14, 0.86],
+           [0.  , 1.  ]])
+    """
+    positive_integer(k, "k")
+    strength = nonnegative_number(regularization_strength, "regularization_strength")
+    if callable(transitions):
+        raise TypeError(
+            "transitions must be an array or a tuple of two, got a callable: build on "
+            "soft_beam_step."
+        )
+    sequences = checked_sequences(emissions, lengths)
+    n_labels = sequences.rows.shape[1]
+    first, second, pack = checked_transitions(transitions, n_labels)
+    dtype = sequences.dtype
+    labels = np.full((len(sequences.rows), k), -1, np.intp)
+    scores = np.full((len(sequences.starts) - 1, k), -np.inf)
+    states = np.zeros((len(sequences.rows), k, n_labels))
+    groups = []
+    for which, rows in equal_lengths(sequences.starts):
+        beams = SoftBeams(sequences.rows[rows], first, second, k, strength, None, True)
+        groups.append((which, rows, beams))
+        for t, step in enumerate(beams.kept):
+            width = step.scores.shape[1]
+            states[rows[:, t], :width] = step.states[..., :n_labels]
+        scores[which, :width] = step.scores
+        slot = np.arange(width)[np.newaxis]
+        for t in range(rows.shape[1] - 1, -1, -1):
+            pointer = np.take_along_axis(beams.kept[t].pointers, slot, axis=1)
+            slot, labels[rows[:, t], :width] = np.divmod(pointer, n_labels)
+    found = SoftBeam(
+        labels.reshape(*sequences.shape[:-1], k),
+        scores.astype(dtype).reshape(*sequences.batch, k),
+        states.astype(dtype).reshape(*sequences.shape[:-1], k, n_labels),
+    )
+
+    def pullback(d_scores, d_states=None):
+        d_scores = np.asarray(d_scores, np.float64).reshape(scores.shape)
+        if d_states is not None:
+            d_states = np.asarray(d_states, np.float64).reshape(states.shape)
+        d_emissions = np.zeros(sequences.rows.shape)
+        d_first, d_second = np.zeros_like(first), np.zeros_like(second)
+        for which, rows, beams in groups:
+            widths = [step.scores.shape[1] for step in beams.kept]
+            d_last = None
+            if d_states is not None:
+                d_last = [
+                    d_states[rows[:, t], :width] for t, width in enumerate(widths)
+                ]
+            d_rows, of_first, of_second = beams.pullback(
+                d_scores=d_scores[which, : widths[-1]], d_last=d_last
+            )
+            d_emissions[rows] = d_rows
+            d_first += of_first
+            d_second += of_second
+        d_emissions = d_emissions.astype(dtype).reshape(sequences.shape)
+        return d_emissions, pack(d_first, d_second)
+
+    return found, pullback

@@ -1,0 +1,8 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sequences of labels: beam search, hard and soft, and a tagger trained through it."""
+
+from sksoft.operators.sequences import beam_search, viterbi
+from sksoft.operators.soft_beams import soft_beam_search, soft_beam_step
+
+__all__ = ["beam_search", "soft_beam_search", "soft_beam_step", "viterbi"]
