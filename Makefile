@@ -50,7 +50,7 @@ docs: $(VENV)/.package $(VENV)/.group-docs
 bench: $(VENV)/.package $(VENV)/.group-bench
 	$(VENV)/bin/python benchmarks/peers.py
 
-# Build sdist and wheel, look into them, and install the sdist somewhere clean.
+# Build sdist and wheel into dist/, look into them, and try the wheel without a compiler.
 dist: $(VENV)/.group-dist
 	$(VENV)/bin/python tools/check_dist.py
 

@@ -3,6 +3,7 @@
 """Build the compiled kernels; everything else is declared in pyproject.toml."""
 
 import os
+import sys
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -57,6 +58,8 @@ class BuildExt(build_ext):
         if self.compiler.compiler_type != "msvc":
             for extension in self.extensions:
                 extension.extra_compile_args.append("-O3")
+                if sys.platform == "linux" and not DEBUG:
+                    extension.extra_link_args.append("-Wl,--strip-all")
         super().build_extensions()
 
 

