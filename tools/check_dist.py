@@ -28,11 +28,21 @@ PROJECT_FILES = (
     "pyproject.toml",
     "setup.py",
 )
-TRIAL = (
-    "import sksoft; assert sksoft.soft_rank([3.0, 1.0, 2.0], "
-    "regularization_strength=0.0).tolist() == [3.0, 1.0, 2.0]; "
-    "print('sksoft', sksoft.__version__, 'works from', sksoft.__file__)"
-)
+TRIAL = """
+import sksoft
+from sklearn.datasets import load_iris
+from sksoft.linear_model import LeastTrimmedSquaresRegressor
+from sksoft.neighbors import SoftKNeighborsClassifier
+from sksoft.preprocessing import SoftRankTransformer
+
+ranks = sksoft.soft_rank([3.0, 1.0, 2.0], regularization_strength=0.0)
+assert ranks.tolist() == [3.0, 1.0, 2.0]
+X, y = load_iris(return_X_y=True)
+X = SoftRankTransformer().fit_transform(X)
+assert SoftKNeighborsClassifier(random_state=0).fit(X, y).score(X, y) > 0.9
+assert LeastTrimmedSquaresRegressor(random_state=0).fit(X, y).score(X, y) > 0.5
+print("sksoft", sksoft.__version__, "works from", sksoft.__file__)
+"""
 
 
 def expect(condition, message):
@@ -53,6 +63,13 @@ def check_sdist(path, kernels):
     for kernel in kernels:
         expect(f"sksoft/{kernel}.pyx" in names, f"{kernel}.pyx is missing in the sdist")
         expect(f"sksoft/{kernel}.pyi" in names, f"{kernel}.pyi is missing in the sdist")
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files"]
+        tracked = subprocess.run(
+            command, cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        missing = set(tracked.stdout.split()) - names - {".gitignore"}
+        expect(not missing, f"the sdist lacks {sorted(missing)}")
     for name in names:
         suffix = PurePosixPath(name).suffix
         expect(suffix not in GENERATED, f"the sdist holds the generated file {name}")
