@@ -3,7 +3,8 @@
 """Rows in and out of sorted order, and the linear maps over blocks of sorted rows.
 
 Blocks are noted by their starts and stops; an entry in none of them is one by itself.
-Most Jacobians of this package act on each block as pooling 1 q^T, or as the identity less pooling, scaled.
+Most Jacobians of this package act on each block as pooling 1 q^T, or as the identity
+less pooling, scaled.
 """
 
 from cython cimport floating

@@ -22,7 +22,7 @@ VANISHING = 1e-100
 
 
 class Blocks:
-    """The blocks of two or more entries of a chunk of rows, as the kernels write them."""
+    """Blocks of two or more entries of a chunk of rows, as the kernels write them."""
 
     def __init__(self, shape):
         self.n = shape[1]
