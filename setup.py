@@ -21,8 +21,14 @@ EXTENSIONS = {
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
     "sksoft._relaxations._power_mask": ["sksoft/_relaxations/_power_mask.pyx"],
     "sksoft._relaxations._rank_law": ["sksoft/_relaxations/_rank_law.pyx"],
+    "sksoft._relaxations._sinkhorn_derivative": [
+        "sksoft/_relaxations/_sinkhorn_derivative.pyx"
+    ],
     "sksoft._relaxations._sinkhorn_mask": ["sksoft/_relaxations/_sinkhorn_mask.pyx"],
     "sksoft._relaxations._sinkhorn_plan": ["sksoft/_relaxations/_sinkhorn_plan.pyx"],
+    "sksoft._relaxations._sinkhorn_solver": [
+        "sksoft/_relaxations/_sinkhorn_solver.pyx"
+    ],
     "sksoft._relaxations._softmax_sort": ["sksoft/_relaxations/_softmax_sort.pyx"],
     "sksoft._relaxations._viterbi": ["sksoft/_relaxations/_viterbi.pyx"],
     "sksoft.linear_model._trimmed_mask": ["sksoft/linear_model/_trimmed_mask.pyx"],

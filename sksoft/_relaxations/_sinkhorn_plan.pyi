@@ -1,22 +1,14 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-from numpy import float64, intp
-from numpy.typing import NDArray
+import numpy as np
 
-def plan_logits(
-    x: NDArray[float64],
-    pivot: NDArray[float64],
-    rate: NDArray[float64],
-    offset: NDArray[float64],
-    out: NDArray[float64],
+def read_plans(
+    x: np.ndarray,
+    strength: np.ndarray,
+    offset: np.ndarray,
+    out: np.ndarray,
+    work: np.ndarray,
+    vectors: np.ndarray,
 ) -> None: ...
-def cumulate_plan(
-    plan: NDArray[float64], below: NDArray[float64], above: NDArray[float64]
-) -> None: ...
-def marginal_excess(
-    below: NDArray[float64],
-    above: NDArray[float64],
-    mass: NDArray[float64],
-    boundary: NDArray[intp],
-    excess: NDArray[float64],
-) -> None: ...
+def put_plans(plan: np.ndarray, order: np.ndarray, out: np.ndarray) -> None: ...
+def take_steps(values: np.ndarray, order: np.ndarray, out: np.ndarray) -> None: ...

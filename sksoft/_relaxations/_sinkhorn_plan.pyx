@@ -1,103 +1,205 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Entropic transport of sorted points on the line to few or many targets.
+"""Entropic transport of n sorted points of mass one to m targets 0, ..., m - 1 on the line.
 
-For the cost (x - y)^2 a plan is a softmax in each row, with
-log(plan[i, j + 1] / plan[i, j]) = (x_i - pivot_j) rate_j - offset_j,
-where rate_j = (y_{j+1} - y_j) / strength and the offsets are the dual variables. The pivot is an
-entry near the boundary between the targets j and j + 1, so that no digit of the
-differences that matter is lost at any strength.
+Each target takes the mass one, and the last one all the rest. For the cost (x - y)^2 a plan
+is a softmax over the targets for each point, with the odds of neighbouring targets
+    plan[j + 1, i] / plan[j, i] = exp((x[i] - x[j + 1]) / strength - offset[j]),
+where the offsets are the dual variables: x[j + 1] is the entry at the boundary between the
+targets j and j + 1, so that no digit of the differences that matter is lost at any strength.
+With below = plan[0] + ... + plan[j] and above = plan[j + 1] + ... + plan[m - 1], the Hessian of
+the dual is sum_i below[min(j, l), i] above[max(j, l), i]: positive terms, nothing cancels. A
+plan lies in memory target by target, so that the inner loops run over the points.
 """
 
-# Beyond this the odds of two targets are 0 or infinite.
-cdef double SATURATED = 3000.0
+from cython cimport floating
+from libc.math cimport exp, fabs, sqrt
+from scipy.linalg.cython_blas cimport dgemm
+from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
+
+# Odds and sums are kept between 1 / HUGE and HUGE: their products do not overflow.
+cdef double HUGE = 2.0**500
+cdef double LOG_HUGE = 346.0
+# Parts of a plan below this are zero.
+cdef double TINY = 2.0**-432
+# No step of an offset is longer than about this: beyond it the odds are saturated.
+cdef double REACH = 50.0
 
 
-def plan_logits(
-    const double[::1] x,
-    const double[::1] pivot,
-    const double[::1] rate,
-    const double[::1] offset,
-    double[:, ::1] out,
-):
-    """out = logarithms of the rows of the plan, up to a constant for each row."""
-    cdef Py_ssize_t i, n_steps = rate.shape[0]
-    with nogil:
-        for i in range(x.shape[0]):
-            row_logits(x[i], &pivot[0], &rate[0], &offset[0], n_steps, &out[i, 0])
+cdef Plan plan_in(double[:, :, ::1] work, double[::1] room) noexcept nogil:
+    cdef Plan plan
+    plan.n = work.shape[2]
+    plan.m = work.shape[1] + 1
+    plan.odds = &work[0, 0, 0]
+    plan.below = &work[1, 0, 0]
+    plan.above = &work[2, 0, 0]
+    plan.room = &room[0]
+    return plan
 
 
-cdef void row_logits(
-    double x, const double* pivot, const double* rate, const double* offset,
-    Py_ssize_t n_steps, double* out,
+cdef double divided(double difference, double strength) noexcept nogil:
+    # A quotient in logits, without more than saturates; the strength may be zero.
+    if difference == 0.0:
+        return 0.0
+    return min(max(difference / strength, -4.0 * LOG_HUGE), 4.0 * LOG_HUGE)
+
+
+cdef void set_odds(
+    Plan* plan, const double* x, double strength, const double* offset
 ) noexcept nogil:
-    # The logits are summed outwards from the largest one: those that matter are then
-    # sums of few small steps, whatever the others are.
-    cdef Py_ssize_t j, mode = 0
-    cdef double total = 0.0, best = 0.0, step, difference
-    for j in range(n_steps):
-        difference = x - pivot[j]
-        step = 0.0
-        if difference != 0.0:
-            # The rate is infinite where the strength is zero.
-            step = min(max(difference * rate[j], -SATURATED), SATURATED)
-        step -= offset[j]
-        out[j + 1] = step
-        total += step
-        if total > best:
-            best = total
-            mode = j + 1
-    total = 0.0
-    for j in range(mode - 1, -1, -1):
-        # out[j + 1] still holds a step until it is overwritten by its logit.
-        step = out[j + 1]
-        out[j + 1] = total
-        total -= step
-    if mode > 0:
-        out[0] = total
-    total = 0.0
-    if mode == 0:
-        out[0] = 0.0
-    for j in range(mode + 1, n_steps + 1):
-        total += out[j]
-        out[j] = total
-
-
-def cumulate_plan(double[:, ::1] plan, double[:, ::1] below, double[:, ::1] above):
-    """Normalise the rows of a plan; below and above are their sums from either end."""
-    cdef Py_ssize_t i, j, m = plan.shape[1]
-    cdef double total, scale
-    with nogil:
-        for i in range(plan.shape[0]):
-            total = 0.0
-            for j in range(m):
-                total += plan[i, j]
-            scale = 1.0 / total
-            total = 0.0
-            for j in range(m):
-                plan[i, j] *= scale
-            for j in range(m - 1):
-                total += plan[i, j]
-                below[i, j] = total
-            total = 0.0
-            for j in range(m - 1, 0, -1):
-                total += plan[i, j]
-                above[i, j - 1] = total
-
-
-def marginal_excess(
-    const double[:, ::1] below,
-    const double[:, ::1] above,
-    const double[::1] mass,
-    const Py_ssize_t[::1] boundary,
-    double[::1] excess,
-):
-    """Add, for each boundary, what lies above it of the rows below, less the converse."""
     cdef Py_ssize_t i, j
+    cdef double t
+    cdef double* odds
+    for j in range(plan.m - 1):
+        odds = plan.odds + j * plan.n
+        for i in range(plan.n):
+            t = divided(x[i] - x[j + 1], strength) - offset[j]
+            if t > LOG_HUGE:
+                odds[i] = HUGE
+            elif t < -LOG_HUGE:
+                odds[i] = 1.0 / HUGE
+            else:
+                odds[i] = exp(t)
+
+
+cdef void evaluate(
+    Plan* plan, const double* factor, double* excess, double* parts
+) noexcept nogil:
+    # below and above, the mass that too much of the plan has above each boundary, and the
+    # plan itself where parts has room for it. With b = (plan[0] + ... + plan[j]) / plan[j],
+    # and t the same of what is above, a plan is 1 / (b + t): only positive terms add up.
+    cdef Py_ssize_t i, j, n = plan.n, steps = plan.m - 1
+    cdef double t, scale, low, high
+    cdef const double* odds
+    cdef double* below
+    cdef double* above
+    cdef double* part
+    cdef double* room = plan.room
+    for i in range(n):
+        room[i] = 1.0
+    for j in range(steps):
+        odds, below = plan.odds + j * n, plan.below + j * n
+        for i in range(n):
+            below[i] = room[i]
+            t = max(odds[i] * factor[j], 1.0 / HUGE)
+            room[i] = 1.0 + min(room[i] / t, HUGE)
+    if parts != NULL:
+        part = parts + steps * n
+        for i in range(n):
+            t = 1.0 / room[i]
+            part[i] = t if t > TINY else 0.0
+    for i in range(n):
+        room[i] = 1.0
+    for j in range(steps - 1, -1, -1):
+        odds, below, above = plan.odds + j * n, plan.below + j * n, plan.above + j * n
+        part = NULL if parts == NULL else parts + j * n
+        for i in range(n):
+            t = min(max(odds[i] * factor[j], 1.0 / HUGE), HUGE) * room[i]
+            scale = 1.0 / (below[i] + t)
+            low = below[i] * scale
+            high = t * scale
+            below[i] = low if low > TINY else 0.0
+            above[i] = high if high > TINY else 0.0
+            room[i] = 1.0 + min(t, HUGE)
+            if part != NULL:
+                part[i] = scale if scale > TINY else 0.0
+        excess[j] = sum_of(above, j + 1) - sum_of(below + j + 1, n - j - 1)
+
+
+cdef void factorize(
+    Plan* plan, const double* excess, double* hessian, double* scale
+) noexcept nogil:
+    # The Cholesky factor of the Hessian, scaled to a unit diagonal. Where almost all is
+    # saturated, an excess makes the diagonal larger, so that no step runs away.
+    cdef Py_ssize_t j, i, steps = plan.m - 1
+    cdef int n = <int> plan.n, m = <int> steps, info = 1
+    cdef double one = 1.0, zero = 0.0, ridge = 0.0, diagonal
+    cdef char transposed = b"T", plain = b"N", lower = b"L"
+    while info != 0:
+        dgemm(
+            &transposed, &plain, &m, &m, &n, &one, plan.above, &n, plan.below, &n, &zero,
+            hessian, &m,
+        )
+        for j in range(steps):
+            diagonal = hessian[j * steps + j]
+            if excess != NULL:
+                diagonal = max(diagonal, fabs(excess[j]) / REACH)
+            scale[j] = 1.0 / sqrt(diagonal) if diagonal > 0.0 else 0.0
+        for j in range(steps):
+            for i in range(j + 1, steps):
+                hessian[j * steps + i] *= scale[j] * scale[i]
+            hessian[j * steps + j] = 1.0 + ridge
+        dpotrf(&lower, &m, hessian, &m, &info)
+        ridge = max(10.0 * ridge, 1e-15 * steps)
+
+
+cdef void solve_factorized(
+    double* hessian, const double* scale, Py_ssize_t steps, double* vector
+) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef int m = <int> steps, one = 1, info = 0
+    cdef char lower = b"L"
+    for j in range(steps):
+        vector[j] *= scale[j]
+    dpotrs(&lower, &m, &one, hessian, &m, vector, &m, &info)
+    for j in range(steps):
+        vector[j] *= scale[j]
+
+
+cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
+    # Four running sums, so that an addition need not wait for the one before.
+    cdef Py_ssize_t i, quads = n - n % 4
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
+    for i in range(0, quads, 4):
+        a += values[i]
+        b += values[i + 1]
+        c += values[i + 2]
+        d += values[i + 3]
+    for i in range(quads, n):
+        a += values[i]
+    return (a + b) + (c + d)
+
+
+def read_plans(
+    const double[:, ::1] x,
+    const double[::1] strength,
+    const double[:, ::1] offset,
+    double[:, :, ::1] out,
+    double[:, :, ::1] work,
+    double[:, ::1] vectors,
+):
+    """out[r] = the plan of a row, of shape (m, n)."""
+    cdef Py_ssize_t r, j
+    cdef Plan plan = plan_in(work, vectors[0])
     with nogil:
-        for i in range(below.shape[0]):
-            for j in range(below.shape[1]):
-                if i < boundary[j]:
-                    excess[j] += mass[i] * above[i, j]
-                else:
-                    excess[j] -= mass[i] * below[i, j]
+        for j in range(offset.shape[1]):
+            vectors[1, j] = 1.0
+        for r in range(x.shape[0]):
+            set_odds(&plan, &x[r, 0], strength[r], &offset[r, 0])
+            evaluate(&plan, &vectors[1, 0], &vectors[2, 0], &out[r, 0, 0])
+
+
+def put_plans(
+    const double[:, :, ::1] plan, const Py_ssize_t[:, ::1] order, floating[:, :, :] out
+):
+    """out[r, order[r, i], j] = plan[r, j, i], for the first targets j"""
+    cdef Py_ssize_t r, i, j
+    with nogil:
+        for r in range(out.shape[0]):
+            for i in range(out.shape[1]):
+                for j in range(out.shape[2]):
+                    out[r, order[r, i], j] = <floating> plan[r, j, i]
+
+
+def take_steps(
+    const floating[:, :, :] values, const Py_ssize_t[:, ::1] order, double[:, :, ::1] out
+):
+    """out[r, j, i] = values[r, order[r, i], j + 1] - values[r, order[r, i], j], or 0 - it"""
+    cdef Py_ssize_t r, i, j, m = values.shape[2]
+    cdef double following
+    with nogil:
+        for r in range(out.shape[0]):
+            for i in range(out.shape[2]):
+                for j in range(out.shape[1]):
+                    following = values[r, order[r, i], j + 1] if j + 1 < m else 0.0
+                    out[r, j, i] = following - values[r, order[r, i], j]

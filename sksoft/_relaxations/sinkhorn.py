@@ -4,161 +4,236 @@
 
 The semi-dual problem is minimised by Newton's method over the thresholds between
 neighbouring targets, not over potentials. Started from the quantiles of the points,
-which are the solution without entropy, it takes a few Newton steps at any strength,
-where Sinkhorn's iteration needs a number that grows as the strength vanishes. The
-Hessian, with the entries sum_i mass_i below[i, min(j, l)] above[i, max(j, l)], is a
-sum of positive terms: nothing cancels, and with a unit diagonal it is well conditioned.
+which are the solution without entropy, and from the log ratios of the masses that
+compete for a target, it takes a few Newton steps at any strength, where Sinkhorn's
+iteration needs a number that grows as the strength vanishes.
 """
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoft._relaxations._operator import Operator
-from sksoft._relaxations._sinkhorn_plan import (
-    cumulate_plan,
-    marginal_excess,
-    plan_logits,
-)
+from sksoft._blocks import put_rows
+from sksoft._relaxations._operator import Operator, directed, taken
+from sksoft._relaxations._sinkhorn_derivative import differentiate_plans
+from sksoft._relaxations._sinkhorn_plan import put_plans, read_plans, take_steps
+from sksoft._relaxations._sinkhorn_solver import solve_plans, start_plans
 from sksoft._threads import check_abandoned
 
+# Newton steps at most. Twelve have been enough for all that was tried.
+MAX_ITER = 60
 
-class LineOperator(Operator):
+# The relative error of a marginal above which a solution is reported as failed.
+TOL = 1e-9
+
+# A kernel is called for no more steps than this many multiplications, so that an
+# interrupt is answered.
+CALL_SIZE = 1 << 30
+
+
+class Plans(NamedTuple):
+    """Solved plans of some rows: all that they are computed from."""
+
+    x: np.ndarray  # (n_rows, n), ascending
+    order: np.ndarray  # (n_rows, n)
+    strength: np.ndarray  # (n_rows,)
+    offset: np.ndarray  # (n_rows, m - 1), the dual variables
+
+    @property
+    def size(self):
+        """The numbers of rows, targets and points."""
+        return (len(self.x), self.offset.shape[1] + 1, self.x.shape[1])
+
+    def read(self):
+        """Return the plans, an array of shape (n_rows, m, n)."""
+        plan = np.ones(self.size)
+        if self.offset.size:
+            work, _, vectors = _room(self.size)
+            read_plans(self.x, self.strength, self.offset, plan, work, vectors)
+        return plan
+
+    def differentiate(self, steps, read=False):
+        """Apply the derivative of the plans in their logits, which is symmetric.
+
+        Parameters
+        ----------
+        steps : ndarray of shape (n_rows, m - 1, n)
+            Differences, from target to target, of a derivative of the logits or of a
+            cotangent of the plans. Overwritten.
+        read : bool, default=False
+            Whether the derivatives of the plans are wanted.
+
+        Returns
+        -------
+        tails : ndarray of shape (n_rows, m - 1, n)
+            What the derivatives of the plans sum up to above each boundary, or the
+            gradients in the steps of the logits.
+        tangent_out : ndarray of shape (n_rows, m, n) or None
+            The derivatives of the plans.
+        """
+        tangent_out = np.zeros(self.size) if read else None
+        if steps.size:
+            room = _room(self.size)
+            problem = self.x, self.strength, self.offset
+            differentiate_plans(*problem, steps, tangent_out, *room)
+        return steps, tangent_out
+
+
+def _room(size):
+    _, m, n = size
+    return np.empty((3, m - 1, n)), np.empty((m - 1, m - 1)), np.empty((4, n))
+
+
+def solve(x, order, strength, m):
+    """Return the plans from ascending rows of x to m targets."""
+    plans = Plans(x, order, strength, np.empty((len(x), m - 1)))
+    if not plans.offset.size:
+        return plans
+    room = _room(plans.size)
+    settled, residual = np.zeros(len(x), np.uint8), np.zeros(len(x))
+    n_steps = max(1, min(MAX_ITER, CALL_SIZE // (len(x) * x.shape[1] * m**2)))
+    start_plans(x, strength, plans.offset)
+    for _ in range(0, MAX_ITER, n_steps):
+        check_abandoned()
+        solve_plans(x, strength, n_steps, plans.offset, settled, residual, *room)
+        if settled.all():
+            break
+    if not residual.max() <= TOL:
+        warnings.warn(
+            "The transport plan did not converge: the relative error of its "
+            f"marginals is {residual.max():.1e}. Use a larger regularization_strength.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return plans
+
+
+class SinkhornOperator(Operator):
     """Something read off the entropic plan from the entries of a row to m targets.
 
-    The plan, of shape (n, m), has rows in ascending order of the entries, which sum
-    to one. Subclasses say what is read off it, and how a cotangent gets back to it.
+    Subclasses say what is read off a plan, and how a cotangent gets back to it.
     """
 
     sorts = "always"
-
-    def targets(self, n):
-        """Return the places of the targets, ascending, and their masses."""
-        return np.arange(1.0, n + 1.0), np.ones(n)
+    keeps_rows = False
 
     def n_targets(self, n):
-        """Return the number of targets."""
+        """Return the number of targets: all but the last have the mass 1."""
         return n
 
     def work(self, n):
-        # A step of BLAS is a fraction of a step.
-        return max(n, n * self.n_targets(n) ** 2 // 64)
+        # The products with the Hessian cost more than the plan where there are many.
+        m = self.n_targets(n)
+        return n * m * max(1, m // 16)
 
-    def read(self, problem, order, out):
-        """Write what is read off a plan."""
+    def read(self, plans, out):
+        """Write what is read off the plans."""
         raise NotImplementedError
 
-    def spread(self, problem, order, cotangent):
-        """Return the cotangent of the plan."""
+    def spread(self, plans, cotangent):
+        """Return the steps of a cotangent of the plans, from target to target."""
         raise NotImplementedError
 
-    def read_tangent(self, problem, moved, tangent, order, out):
-        """Write the same of a derivative, `moved` being strength times the plan's."""
+    def read_tangent(self, plans, tangent, out):
+        """Write the derivatives of what is read off along tangents of sorted rows."""
         raise NotImplementedError
 
-    def pull_values(self, problem, cotangent):
-        """Return the gradient in the entries at a fixed plan."""
+    def pull_values(self, plans, cotangent):
+        """Return the gradient in the sorted entries at fixed plans."""
         return 0.0
 
     def forward(self, rows, order, out, *, keep, regularization_strength):
-        problems = []
-        for r in range(len(rows) if rows.shape[1] else 0):
-            check_abandoned()
-            problem = self._problem(rows[r], order[r], regularization_strength[r])
-            self.read(problem, order[r], out[r])
-            problems.append(problem.offset)
-        return (rows, order, regularization_strength, problems) if keep else None
-
-    def _problem(self, row, order, strength, offset=None):
-        x = row[order].astype(np.float64, copy=False)
-        targets, mass = self.targets(len(x))
-        return LineTransport(x, np.ones(len(x)), targets, mass, strength, offset)
-
-    def _problems(self, state):
-        """Yield each row's problem again, one at a time, and its order."""
-        rows, order, strength, offsets = state
-        for r, offset in enumerate(offsets):
-            check_abandoned()
-            yield r, self._problem(rows[r], order[r], strength[r], offset), order[r]
+        n = rows.shape[1]
+        if not n:
+            return None
+        x = taken(rows, order)
+        plans = solve(x, order, regularization_strength, self.n_targets(n))
+        self.read(plans, out)
+        return plans if keep else None
 
     def pullback(self, state, cotangent, out):
-        for r, problem, order in self._problems(state):
-            given = cotangent[r].astype(np.float64, copy=False)
-            pulled = problem.pullback(self.spread(problem, order, given))
-            gradient = _quotient(problem.pull_x(pulled), problem.strength)
-            out[r, order] = gradient + self.pull_values(problem, given)
+        if state is None:
+            return
+        tails, _ = state.differentiate(self.spread(state, cotangent))
+        gradient = _quotient(tails.sum(axis=1), state.strength)
+        put_rows(gradient + self.pull_values(state, cotangent), state.order, out)
 
     def pushforward(self, state, tangent, out):
-        for r, problem, order in self._problems(state):
-            given = tangent[r, order].astype(np.float64, copy=False)
-            moved = problem.pushforward(given)
-            self.read_tangent(problem, moved, given, order, out[r])
+        if state is not None:
+            self.read_tangent(state, taken(tangent, state.order), out)
 
     def pull_regularization_strength(self, state, cotangent):
         """Return the gradient in the strength, for each row."""
-        gradient = np.zeros(len(state[2]))
-        for r, problem, order in self._problems(state):
-            given = cotangent[r].astype(np.float64, copy=False)
-            pulled = problem.pullback(self.spread(problem, order, given))
-            # A product of two numbers in the unit of x could overflow, or vanish.
-            scale = np.abs(pulled).max(initial=0.0) or 1.0
-            once = _quotient(problem.pull_strength(pulled / scale), problem.strength)
-            if once != 0.0:
-                gradient[r] = once * _quotient(scale, problem.strength)
-        return gradient
+        if state is None:
+            return np.zeros(len(cotangent))
+        tails, _ = state.differentiate(self.spread(state, cotangent))
+        # A product of two numbers in the unit of x could overflow, or vanish.
+        scale = np.abs(tails).max(axis=(1, 2), initial=0.0)
+        scale = np.where(scale > 0.0, scale, 1.0)
+        tails /= scale[:, None, None]
+        # Differences from the boundaries: exactly zero where only ties are soft.
+        n_steps = tails.shape[1]
+        tails *= state.x[:, 1 : n_steps + 1, None] - state.x[:, None]
+        once = _quotient(tails.sum(axis=(1, 2)), state.strength)
+        twice = np.where(once == 0.0, 0.0, _quotient(scale, state.strength))
+        return once * twice
 
 
-class TransportRank(LineOperator):
+class SinkhornRank(SinkhornOperator):
     """Expected targets of the entries under the plan to 1, ..., n."""
 
     def __init__(self, descending):
         self.negates = descending
 
-    def read(self, problem, order, out):
-        out[order] = problem.plan @ problem.targets
+    def read(self, plans, out):
+        targets = np.arange(1.0, out.shape[1] + 1.0)
+        put_rows(targets @ plans.read(), plans.order, out)
 
-    def spread(self, problem, order, cotangent):
-        return cotangent[order][:, None] * problem.targets
+    def spread(self, plans, cotangent):
+        return _repeated(plans, taken(cotangent, plans.order))
 
-    def read_tangent(self, problem, moved, tangent, order, out):
-        out[order] = _quotient(moved @ problem.targets, problem.strength)
+    def read_tangent(self, plans, tangent, out):
+        tails, _ = plans.differentiate(_repeated(plans, tangent))
+        put_rows(_quotient(tails.sum(axis=1), plans.strength), plans.order, out)
 
 
-class TransportSort(LineOperator):
+class SinkhornSort(SinkhornOperator):
     """Expected entries at the targets under the plan to 1, ..., n."""
 
     def __init__(self, descending):
         self.descending = descending
 
     def _directed(self, values):
-        return values[::-1] if self.descending else values
+        return values[:, ::-1] if self.descending else values
 
-    def read(self, problem, order, out):
+    def read(self, plans, out):
         # Around an entry, so that equal entries are kept to the last digit.
-        first = problem.x[0]
-        out[:] = self._directed((problem.x - first) @ problem.plan + first)
+        first = plans.x[:, :1]
+        values = _product(plans.read(), plans.x - first) + first
+        out[:] = self._directed(values)
 
-    def spread(self, problem, order, cotangent):
-        return self._distance(problem) * self._directed(cotangent)
+    def spread(self, plans, cotangent):
+        cotangent = directed(cotangent, self.descending)
+        return np.diff(_distances(plans) * cotangent[:, :, None], axis=1)
 
-    def pull_values(self, problem, cotangent):
-        return problem.plan @ self._directed(cotangent)
+    def pull_values(self, plans, cotangent):
+        cotangent = directed(cotangent, self.descending)
+        return (cotangent[:, None] @ plans.read())[:, 0]
 
-    def read_tangent(self, problem, moved, tangent, order, out):
+    def read_tangent(self, plans, tangent, out):
+        _, moved = plans.differentiate(_repeated(plans, tangent), read=True)
         # A product of two numbers in the unit of x could overflow, or vanish.
-        scale = np.abs(moved).max(initial=0.0) or 1.0
-        inner = (self._distance(problem) * (moved / scale)).sum(axis=0)
-        inner = _quotient(inner, problem.strength) * scale
-        out[:] = self._directed(inner + tangent @ problem.plan)
-
-    def _distance(self, problem):
-        """Return the entries less the main one at each target, whose mass is fixed."""
-        return problem.x[:, None] - problem.x[problem.plan.argmax(axis=0)]
+        scale = np.abs(moved).max(axis=(1, 2), initial=0.0)[:, None]
+        scale = np.where(scale > 0.0, scale, 1.0)
+        moved /= scale[:, None]
+        moved *= _distances(plans)
+        inner = _quotient(moved.sum(axis=2), plans.strength) * scale
+        out[:] = self._directed(inner + _product(plans.read(), tangent))
 
 
-class TransportPermutation(LineOperator):
+class SinkhornPermutation(SinkhornOperator):
     """The plan to 1, ..., n itself, a doubly stochastic matrix of sorted positions."""
 
     def __init__(self, descending):
@@ -167,247 +242,57 @@ class TransportPermutation(LineOperator):
     def output_shape(self, n):
         return (n, n)
 
-    def read(self, problem, order, out):
-        out[:, order] = problem.plan.T
+    def read(self, plans, out):
+        put_plans(plans.read(), plans.order, self._by_entry(out))
 
-    def spread(self, problem, order, cotangent):
-        return cotangent[:, order].T
+    def spread(self, plans, cotangent):
+        _, m, n = plans.size
+        steps = np.empty((len(cotangent), m - 1, n))
+        take_steps(self._by_entry(cotangent), plans.order, steps)
+        return steps
 
-    def read_tangent(self, problem, moved, tangent, order, out):
-        out[:, order] = _quotient(moved.T, problem.strength)
+    def read_tangent(self, plans, tangent, out):
+        _, tangent_out = plans.differentiate(_repeated(plans, tangent), read=True)
+        tangent_out = _quotient(tangent_out, plans.strength)
+        put_plans(tangent_out, plans.order, self._by_entry(out))
+
+    def _by_entry(self, matrices):
+        return matrices.transpose(0, 2, 1)
 
 
-class TransportTopK(LineOperator):
+class SinkhornTopK(SinkhornPermutation):
     """The plan to k targets of mass 1, and one that takes the rest."""
 
     def __init__(self, k, largest):
         self.k = k
         self.negates = largest
 
-    def output_shape(self, n):
-        return (n, self.k)
-
-    def targets(self, n):
-        mass = np.ones(self.k + 1)
-        mass[self.k] = n - self.k
-        n_targets = self.n_targets(n)
-        return np.arange(n_targets, dtype=np.float64), mass[:n_targets]
-
     def n_targets(self, n):
         return self.k + (self.k < n)
 
-    def read(self, problem, order, out):
-        out[order] = problem.plan[:, : self.k]
+    def output_shape(self, n):
+        return (n, self.k)
 
-    def spread(self, problem, order, cotangent):
-        full = np.zeros(problem.plan.shape)
-        full[:, : self.k] = cotangent[order]
-        return full
+    def _by_entry(self, matrices):
+        return matrices
 
-    def read_tangent(self, problem, moved, tangent, order, out):
-        out[order] = _quotient(moved[:, : self.k], problem.strength)
+
+def _repeated(plans, tangent):
+    """Return the steps, from target to target, of targets times a tangent."""
+    return np.repeat(tangent[:, None], plans.offset.shape[1], axis=1)
+
+
+def _product(matrices, vectors):
+    return (matrices @ vectors[:, :, None])[:, :, 0]
+
+
+def _distances(plans):
+    """Return the entries less the one sorted to each target, whose mass is fixed."""
+    return plans.x[:, None] - plans.x[:, :, None]
 
 
 def _quotient(values, strength):
-    """Divide a derivative by the strength; it is zero for a strength of zero."""
-    if strength == 0.0:
-        return np.zeros_like(values)
+    """Divide derivatives by the strengths; they are zero for a strength of zero."""
+    strength = strength.reshape(-1, *[1] * (values.ndim - 1))
     with np.errstate(over="ignore"):
-        return values / strength
-
-
-MAX_ITER = 60
-
-
-# A Newton step this short is the last one: convergence is quadratic.
-LAST_STEP = 1e-7
-
-
-# The relative error of a marginal above which a solution is reported as failed.
-TOL = 1e-9
-
-
-# Entries this many logits apart are as if infinitely far from each other.
-SATURATED = 3000.0
-
-
-class LineTransport:
-    """The plan from sorted points with masses to sorted targets with masses.
-
-    Both masses have the same sum, and every mass is positive.
-
-    Parameters
-    ----------
-    x, mass : ndarray of shape (n,)
-        The points in ascending order, and their masses.
-    targets, target_mass : ndarray of shape (m,)
-        The targets in ascending order, and their masses.
-    strength : float
-        Half the weight of the entropy against the cost ``(x - y)**2``.
-    offset : ndarray of shape (m - 1,), default=None
-        The solution, where it is known; solved for otherwise.
-    """
-
-    def __init__(self, x, mass, targets, target_mass, strength, offset=None):
-        self.x, self.mass, self.strength = x, mass, strength
-        self.targets, self.target_mass = targets, target_mass
-        self.rise = np.diff(targets)
-        with np.errstate(over="ignore", divide="ignore"):
-            self.rate = self.rise / strength
-        self._factor = None
-        self._place_boundaries()
-        n, m = len(x), len(targets)
-        self.plan = np.empty((n, m))
-        self.below, self.above = np.empty((2, n, m - 1))
-        if m == 1:
-            self.offset = np.empty(0)
-            self.plan[:] = 1.0
-        elif offset is None:
-            self._solve()
-        else:
-            self._evaluate(offset)
-
-    def _place_boundaries(self):
-        """Find the entries at which the mass of the largest reaches that of targets."""
-        tail = np.cumsum(self.mass[::-1])
-        wanted = np.cumsum(self.target_mass[::-1])[-2::-1]
-        count = np.searchsorted(tail, wanted * (1.0 - 1e-14)) + 1
-        self.boundary = len(self.x) - count
-        self.surplus = tail[count - 1] - wanted
-        self.surplus[np.abs(self.surplus) <= 1e-14 * tail[-1]] = 0.0
-        self.pivot = self.x[self.boundary]
-
-    def _start(self):
-        """Start from the boundaries: in the middle of a gap, or else on an entry."""
-        gap = np.zeros(len(self.rise))
-        inner = np.flatnonzero((self.surplus == 0.0) & (self.boundary > 0))
-        step = self.pivot[inner] - self.x[self.boundary[inner] - 1]
-        with np.errstate(over="ignore", invalid="ignore"):
-            gap[inner] = np.where(step > 0.0, step * self.rate[inner], 0.0)
-        return -0.5 * np.minimum(gap, SATURATED)
-
-    def _evaluate(self, offset):
-        """Set the plan; return the mass that too much of it has above each boundary."""
-        self.offset = offset
-        logits = self.plan
-        plan_logits(self.x, self.pivot, self.rate, offset, logits)
-        # Deeper than this, exp has nothing but underflow to report.
-        np.maximum(logits, -800.0, out=logits)
-        with np.errstate(under="ignore"):
-            np.exp(logits, out=self.plan)
-        cumulate_plan(self.plan, self.below, self.above)
-        excess = self.surplus.copy()
-        marginal_excess(self.below, self.above, self.mass, self.boundary, excess)
-        return excess
-
-    def _residual(self, excess):
-        """Return the largest relative error of a target's mass."""
-        error = np.diff(excess, prepend=0.0, append=0.0)
-        return np.abs(error / self.target_mass).max()
-
-    def _solve(self):
-        excess = self._evaluate(self._start())
-        for _ in range(MAX_ITER):
-            check_abandoned()
-            step = self.solve_hessian(excess)
-            excess = self._search(excess, step)
-            if np.abs(step).max() <= LAST_STEP:
-                break
-        residual = self._residual(excess)
-        if not residual <= TOL:
-            warnings.warn(
-                "The transport plan did not converge: the relative error of its "
-                f"marginals is {residual:.1e}. Use a larger regularization_strength.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-
-    def _search(self, excess, step):
-        """Move along a Newton step, not far beyond the minimum of the dual on it."""
-        start, slope, scale = self.offset, excess @ step, 1.0
-        while True:
-            excess = self._evaluate(start + scale * step)
-            moved = excess @ step
-            if moved >= -0.5 * slope or scale < 1e-8:
-                return excess
-            scale *= max(0.1, slope / (slope - moved))
-
-    def solve_hessian(self, vector):
-        """Solve with the Hessian of the dual in the thresholds, 0 where saturated."""
-        if not len(vector):
-            return vector
-        if self._factor is None or self._factor[0] is not self.offset:
-            self._factor = (self.offset, *self._factorized())
-        _, scale, factor = self._factor
-        return scale * cho_solve(factor, scale * vector, check_finite=False)
-
-    def _factorized(self):
-        hessian = (self.below * self.mass[:, None]).T @ self.above
-        diagonal = hessian.diagonal()
-        alive = diagonal > 1e-290
-        scale = np.zeros_like(diagonal)
-        scale[alive] = 1.0 / np.sqrt(diagonal[alive])
-        hessian *= scale
-        hessian *= scale[:, None]
-        np.fill_diagonal(hessian, 1.0)
-        ridge = 0.0
-        while True:
-            try:
-                return scale, cho_factor(hessian, check_finite=False)
-            except LinAlgError:
-                ridge = max(10.0 * ridge, 1e-15 * len(hessian))
-                np.fill_diagonal(hessian, 1.0 + ridge)
-
-    def centred(self, values):
-        """Return values of shape (n, m) less their mean over each row of the plan."""
-        # Around the largest entry, so that what is small beside it keeps its digits.
-        mode = self.plan.argmax(axis=1)[:, None]
-        values = values - np.take_along_axis(values, mode, axis=1)
-        values -= (self.plan * values).sum(axis=1, keepdims=True)
-        return values
-
-    def _tails(self, values):
-        """Sum the plan times centred values over the targets above each boundary."""
-        weighted = self.plan * values
-        mode = self.plan.argmax(axis=1)[:, None]
-        head = np.cumsum(weighted, axis=1)[:, :-1]
-        tail = np.cumsum(weighted[:, ::-1], axis=1)[:, -2::-1]
-        return np.where(np.arange(tail.shape[1]) < mode, -head, tail)
-
-    def pullback(self, cotangent):
-        """Return the gradient in the logits of the plan, given that in the plan.
-
-        It includes what the fixed masses do. It is -2 strength times the gradient in
-        the cost, and its rows and columns sum to zero.
-        """
-        multiplier = self.solve_hessian(
-            self._tails(self.centred(cotangent)).sum(axis=0)
-        )
-        adjusted = cotangent - self.mass[:, None] * _potential(multiplier)
-        return self.plan * self.centred(adjusted)
-
-    def pull_x(self, pulled):
-        """Return strength times the gradient in x, given that in the logits."""
-        return (pulled * self._centred_targets()).sum(axis=1)
-
-    def pull_strength(self, pulled):
-        """Return strength^2 times the gradient in the strength."""
-        # Differences from the pivots: exactly zero where a tie is all that is soft.
-        steps = (self.x[:, None] - self.pivot) * self.rise
-        return -(pulled * self.centred(_potential(steps))).sum()
-
-    def pushforward(self, tangent):
-        """Return strength times the derivative of the plan along a tangent of x."""
-        moved = self._centred_targets() * tangent[:, None]
-        steps = self.solve_hessian(self.mass @ self._tails(moved))
-        level = np.broadcast_to(_potential(steps), self.plan.shape)
-        return self.plan * (moved - self.centred(level))
-
-    def _centred_targets(self):
-        return self.centred(np.broadcast_to(self.targets, self.plan.shape))
-
-
-def _potential(steps):
-    """Return what steps between neighbouring targets add up to at each target."""
-    start = np.zeros((*steps.shape[:-1], 1))
-    return np.concatenate([start, np.cumsum(steps, axis=-1)], axis=-1)
+        return values / np.where(strength > 0.0, strength, np.inf)

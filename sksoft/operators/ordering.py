@@ -10,9 +10,9 @@ from sksoft._relaxations.distribution_sums import LaplaceSort, PairwiseRank
 from sksoft._relaxations.permutahedron import PermutahedronRank, PermutahedronSort
 from sksoft._relaxations.rank_law import RankLaw
 from sksoft._relaxations.sinkhorn import (
-    TransportPermutation,
-    TransportRank,
-    TransportSort,
+    SinkhornPermutation,
+    SinkhornRank,
+    SinkhornSort,
 )
 from sksoft._relaxations.softmax_sort import RelaxedPermutation, RelaxedSort
 from sksoft._validation import check_flag, nonnegative, real_array
@@ -40,19 +40,19 @@ PERMUTATION_METHODS = {"sinkhorn": ("entropic",), "neuralsort": (), "softsort": 
 
 # What the methods without a choice make of the direction.
 SORTS = {
-    "sinkhorn": TransportSort,
+    "sinkhorn": SinkhornSort,
     "neuralsort": partial(RelaxedSort, "neuralsort"),
     "softsort": partial(RelaxedSort, "softsort"),
     "laplace": LaplaceSort,
 }
 RANKS = {
-    "sinkhorn": TransportRank,
+    "sinkhorn": SinkhornRank,
     "logistic": partial(PairwiseRank, "logistic"),
     "gaussian": partial(PairwiseRank, "gaussian"),
     "laplace": partial(PairwiseRank, "laplace"),
 }
 PERMUTATIONS = {
-    "sinkhorn": TransportPermutation,
+    "sinkhorn": SinkhornPermutation,
     "neuralsort": partial(RelaxedPermutation, "neuralsort"),
     "softsort": partial(RelaxedPermutation, "softsort"),
 }

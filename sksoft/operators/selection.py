@@ -11,7 +11,7 @@ from sksoft._relaxations.masks import (
     LaplaceSelection,
     SparseSelection,
 )
-from sksoft._relaxations.sinkhorn import TransportTopK
+from sksoft._relaxations.sinkhorn import SinkhornTopK
 from sksoft._validation import (
     check_flag,
     check_integer,
@@ -224,7 +224,7 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
     check_flag(largest, "largest")
     check_integer(k, "k")
     strength = nonnegative(regularization_strength, "regularization_strength")
-    operator = TransportTopK(int(k), largest)
+    operator = SinkhornTopK(int(k), largest)
     call = bind(operator, x, axis, {"regularization_strength": strength})
     if not 0 <= k <= call.n:
         raise ValueError(
