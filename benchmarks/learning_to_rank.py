@@ -58,7 +58,7 @@ def contenders():
     found = {
         "ridge": pointwise(Ridge(alpha=10.0)),
         "soft NDCG, linear": soft(),
-        "soft NDCG, permutahedron": soft(rank="permutahedron"),
+        "soft NDCG, permutahedron": soft(method="permutahedron"),
         "soft NDCG@10, linear": soft(k=10),
         "soft NDCG, network of 16": soft(max_iter=30, **network),
         "gradient boosting": pointwise(HistGradientBoostingRegressor(random_state=0)),
@@ -106,7 +106,16 @@ def main():
             model = fit(X[train], y[train], query[train])
             seconds.append(time.perf_counter() - begin)
             predicted = model.predict(X[test])
-            scores.append(ndcg_score(y[test], predicted, qid=query[test], k=10))
+            scores.append(
+                ndcg_score(
+                    y[test],
+                    predicted,
+                    qid=query[test],
+                    k=10,
+                    gain="exp2",
+                    zero_division=1.0,
+                )
+            )
         error = np.std(scores, ddof=1) / np.sqrt(len(scores))
         taken = np.median(seconds)
         reference = reference or taken

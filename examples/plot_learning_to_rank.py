@@ -46,14 +46,18 @@ pipeline = make_pipeline(StandardScaler(), SoftNDCGRanker())
 search = GridSearchCV(
     pipeline,
     {"softndcgranker__alpha": alphas, "softndcgranker__k": [None, 3]},
-    scoring=make_scorer(ndcg_score, k=3).set_score_request(qid=True),
+    scoring=make_scorer(
+        ndcg_score, k=3, gain="exp2", zero_division=1.0
+    ).set_score_request(qid=True),
     cv=cv,
 ).fit(X, y, qid=qid)
 
 pointwise = GridSearchCV(
     make_pipeline(StandardScaler(), Ridge()),
     {"ridge__alpha": alphas},
-    scoring=make_scorer(ndcg_score, k=3).set_score_request(qid=True),
+    scoring=make_scorer(
+        ndcg_score, k=3, gain="exp2", zero_division=1.0
+    ).set_score_request(qid=True),
     cv=cv,
 ).fit(X, 2.0**y - 1.0, qid=qid)
 

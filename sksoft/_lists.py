@@ -1,13 +1,12 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Lists of unequal length: groups, scores, relevance, and losses of their rows."""
+"""Lists of unequal length: groups, their weights, and the mean of a loss over them."""
 
 from collections.abc import Sized
-from numbers import Integral
 
 import numpy as np
 
-from sksoft._validation import LARGEST, real_array
+from sksoft._validation import LARGEST, check_unmasked, plain_array, real_array
 
 
 class RowLoss:
@@ -20,82 +19,136 @@ class RowLoss:
     """
 
 
+class Lists:
+    """Which entries form which list, and the share of each list in a mean.
+
+    Parameters
+    ----------
+    present : ndarray of bool
+        Which entries there are. Without `codes`, each row of the last axis is a list.
+    codes : ndarray of int of shape (n_entries,), default=None
+        With one dimension, the number of the list that each entry belongs to.
+    weight : ndarray of shape (n_lists,), default=None
+        Weights >= 0, not all 0; None counts each list once. Lists of weight 0, and
+        those without entries, are never gathered.
+
+    Attributes
+    ----------
+    shares : list of ndarray of shape (n_lists_of_one_length,)
+        For each length, the share of each list of this length in the mean.
+    longest : int
+        The largest number of entries of a list.
+    """
+
+    def __init__(self, present, codes=None, weight=None):
+        self.shape = present.shape
+        if codes is None:
+            n_lists = int(np.prod(self.shape[:-1], dtype=int))
+        else:
+            n_lists = int(codes.max()) + 1 if codes.size else 0
+        if weight is None:
+            weight = np.ones(n_lists)
+        share = weight / weight.sum() if n_lists else weight
+        # Rows of one length need not be gathered, and have no index.
+        whole = codes is None and present.size > 0 and bool(present.all())
+        if whole and share.all():
+            self._indices, self.shares = [None], [share]
+            self.longest = self.shape[-1]
+            return
+        if codes is None:
+            codes = np.repeat(np.arange(n_lists), self.shape[-1])
+        self._indices, self.shares = [], []
+        entries = np.flatnonzero(present.ravel() & (share[codes] > 0.0))
+        entries = entries[np.argsort(codes[entries], kind="stable")]
+        lengths = np.bincount(codes[entries], minlength=n_lists)
+        starts = np.cumsum(lengths) - lengths
+        for length in np.unique(lengths[lengths > 0]):
+            which = np.flatnonzero(lengths == length)
+            self._indices.append(entries[starts[which][:, None] + np.arange(length)])
+            self.shares.append(share[which])
+        self.longest = int(lengths.max(initial=0))
+
+    def rows(self, values):
+        """Gather values: for each length a matrix, one row for each list of it."""
+        values = np.asarray(values, dtype=np.float64)
+        return [
+            values.reshape(len(share), -1) if index is None else values.ravel()[index]
+            for index, share in zip(self._indices, self.shares, strict=True)
+        ]
+
+    def entries(self, parts):
+        """Put matrices back where `rows` took them from; the other entries are 0."""
+        if self._indices and self._indices[0] is None:
+            return parts[0].reshape(self.shape)
+        values = np.zeros(int(np.prod(self.shape, dtype=int)))
+        for index, part in zip(self._indices, parts, strict=True):
+            values[index] = part
+        return values.reshape(self.shape)
+
+
 class Objective:
-    """The weighted mean of a loss over rows, as a function of the scores.
+    """The weighted mean of a loss over lists, as a function of the scores.
 
     Parameters
     ----------
     loss : RowLoss
         The loss of one row.
-    shape : tuple of int
-        The shape of the scores; the last axis holds the entries of a row.
-    target : ndarray of that shape
-        NaN stands for an entry that is absent.
-    groups : array-like of shape (n_entries,), default=None
-        With scores of one dimension, the rows to which the entries belong.
-    sample_weight : array-like, default=None
-        A weight for each row; with `groups`, one for each entry, equal within a row.
+    lists : Lists
+        The lists that the scores form.
+    target : ndarray
+        What the loss compares the scores with, of their shape.
     """
 
-    def __init__(self, loss, shape, target, groups=None, sample_weight=None):
+    def __init__(self, loss, lists, target):
         self.loss = loss
-        present = ~np.isnan(target)
-        rows, n_rows = _row_of_entries(shape, groups)
-        weight = row_weights(sample_weight, shape, groups, rows, n_rows)
-        # Rows of one length need not be gathered, and have no index.
-        self.dense = groups is None and target.size > 0 and bool(present.all())
-        if self.dense:
-            target = target.reshape(n_rows, -1)
-            self.parts = [(None, weight, loss.prepare(target))]
-        else:
-            target = target.ravel()
-            self.parts = [
-                (index, weight[which], loss.prepare(target[index]))
-                for which, index in _rows_by_length(rows, n_rows, present.ravel())
-            ]
+        self.lists = lists
+        self.prepared = [loss.prepare(rows) for rows in lists.rows(target)]
 
     def __call__(self, scores):
         """Return the value and its gradient in the scores."""
-        gradient = None if self.dense else np.zeros(scores.size)
-        total = 0.0
-        for index, weight, rows, prepared in self.pieces(scores):
-            values, slopes = self.loss.evaluate(rows, prepared)
-            total += float(weight @ values)
-            slopes = weight[:, np.newaxis] * slopes
-            if self.dense:
-                gradient = slopes
-            else:
-                gradient[index] = slopes
-        return total, gradient.reshape(scores.shape)
-
-    def pieces(self, scores):
-        """Yield for each length where its rows are, weights, scores and targets."""
-        for index, weight, prepared in self.parts:
-            if self.dense:
-                rows = scores.reshape(len(weight), -1)
-            else:
-                rows = scores.ravel()[index]
-            yield index, weight, np.asarray(rows, dtype=np.float64), prepared
+        total, slopes = 0.0, []
+        parts = zip(
+            self.lists.rows(scores), self.lists.shares, self.prepared, strict=True
+        )
+        # A tiny strength may give slopes beyond the largest number: infinite ones.
+        with np.errstate(over="ignore"):
+            for rows, share, prepared in parts:
+                values, gradients = self.loss.evaluate(rows, prepared)
+                total += float(share @ values)
+                slopes.append(share[:, np.newaxis] * gradients)
+        return total, self.lists.entries(slopes)
 
 
-def encode_groups(groups, name="groups"):
-    """Number the distinct values of groups, of any hashable type.
+def encode_groups(groups, n_entries, name="groups", of="scores"):
+    """Number the groups of entries, which have names of any hashable type.
+
+    Parameters
+    ----------
+    groups : sequence of length `n_entries`
+        The group of each entry.
+    n_entries : int
+        How many entries there are.
+    name, of : str
+        What the groups and what the entries are called in messages.
 
     Returns
     -------
     codes : ndarray of int of shape (n_entries,)
-        The number of each entry's group.
-    n_groups : int
-        How many there are.
+        The number of each entry's group, from 0.
     """
+    check_unmasked(**{name: groups})
     if not isinstance(groups, Sized) or getattr(groups, "ndim", 1) != 1:
         kind = type(groups).__name__
         found = f"{groups.ndim} in a {kind}" if hasattr(groups, "ndim") else kind
         raise ValueError(f"{name} must have one dimension, got {found}.")
+    if len(groups) != n_entries:
+        raise ValueError(
+            f"{name} must have the length of {of}, {n_entries}, got {len(groups)}."
+            + _advice_on_sizes(groups, n_entries, name)
+        )
     dtype = getattr(groups, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "iubUS":
-        values, codes = np.unique(np.asarray(groups), return_inverse=True)
-        return codes, len(values)
+        return np.unique(np.asarray(groups), return_inverse=True)[1]
     numbers = {}
     codes = np.empty(len(groups), dtype=np.intp)
     for i, group in enumerate(groups):
@@ -109,7 +162,22 @@ def encode_groups(groups, name="groups"):
         if _is_missing(group):
             i = int(np.argmax(codes == code))
             raise ValueError(f"{name} must not be missing, got {group!r} at index {i}.")
-    return codes, len(numbers)
+    return codes
+
+
+def _advice_on_sizes(groups, n_entries, name):
+    """Return what to do where the sizes of groups seem to be given."""
+    try:
+        sizes = np.asarray(groups)
+        sum_fits = sizes.dtype.kind in "iuf" and sizes.sum() == n_entries
+    except (TypeError, ValueError):
+        return ""
+    if not sum_fits:
+        return ""
+    return (
+        f" These look like the sizes of groups: pass np.repeat(np.arange(len({name})), "
+        f"{name})."
+    )
 
 
 def _is_missing(value):
@@ -130,12 +198,7 @@ def checked_scores(scores, name="scores"):
 
 def checked_target(target, shape, name, scores="scores"):
     """Return a float64 target of this shape, in which NaN may stand for absence."""
-    target = np.asarray(target)
-    if target.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold real numbers, got an array of dtype {target.dtype}."
-        )
-    target = target.astype(np.float64)
+    target = plain_array(target, name).astype(np.float64)
     if target.shape != shape:
         raise ValueError(
             f"{name} must have the shape of {scores}, {shape}, got {target.shape}."
@@ -148,111 +211,81 @@ def checked_target(target, shape, name, scores="scores"):
     return target
 
 
-def _row_of_entries(shape, groups):
-    """Return the row of each entry and the number of rows."""
-    if groups is None:
-        n_rows = int(np.prod(shape[:-1], dtype=int))
-        return np.repeat(np.arange(n_rows), shape[-1]), n_rows
-    if len(shape) != 1:
+def checked_lists(
+    present, groups, sample_weight, name="scores", groups_name="groups", least=2
+):
+    """Return the lists that entries form, one of which at least has `least` entries.
+
+    Parameters
+    ----------
+    present : ndarray of bool
+        Which entries there are.
+    groups : array-like of shape (n_entries,) or None
+        With one dimension, the list that each entry belongs to.
+    sample_weight : array-like or None
+        A weight for each row; with groups, one for each entry, equal within a group.
+    name, groups_name : str
+        What the entries and the groups are called in messages.
+    least : int, default=2
+        How many entries the longest list must have, where there are any.
+
+    Returns
+    -------
+    lists : Lists
+        The lists.
+    """
+    codes = None
+    if groups is not None:
+        if present.ndim != 1:
+            raise ValueError(
+                f"{name} must have one dimension where {groups_name} are given, got "
+                f"{present.ndim}."
+            )
+        codes = encode_groups(groups, len(present), groups_name, name)
+    weight = list_weights(sample_weight, present.shape, codes)
+    lists = Lists(present, codes, weight)
+    if present.size and lists.longest < least:
         raise ValueError(
-            f"scores must have one dimension where groups are given, got {len(shape)}."
+            f"{name} must form a list of at least {least} entries that are present, "
+            f"got at most {lists.longest} in a list from the shape {present.shape}: "
+            f"rows of the last axis are lists, or with {groups_name}= the entries of "
+            "equal value there."
         )
-    codes, n_groups = encode_groups(groups)
-    if len(codes) != shape[0]:
-        raise ValueError(
-            f"groups must have the length of scores, {shape[0]}, got {len(codes)}."
-        )
-    return codes, n_groups
+    return lists
 
 
-def row_weights(sample_weight, shape, groups, rows, n_rows):
-    """Return the share of each row in the mean."""
+def list_weights(sample_weight, shape, codes):
+    """Return the weight of each list, None where each counts once."""
     if sample_weight is None:
-        return np.full(n_rows, 1.0 / max(n_rows, 1))
+        return None
     weight = real_array(sample_weight, "sample_weight").astype(np.float64)
-    expected = shape[:-1] if groups is None else shape
+    expected = shape[:-1] if codes is None else shape
     if weight.shape != expected:
         raise ValueError(
             f"sample_weight must have shape {expected}, got {weight.shape}."
         )
     if weight.size and weight.min() < 0.0:
         raise ValueError(f"sample_weight must be >= 0, got {weight.min()}.")
-    if groups is None:
+    if codes is None:
         weight = weight.ravel()
     else:
         entries = weight
-        weight = np.zeros(n_rows)
-        weight[rows] = entries
-        if np.any(weight[rows] != entries):
-            i = int(np.argmax(weight[rows] != entries))
+        weight = np.zeros(int(codes.max(initial=-1)) + 1)
+        weight[codes] = entries
+        if np.any(weight[codes] != entries):
+            i = int(np.argmax(weight[codes] != entries))
             raise ValueError(
                 "sample_weight must be equal within a group, got "
-                f"{entries[i]} at index {i} and {weight[rows[i]]} in the same group."
+                f"{entries[i]} at index {i} and {weight[codes[i]]} in the same group."
             )
-    total = weight.sum()
-    if weight.size and total == 0.0:
+    if weight.size and weight.sum() == 0.0:
         raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
-    return weight / total
+    return weight
 
 
-def _rows_by_length(rows, n_rows, present):
-    """Gather the rows of equal length: pairs of row numbers and matrices of entries."""
-    entries = np.flatnonzero(present)
-    entries = entries[np.argsort(rows[entries], kind="stable")]
-    lengths = np.bincount(rows[entries], minlength=n_rows)
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if n_rows else lengths
-    parts = []
-    for length in np.unique(lengths[lengths > 0]):
-        which = np.flatnonzero(lengths == length)
-        parts.append((which, entries[starts[which][:, np.newaxis] + np.arange(length)]))
-    return parts
-
-
-GAINS = {"exp2": lambda relevance: np.exp2(relevance) - 1.0, "linear": np.copy}
-
-
-# Above this, sums of the gains 2**relevance - 1 could overflow.
-EXP2_MOST = 996.0
-
-
-def check_relevance(relevance, gain):
-    """Raise unless all grades have gains, of which sums are finite."""
-    if relevance.size and relevance.min() < 0.0:
-        raise ValueError(f"relevance must be >= 0 everywhere, got {relevance.min()}.")
-    if gain == "exp2" and relevance.size and relevance.max() > EXP2_MOST:
-        raise ValueError(
-            f"relevance must be at most {EXP2_MOST:g} for gain='exp2', got "
-            f"{relevance.max()}; gain='linear' suits large grades."
-        )
-
-
-def ideal_dcg(gains, k):
-    """Return the largest discounted cumulative gain of each row, among its first k."""
-    best = -np.sort(-gains, axis=1)[:, :k]
-    return best @ (1.0 / np.log2(2.0 + np.arange(best.shape[1])))
-
-
-class Discounted(RowLoss):
-    """What losses of discounted cumulative gain share: their target."""
-
-    def __init__(self, k, gain):
-        self.k = k
-        self.gain = gain
-
-    def prepare(self, target):
-        """Return the gains, as shares of the ideal; zeros where nothing is relevant."""
-        check_relevance(target, self.gain)
-        gains = GAINS[self.gain](target)
-        ideal = ideal_dcg(gains, self.k)
-        return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]
-
-
-def checked_cutoff(k):
-    """Return k, None or an integer of at least 1."""
-    if k is None:
-        return None
-    if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer or None, got {k!r}.")
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}.")
-    return int(k)
+def list_shares(sample_weight, shape):
+    """Return the share of each row of the last axis in the weighted mean."""
+    weight = list_weights(sample_weight, shape, None)
+    if weight is None:
+        weight = np.ones(int(np.prod(shape[:-1], dtype=int)))
+    return weight / weight.sum() if len(weight) else weight

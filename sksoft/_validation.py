@@ -40,11 +40,7 @@ def real_array(values, name):
 
 def plain_array(values, name):
     """Return an array of real numbers of any type, not checked for finiteness."""
-    if _is_masked(values):
-        raise TypeError(
-            f"{name} must be a plain array, got a masked array: drop what is masked, "
-            f"or fill it in by {name}.filled(value)."
-        )
+    check_unmasked(**{name: values})
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -52,6 +48,16 @@ def plain_array(values, name):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, {_found(values, array, name)}")
     return array
+
+
+def check_unmasked(**arrays):
+    """Raise if an array is masked: what the mask hides would count all the same."""
+    for name, values in arrays.items():
+        if _is_masked(values):
+            raise TypeError(
+                f"{name} must be a plain array, got a masked array: drop what is "
+                f"masked, or fill it in by {name}.filled(value)."
+            )
 
 
 def _is_masked(values):

@@ -218,3 +218,58 @@ def keep_smallest(losses, kept, sample_weight=None):
     mask = below.astype(losses.dtype)
     np.copyto(mask, np.clip(share, 0.0, 1.0), where=tied, casting="same_kind")
     return mask, boundary[..., 0]
+
+
+def centred_columns(X, sample_weight=None):
+    """Return the mean of each column, and the columns less their means.
+
+    A column whose values are all equal has exactly this mean and becomes exactly 0:
+    means of differences to the first row are not rounded there.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+        The columns, at least one row of them.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        How often each row counts; None counts each once.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_columns,)
+        Means.
+
+    centred : ndarray of shape (n_samples, n_columns)
+        The differences.
+    """
+    first = X[0]
+    centred = X - first
+    shift = np.average(centred, axis=0, weights=sample_weight)
+    centred -= shift
+    return first + shift, centred
+
+
+def column_scales(centred, sample_weight=None):
+    """Return the root mean square of each column, 1 where that is 0.
+
+    Columns are brought to scale before they are squared, so that any finite numbers
+    have a scale.
+
+    Parameters
+    ----------
+    centred : ndarray of shape (n_samples, n_columns)
+        The columns, less their means.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        How often each row counts; None counts each once.
+
+    Returns
+    -------
+    scales : ndarray of shape (n_columns,)
+        Positive numbers.
+    """
+    peak = np.abs(centred).max(axis=0, initial=0.0)
+    peak = np.where(peak > 0.0, peak, 1.0)
+    squares = np.average((centred / peak) ** 2, axis=0, weights=sample_weight)
+    scales = peak * np.sqrt(squares)
+    return np.where(scales > 0.0, scales, 1.0)

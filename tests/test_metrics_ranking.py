@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from scipy.stats import kendalltau, spearmanr
+from sklearn.exceptions import UndefinedMetricWarning
 
 from sksoft.metrics import kendall_tau_score, ndcg_score, spearman_score
 
@@ -13,8 +14,7 @@ COEFFICIENTS = [(spearman_score, spearmanr), (kendall_tau_score, kendalltau)]
 
 
 @pytest.mark.parametrize(("score", "reference"), COEFFICIENTS)
-def test_mean_over_rows_with_ties_and_missing_labels(score, reference, monkeypatch):
-    monkeypatch.setattr("sksoft.metrics._ranking.PAIRS_AT_ONCE", 50)
+def test_mean_over_rows_with_ties_and_missing_labels(score, reference):
     rng = np.random.default_rng(0)
     true = rng.integers(0, 5, size=(20, 7)).astype(float)
     predicted = rng.integers(0, 5, size=(20, 7)).astype(float)
@@ -32,8 +32,11 @@ def test_mean_over_rows_with_ties_and_missing_labels(score, reference, monkeypat
 @pytest.mark.parametrize(("score", "reference"), COEFFICIENTS)
 def test_rows_without_a_coefficient_are_left_out(score, reference):
     assert score([[1, 1, 1], [1, 2, 3]], [[1, 2, 3], [1, 2, 3]]) == 1.0
-    assert np.isnan(score([[1.0], [1.0]], [[1.0], [1.0]]))
-    assert np.isnan(score([[np.nan, 1.0]], [[1.0, 2.0]]))
+    with pytest.warns(UndefinedMetricWarning, match="no sample has one"):
+        assert np.isnan(score([[1.0, 1.0]], [[1.0, 2.0]]))
+    for true in ([[1.0], [1.0]], [[np.nan, 1.0], [2.0, np.nan]]):
+        with pytest.raises(ValueError, match="list of at least 2 entries"):
+            score(true, np.zeros(np.shape(true)))
 
 
 @pytest.mark.parametrize("k", [None, 1, 4, 50])
@@ -56,8 +59,8 @@ def test_ndcg_agrees_with_scikit_learn_for_queries_of_one_length(k):
 def test_ndcg_of_queries_without_relevant_documents():
     qid = ["a", "a", "b", "b"]
     grades, scores = [0, 0, 1, 0], [1.0, 0.0, 1.0, 0.0]
-    assert ndcg_score(grades, scores, qid=qid) == 1.0
-    assert ndcg_score(grades, scores, qid=qid, zero_division=0.0) == 0.5
+    assert ndcg_score(grades, scores, qid=qid, zero_division=1.0) == 1.0
+    assert ndcg_score(grades, scores, qid=qid) == 0.5
     weight = [3.0, 3.0, 1.0, 1.0]
     assert (
         ndcg_score(grades, scores, qid=qid, zero_division=0.0, sample_weight=weight)
@@ -81,7 +84,7 @@ def test_errors():
     with pytest.raises(ValueError, match="y_pred must have at least one dimension"):
         spearman_score(1.0, 1.0)
     with pytest.raises(ValueError, match="relevance must be at most 996"):
-        ndcg_score([2000, 0], [0.0, 1.0])
+        ndcg_score([2000, 0], [0.0, 1.0], gain="exp2")
     with pytest.raises(ValueError, match="zero_division must be a finite number"):
         ndcg_score([0, 0], [0.0, 1.0], zero_division=np.nan)
     with pytest.raises(ValueError, match="qid must not be missing, got None"):

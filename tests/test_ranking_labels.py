@@ -71,14 +71,16 @@ def test_weights_are_repetitions(n_features):
     X = rng.normal(size=(25, n_features))
     y = rankdata(rng.normal(size=(25, 4)) + X[:, :1] * [3, 1, -1, -3], axis=1)
     times = rng.integers(0, 3, size=25)
-    weighted = SoftLabelRanker(tol=1e-9, loss="fenchel_young").fit(X, y, times)
-    repeated = SoftLabelRanker(tol=1e-9, loss="fenchel_young").fit(
-        np.repeat(X, times, axis=0), np.repeat(y, times, axis=0)
-    )
+    params = {"tol": 1e-9, "loss": "fenchel_young", "alpha": 1.0}
+    weighted = SoftLabelRanker(**params).fit(X, y, times)
+    copies = np.repeat(X, times, axis=0), np.repeat(y, times, axis=0)
+    repeated = SoftLabelRanker(**params).fit(*copies)
     np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-4, atol=1e-6)
     assert weighted.score(X, y, times) == pytest.approx(
         weighted.score(np.repeat(X, times, axis=0), np.repeat(y, times, axis=0))
     )
+    chosen = SoftLabelRanker().fit(X, y, times).alpha_
+    assert chosen == pytest.approx(SoftLabelRanker().fit(*copies).alpha_, rel=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

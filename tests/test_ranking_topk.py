@@ -112,7 +112,7 @@ def test_in_a_grid_search_for_the_accuracy_at_k():
 @pytest.mark.parametrize(
     ("params", "error", "message"),
     [
-        ({"k": 0}, ValueError, "k must lie between 1 and inf, got 0"),
+        ({"k": 0}, ValueError, "k must be an integer >= 1, got 0"),
         ({"k": 1.0}, TypeError, "k must be an integer"),
         ({"mix": 1.5}, ValueError, "mix must be at least 0 and at most 1.0, got 1.5"),
         ({"loss": "hinge"}, ValueError, "loss must be one of"),

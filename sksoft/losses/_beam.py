@@ -6,11 +6,12 @@ import itertools
 
 import numpy as np
 
-from sksoft._lists import row_weights
+from sksoft._lists import list_shares
 from sksoft._relaxations.beam import BeamTree
 from sksoft._validation import check_option, nonnegative_number, positive_integer
-from sksoft.losses._labels import CrossEntropy, TopKCrossEntropy
-from sksoft.losses._rows import checked_labels, one_strength
+from sksoft.losses._cross_entropy import CrossEntropy
+from sksoft.losses._reduction import LabelLoss, checked_labels, one_strength
+from sksoft.losses._topk_cross_entropy import TopKCrossEntropy
 from sksoft.operators.sequences import (
     checked_sequences,
     checked_transitions,
@@ -25,7 +26,7 @@ STRENGTHS = {"membership": 1.0, "soft": 0.3}
 CANDIDATES_AT_ONCE = 1 << 22
 
 
-class TopKHinge(CrossEntropy):
+class TopKHinge(LabelLoss):
     """How far the right class is from leading the k-th best other by one."""
 
     def __init__(self, k):
@@ -293,7 +294,7 @@ def beam_loss(
     first, second, pack = checked_transitions(transitions, n_labels)
     target = checked_labels(target, shape)
     batch = (*sequences.batch, 1)
-    weight = row_weights(sample_weight, batch, None, None, len(sequences.starts) - 1)
+    weight = list_shares(sample_weight, batch)
     evaluate = BeamObjective(
         sequences.starts, target, weight, int(k), objective, strength, final_weight
     )

@@ -2,24 +2,38 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Label ranking: predict an order of labels for each sample."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sksoft._lists import Objective
+from sksoft._fitted import validated, validated_fit
+from sksoft._lists import Lists, Objective
 from sksoft._optimize import fit_progress
-from sksoft._sklearn_compat import (
-    CallbackSupportMixin,
-    check_sample_weight,
-    with_callbacks,
+from sksoft._parameters import (
+    check_parameters,
+    integer,
+    one_of,
+    random_state,
+    verbosity,
+    word_or,
 )
-from sksoft._validation import check_flag, check_option, nonnegative_number
-from sksoft.losses._agreement import FenchelYoungRanks, Spearman
+from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
+from sksoft._validation import (
+    check_flag,
+    check_unmasked,
+    layer_sizes,
+    nonnegative_number,
+)
+from sksoft._weighted import positive_rows
+from sksoft.losses._fenchel_young import FenchelYoungRanks
+from sksoft.losses._spearman import Spearman
 from sksoft.metrics import spearman_score
 from sksoft.operators import soft_rank
 from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order
-from sksoft.ranking._scorer import Scorer, ScorerMixin, SquaredError
+from sksoft.ranking._scorer import Design, Scorer, ScorerMixin, SquaredError
 
 
 class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
@@ -37,9 +51,13 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         What is minimised: the squared distance of soft ranks and ranks, or the convex
         Fenchel-Young loss, whose minimum does not depend on where the fit begins.
 
-    alpha : float, default=1.0
+    alpha : float or "auto", default="auto"
         Penalty of the squared coefficients, at least 0, as in
-        :class:`sklearn.linear_model.Ridge` on the ranks.
+        :class:`sklearn.linear_model.Ridge` on the ranks. "auto" takes one by
+        generalised cross-validation of the regression on ranks where the fit begins: on
+        a logarithmic scale, halfway from the best penalty down to the smallest whose
+        error is within 1 % of the least, for soft ranks want less of a penalty than
+        regression does.
 
     hidden_layer_sizes : tuple of int, default=()
         Sizes of the hidden layers of rectified linear units that are added to the
@@ -60,11 +78,21 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         The fit ends when no entry of the gradient exceeds this, in units of the
         standard deviation of the scores.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the solution of the last one, which must have
+        had as many features, labels and hidden units.
+
+    verbose : int, default=0
+        Whether each iteration is printed.
+
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights of the hidden layers.
 
     Attributes
     ----------
+    alpha_ : float
+        The penalty.
+
     coef_ : ndarray of shape (n_labels, n_features)
         Coefficients of the linear scores.
 
@@ -114,29 +142,44 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     Examples
     --------
     >>> from sksoft.ranking import SoftLabelRanker
-    >>> X = [[0.0], [1.0], [2.0], [3.0]]
-    >>> y = [[1, 2, 3], [1, 2, 3], [2, 1, 3], [3, 2, 1]]
-    >>> ranker = SoftLabelRanker(alpha=0.01).fit(X, y)
-    >>> ranker.predict([[0.5], [3.0]])
+    >>> X = [[0.0], [1.0], [2.0], [3.0], [4.0]]
+    >>> y = [[1, 2, 3], [1, 2, 3], [2, 1, 3], [3, 1, 2], [3, 2, 1]]
+    >>> ranker = SoftLabelRanker().fit(X, y)
+    >>> ranker.predict([[0.5], [4.0]])
     array([[1, 2, 3],
            [3, 2, 1]])
-    >>> ranker.predict_order([[0.5], [3.0]])
+    >>> ranker.predict_order([[0.5], [4.0]])
     array([[0, 1, 2],
            [2, 1, 0]])
     """
 
     _estimator_type = "label_ranker"
 
+    _parameter_checks: ClassVar = {
+        "loss": one_of("spearman", "fenchel_young"),
+        "alpha": word_or(("auto",), nonnegative_number),
+        "hidden_layer_sizes": layer_sizes,
+        "regularization_strength": nonnegative_number,
+        "fit_intercept": check_flag,
+        "max_iter": integer(1),
+        "tol": nonnegative_number,
+        "warm_start": check_flag,
+        "verbose": verbosity,
+        "random_state": random_state,
+    }
+
     def __init__(
         self,
         *,
         loss="spearman",
-        alpha=1.0,
+        alpha="auto",
         hidden_layer_sizes=(),
         regularization_strength=1.0,
         fit_intercept=True,
         max_iter=200,
         tol=1e-3,
+        warm_start=False,
+        verbose=0,
         random_state=None,
     ):
         self.loss = loss
@@ -146,6 +189,8 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -170,51 +215,67 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             (dense, least or average ranks); NaN stands for a label that is not ranked.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; an integer weight is a repetition of the sample.
+            Non-negative weights, which multiply the losses of samples beside the
+            penalty, as in :class:`sklearn.linear_model.Ridge`; an integer weight is a
+            repetition of the sample.
 
         Returns
         -------
         self : SoftLabelRanker
             The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If `max_iter` iterations do not suffice.
         """
-        hidden = self._check_scorer_parameters()
-        check_option(self.loss, "loss", ("spearman", "fenchel_young"))
-        check_flag(self.fit_intercept, "fit_intercept")
-        strength = nonnegative_number(
-            self.regularization_strength, "regularization_strength"
-        )
-        X, y = validate_data(
+        check_parameters(self)
+        (X, y), seen = validated_fit(
             self, X, y, validate_separately=({"dtype": np.float64}, RANKS)
         )
         check_ranks(y)
         check_consistent_length(X, y)
-        weight = check_sample_weight(sample_weight, X)
-        if not weight.all():
-            kept = weight > 0.0
-            X, y, weight = X[kept], y[kept], weight[kept]
+        check_unmasked(sample_weight=sample_weight)
+        rows, weight = positive_rows(sample_weight, X)
+        X, y = X[rows], y[rows]
         if np.isnan(y).all():
             raise ValueError("y must rank a label, got NaN only.")
+        weight = np.ones(len(X)) if weight is None else weight
 
+        given = None if sample_weight is None else weight
         n_labels = y.shape[1]
-        scorer = Scorer(X, weight, n_labels, hidden, self.fit_intercept, self.alpha)
+        target = _centred_scores(y)
+        design = Design(X, weight, self.fit_intercept)
+        alpha = design.penalty(target) if self.alpha == "auto" else float(self.alpha)
+        hidden = layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        scorer = Scorer(design, n_labels, hidden, alpha)
         # Half the squared error of the ranks, over this, is one minus Spearman's rho.
         unit = max(n_labels * (n_labels**2 - 1) / 12.0, 1.0)
-        rate = self.alpha / (weight.sum() * unit)
+        rate = alpha / (weight.sum() * unit)
         if self.loss == "spearman":
-            loss = Spearman(strength, "permutahedron", None)
+            loss = Spearman(self.regularization_strength)
         else:
-            loss = FenchelYoungRanks(strength, "l2", 1.0 / unit)
-        objective = Objective(loss, y.shape, -y, sample_weight=weight)
-        target = _centred_scores(y)
-        start = scorer.start(target, check_random_state(self.random_state))
-        if hidden:
-            share = weight[:, np.newaxis] / (2.0 * unit * weight.sum())
-            squares = SquaredError(target, share * ~np.isnan(y))
-            start = self._first_fit(scorer, start, squares, rate)
-        with fit_progress(self, X, y) as progress:
-            self._fit_scorer(
-                scorer, start, objective, rate, progress, scorer.attributes
-            )
+            loss = FenchelYoungRanks(self.regularization_strength, "l2", 1.0 / unit)
+        objective = Objective(loss, Lists(~np.isnan(y), weight=weight), -y)
+        if self.warm_start and hasattr(self, "coef_"):
+            start = scorer.parameters(vars(self))
+        else:
+            start = scorer.start(target, check_random_state(self.random_state))
+            if hidden:
+                share = weight[:, np.newaxis] / (2.0 * unit * weight.sum())
+                squares = SquaredError(target, share * ~np.isnan(y))
+                start = self._first_fit(scorer, start, squares, rate)
+
+        def fitted(params):
+            return {**seen, "alpha_": alpha, **scorer.attributes(params)}
+
+        with fit_progress(self, X, y, sample_weight=given) as progress:
+            self._fit_scorer(scorer, start, objective, rate, progress, fitted)
         return self
 
     def decision_function(self, X):
@@ -231,7 +292,7 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             The scores, about minus the ranks up to a constant.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validated(self, X, dtype=np.float64)
         scores = X @ self.coef_.T + self.intercept_
         return scores + self._network(X) if self.hidden_coefs_ else scores
 
@@ -282,11 +343,15 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         Returns
         -------
         score : float
-            Between -1 and 1; NaN if no sample ranks two labels.
+            Between -1 and 1; NaN for a single label, which has no order.
         """
+        check_unmasked(y=y, sample_weight=sample_weight)
         y = check_array(y, input_name="y", **RANKS)
         check_ranks(y)
-        return spearman_score(y, self.predict(X), sample_weight=sample_weight)
+        predicted = self.predict(X)
+        if y.shape[1] < 2:
+            return np.nan
+        return spearman_score(y, predicted, sample_weight=sample_weight)
 
 
 def _centred_scores(y):

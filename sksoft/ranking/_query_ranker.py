@@ -7,26 +7,37 @@ from typing import ClassVar
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from sksoft._lists import (
-    GAINS,
-    Objective,
-    check_relevance,
-    checked_cutoff,
-    encode_groups,
-)
+from sksoft._fitted import validated, validated_fit
+from sksoft._gains import GAINS, DiscountedGain, check_relevance, checked_cutoff
+from sksoft._lists import Lists, Objective, encode_groups, list_weights
 from sksoft._optimize import fit_progress
+from sksoft._parameters import (
+    check_parameters,
+    integer,
+    one_of,
+    random_state,
+    verbosity,
+)
 from sksoft._sklearn_compat import (
     CallbackSupportMixin,
     check_sample_weight,
     with_callbacks,
 )
-from sksoft._validation import check_option, positive_number
-from sksoft.losses._relevance import ListNet, SoftNDCG
+from sksoft._validation import (
+    check_flag,
+    check_unmasked,
+    layer_sizes,
+    nonnegative_number,
+    positive_number,
+)
+from sksoft._weighted import centred_columns, column_scales
+from sksoft.losses._listnet import ListNet
+from sksoft.losses._ndcg import SoftNDCG
 from sksoft.metrics import ndcg_score
-from sksoft.ranking._scorer import Scorer, ScorerMixin
+from sksoft.ranking._scorer import Design, Scorer, ScorerMixin
 
 
 class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
@@ -44,7 +55,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     gain : {"exp2", "linear"}, default="exp2"
         What a relevance counts: ``2**relevance - 1`` or itself.
 
-    rank : {"logistic", "permutahedron"}, default="logistic"
+    method : {"logistic", "permutahedron"}, default="logistic"
         How documents are ranked softly, see :func:`sksoft.soft_rank`; "logistic" is
         ApproxNDCG.
 
@@ -68,6 +79,13 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         The fit ends when no entry of the gradient exceeds this, in units of the
         standard deviation of the scores.
 
+    warm_start : bool, default=False
+        Whether the second fit goes on from the solution of the last :meth:`fit`, which
+        must have had as many features and hidden units.
+
+    verbose : int, default=0
+        Whether each iteration of the second fit is printed.
+
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights of the hidden layers.
 
@@ -83,7 +101,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     hidden_intercepts_ : list of ndarray
         Intercepts of the hidden layers.
 
-    strength_ : float
+    regularization_strength_ : float
         The strength of the soft rank, in the unit of the first fit's scores.
 
     loss_curve_ : list of float
@@ -103,7 +121,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     See Also
     --------
     sksoft.losses.soft_ndcg_loss : The loss.
-    sksoft.metrics.ndcg_score : What :meth:`score` returns.
+    sksoft.metrics.ndcg_score : What :meth:`score` returns, with the gain of the fit.
 
     Notes
     -----
@@ -134,27 +152,45 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     __metadata_request__fit: ClassVar = {"qid": True}
     __metadata_request__score: ClassVar = {"qid": True}
 
+    _parameter_checks: ClassVar = {
+        "k": checked_cutoff,
+        "gain": one_of(*GAINS),
+        "method": one_of("logistic", "permutahedron"),
+        "regularization_strength": positive_number,
+        "alpha": nonnegative_number,
+        "hidden_layer_sizes": layer_sizes,
+        "max_iter": integer(1),
+        "tol": nonnegative_number,
+        "warm_start": check_flag,
+        "verbose": verbosity,
+        "random_state": random_state,
+    }
+
     def __init__(
         self,
         *,
         k=None,
         gain="exp2",
-        rank="logistic",
+        method="logistic",
         regularization_strength=1.0,
         alpha=10.0,
         hidden_layer_sizes=(),
         max_iter=200,
         tol=1e-4,
+        warm_start=False,
+        verbose=0,
         random_state=None,
     ):
         self.k = k
         self.gain = gain
-        self.rank = rank
+        self.method = method
         self.regularization_strength = regularization_strength
         self.alpha = alpha
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -164,7 +200,7 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         return tags
 
     @with_callbacks
-    def fit(self, X, y, qid=None, sample_weight=None):
+    def fit(self, X, y, *, qid=None, sample_weight=None):
         """Fit the scores.
 
         Parameters
@@ -180,43 +216,53 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             It may only be left out where `X` has a column "qid".
 
         sample_weight : array-like of shape (n_documents,), default=None
-            Non-negative weights of the queries, equal for all documents of a query; an
-            integer weight is a repetition of the query.
+            Non-negative weights of the queries, equal for all documents of a query,
+            which multiply their losses beside the penalty; an integer weight is a
+            repetition of the query.
 
         Returns
         -------
         self : SoftNDCGRanker
             The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If `max_iter` iterations do not suffice.
         """
-        hidden = self._check_scorer_parameters()
-        k = checked_cutoff(self.k)
-        check_option(self.gain, "gain", tuple(GAINS))
-        check_option(self.rank, "rank", ("logistic", "permutahedron"))
-        strength = positive_number(
-            self.regularization_strength, "regularization_strength"
-        )
+        check_parameters(self)
         X, qid = split_qid(X, qid)
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        (X, y), seen = validated_fit(self, X, y, dtype=np.float64, y_numeric=True)
         check_relevance(y, self.gain)
         query = _checked_queries(qid, X)
+        check_unmasked(sample_weight=sample_weight)
         weight = check_sample_weight(sample_weight, X)
-        kept = weight > 0.0
-        X, y, query, weight = X[kept], y[kept].astype(float), query[kept], weight[kept]
-        query, _ = encode_groups(query)
-        return self._fit_queries(X, y, query, weight, k, strength, hidden)
+        query_weight = list_weights(weight, y.shape, query)
+        if np.bincount(query[weight > 0.0]).max() < 2:
+            raise ValueError(
+                "qid must name a query of at least two documents, or there is no order "
+                f"to learn, got one sample in each of {len(y)} queries."
+            )
+        rows = weight > 0.0
+        X, y, query, weight = X[rows], y[rows].astype(float), query[rows], weight[rows]
 
-    def _fit_queries(self, X, y, query, weight, k, strength, hidden):
-        scale = np.sqrt(weight @ (X - weight @ X / weight.sum()) ** 2 / weight.sum())
-        scale = np.where(scale > 0.0, scale, 1.0)
-        n_queries = query.max() + 1
-        query_weight = np.zeros(n_queries)
-        query_weight[query] = weight
-        rate = self.alpha / query_weight.sum()
-        ridge = self.alpha * weight.sum() / query_weight.sum()
-        scorer = Scorer(X / scale, weight, 1, hidden, True, ridge)
+        n_queries = query_weight.sum()
+        centre, centred = centred_columns(X, weight)
+        scale = column_scales(centred, weight)
+        rate = self.alpha / n_queries
+        ridge = self.alpha * weight.sum() / n_queries
+        hidden = layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        design = Design(centred / scale, weight, True)
+        scorer = Scorer(design, 1, hidden, ridge)
+        lists = Lists(np.ones(len(y), bool), query, query_weight)
 
         def loss_of_rows(loss):
-            objective = Objective(loss, y.shape, y, query, weight)
+            objective = Objective(loss, lists, y)
 
             def evaluate(scores):
                 value, gradient = objective(scores[:, 0])
@@ -229,11 +275,14 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         )
         start = self._first_fit(scorer, start, loss_of_rows(ListNet()), rate)
         scores = _centred(scorer.scores(start)[:, 0], query)
-        spread = float(np.sqrt(weight @ scores**2 / weight.sum()))
-        self.strength_ = strength * (spread if spread > 0.0 else 1.0)
-        if self.rank == "permutahedron":
-            self.strength_ /= len(y) / n_queries
-        loss = SoftNDCG(k, self.gain, self.strength_, self.rank, None)
+        strength = self.regularization_strength * column_scales(scores, weight)
+        if self.method == "permutahedron":
+            strength /= weight.sum() / n_queries
+        strength = float(strength)
+        measure = DiscountedGain(self.k, self.gain)
+        loss = SoftNDCG(measure, strength, self.method)
+        if self.warm_start and hasattr(self, "coef_"):
+            start = scorer.parameters(self._standardised(centre, scale))
 
         def fitted(params):
             found = scorer.attributes(params)
@@ -241,14 +290,30 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
             del found["intercept_"]
             found["coef_"] = found["coef_"][0] / scale
             if hidden:
-                found["hidden_coefs_"][0] = (
-                    found["hidden_coefs_"][0] / scale[:, np.newaxis]
-                )
-            return found
+                first = found["hidden_coefs_"][0] / scale[:, np.newaxis]
+                found["hidden_coefs_"][0] = first
+                found["hidden_intercepts_"][0] -= centre @ first
+            return {**seen, "regularization_strength_": strength, **found}
 
-        with fit_progress(self, X, y, qid=query) as progress:
+        given = None if sample_weight is None else weight
+        with fit_progress(self, X, y, qid=query, sample_weight=given) as progress:
             self._fit_scorer(scorer, start, loss_of_rows(loss), rate, progress, fitted)
         return self
+
+    def _standardised(self, centre, scale):
+        """Return the fitted attributes for features that are centred and scaled."""
+        coefs = [coef.copy() for coef in self.hidden_coefs_]
+        intercepts = [intercept.copy() for intercept in self.hidden_intercepts_]
+        if intercepts and len(coefs[0]) == len(scale):
+            intercepts[0] += centre @ coefs[0]
+            coefs[0] *= scale[:, np.newaxis]
+        coef = self.coef_ * scale if len(self.coef_) == len(scale) else self.coef_
+        return {
+            "coef_": coef,
+            "intercept_": np.zeros(1),
+            "hidden_coefs_": coefs,
+            "hidden_intercepts_": intercepts,
+        }
 
     def predict(self, X):
         """Return the scores of documents, larger for what is to come first.
@@ -265,11 +330,11 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X, _ = split_qid(X, None)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validated(self, X, dtype=np.float64)
         scores = X @ self.coef_
         return scores + self._network(X)[:, 0] if self.hidden_coefs_ else scores
 
-    def score(self, X, y, qid=None, sample_weight=None):
+    def score(self, X, y, *, qid=None, sample_weight=None):
         """Return the mean NDCG of queries, at `k` if that is given.
 
         Parameters
@@ -294,10 +359,17 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         """
         scores = self.predict(X)
         X, qid = split_qid(X, qid)
-        query = _checked_queries(qid, scores)
+        _check_given(qid)
+        check_unmasked(y=y)
         y = column_or_1d(y, dtype=np.float64, warn=True)
         return ndcg_score(
-            y, scores, qid=query, k=self.k, gain=self.gain, sample_weight=sample_weight
+            y,
+            scores,
+            qid=qid,
+            k=self.k,
+            gain=self.gain,
+            sample_weight=sample_weight,
+            zero_division=1.0,
         )
 
 
@@ -310,25 +382,33 @@ def split_qid(X, qid):
     return X, column if qid is None else qid
 
 
-def _checked_queries(qid, rows):
+def _checked_queries(qid, X):
     """Return the number of the query of each row."""
-    if qid is None:
-        advice = (
-            ""
-            if get_config()["enable_metadata_routing"]
-            else " Inside of scikit-learn's cross-validation and pipelines, first call "
-            "sklearn.set_config(enable_metadata_routing=True), which passes qid on."
-        )
-        raise ValueError(
-            "qid must be given, the query of each row, or X must be a data frame with "
-            f'a column "qid", got None.{advice}'
-        )
-    query, _ = encode_groups(qid, "qid")
-    check_consistent_length(rows, query)
-    return query
+    _check_given(qid)
+    return encode_groups(qid, len(X), "qid", "X")
+
+
+def _check_given(qid):
+    """Raise unless there are queries."""
+    if qid is not None:
+        return
+    advice = (
+        ""
+        if get_config()["enable_metadata_routing"]
+        else " Inside of scikit-learn's cross-validation and pipelines, first call "
+        "sklearn.set_config(enable_metadata_routing=True), which passes qid on."
+    )
+    raise ValueError(
+        "qid must be given, the query of each row, or X must be a data frame with "
+        f'a column "qid", got None.{advice}'
+    )
 
 
 def _centred(values, query):
     """Subtract from each value the mean of its query."""
+    first = np.zeros(query.max() + 1)
+    first[query] = values
+    # Differences to one of the values, so that equal values become exactly 0.
+    values = values - first[query]
     total = np.bincount(query, weights=values)
-    return values - (total / np.bincount(query))[query]
+    return values - (total / np.maximum(np.bincount(query), 1))[query]

@@ -7,9 +7,104 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sksoft._fitted import replace_fitted
 from sksoft._network import LinearPlusNetwork, network_outputs
 from sksoft._optimize import minimize
-from sksoft._validation import layer_sizes, nonnegative_number, positive_integer
+from sksoft._weighted import as_counts, centred_columns, column_scales
+
+# Penalties that are tried, in units of the mean eigenvalue of the Gram matrix.
+PENALTIES = np.logspace(-6.0, 2.0, 33)
+# A penalty is as good as the best if its error exceeds the least by at most this share.
+AS_GOOD = 0.01
+
+
+class Design:
+    """Features in the eigenvectors of their Gram matrix.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Features.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    fit_intercept : bool
+        Whether the features are centred.
+
+    Attributes
+    ----------
+    centre : ndarray of shape (n_features,)
+        What is subtracted from the features.
+    unit : float
+        A power of two, by which they are divided.
+    X : ndarray of shape (n_samples, n_features)
+        The features, centred and divided.
+    values : ndarray of shape (n_vectors,)
+        The eigenvalues of their Gram matrix that are not 0.
+    vectors : ndarray of shape (n_features, n_vectors)
+        Its eigenvectors.
+    """
+
+    def __init__(self, X, weight, fit_intercept):
+        # One layout, for rounding sets off hidden layers in different directions.
+        X = np.ascontiguousarray(X)
+        self.centre = np.zeros(X.shape[1])
+        if fit_intercept:
+            self.centre, X = centred_columns(X, weight)
+        peak = np.abs(X).max(initial=0.0)
+        # Squares of very large or small features would not be numbers.
+        self.unit = 2.0 ** np.clip(np.frexp(peak)[1], -1021, 1023) if peak else 1.0
+        self.X = X / self.unit
+        self.weight = weight
+        self.fit_intercept = fit_intercept
+        rooted = np.sqrt(weight / weight.max())[:, np.newaxis] * self.X
+        dual = rooted.shape[0] < rooted.shape[1]
+        gram = rooted @ rooted.T if dual else rooted.T @ rooted
+        values, vectors = np.linalg.eigh(gram)
+        kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
+        values, vectors = values[kept], vectors[:, kept]
+        if dual:
+            vectors = rooted.T @ vectors / np.sqrt(values)
+        self.values, self.vectors = values * weight.max(), vectors
+
+    def penalty(self, target):
+        """Return the penalty of ridge regression on a target that the data ask for.
+
+        It is the geometric mean of the penalty of least generalised cross-validation
+        and of the smallest that is as good up to a hundredth: losses of ranks forgive
+        what squared errors do not, and want a smaller penalty.
+
+        Parameters
+        ----------
+        target : ndarray of shape (n_samples, n_outputs)
+            The target.
+
+        Returns
+        -------
+        penalty : float
+            Against the squared coefficients of the features as they were given.
+        """
+        if not len(self.values):
+            return 1.0
+        # Whole weights are repetitions, of others only the ratios count.
+        counts = as_counts(self.weight)
+        if self.fit_intercept:
+            target = centred_columns(target, self.weight)[1]
+        n = len(target) if counts is None else counts.sum()
+        weighted = self.weight[:, np.newaxis] * target
+        # Shares of the target's sum of squares in the eigenvectors.
+        along = ((self.vectors.T @ (self.X.T @ weighted)) ** 2).sum(axis=1)
+        along = along / self.values
+        squares = np.vdot(weighted, target)
+        penalties = PENALTIES * self.values.mean()
+        left = penalties[:, np.newaxis] / (self.values + penalties[:, np.newaxis])
+        residual = np.maximum(squares - along.sum(), 0.0) + left**2 @ along
+        free = n - self.fit_intercept - (1.0 - left).sum(axis=1)
+        error = np.where(free > 0.0, residual / np.maximum(free, 1e-9) ** 2, np.inf)
+        best = np.argmin(error)
+        smallest = np.argmax(error <= (1.0 + AS_GOOD) * error[best])
+        with np.errstate(over="ignore", under="ignore"):
+            penalty = np.sqrt(penalties[best] * penalties[smallest]) * self.unit**2
+        return float(np.clip(penalty, np.finfo(np.float64).tiny, 1e300))
 
 
 class Scorer:
@@ -22,48 +117,44 @@ class Scorer:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Features.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
+    design : Design
+        The features.
     n_outputs : int
         How many scores each row has.
     hidden_layer_sizes : tuple of int
         Sizes of the hidden layers; empty for a linear model.
-    fit_intercept : bool
-        Whether the scores have an intercept.
     ridge : float
         Ridge penalty, against the Gram matrix, that the scaling assumes.
     """
 
-    def __init__(self, X, weight, n_outputs, hidden_layer_sizes, fit_intercept, ridge):
-        # One layout, for rounding sets off hidden layers in different directions.
-        X = np.ascontiguousarray(X)
-        n_features = X.shape[1]
-        self.centre = np.zeros(n_features)
-        if fit_intercept:
-            self.centre = weight @ X / weight.sum()
-            X = X - self.centre
-        self.fit_intercept = fit_intercept
-        self.weight = weight
-        self.basis, self.shrinkage = _whitening(X, weight, ridge)
-        self.design = X @ self.basis
-        if fit_intercept:
-            self.design = np.column_stack([self.design, np.ones(len(X))])
-            self.shrinkage = np.append(self.shrinkage, 0.0)
-        self.inputs, self.scale = None, 1.0
+    def __init__(self, design, n_outputs, hidden_layer_sizes, ridge):
+        self.design = design
+        self.ridge = ridge
+        self.n_outputs = n_outputs
+        total = design.weight.sum()
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            penalty = np.float64(ridge) / design.unit / design.unit
+            # How much of the curvature in a direction is that of the penalty.
+            self.penalised = 1.0 / (1.0 + design.values / penalty)
+            scale = np.sqrt(total / (design.values + penalty))
+        self.total = total
+        self.basis = design.vectors * scale
+        self.scale = scale
+        self.columns = design.X @ self.basis
+        if design.fit_intercept:
+            self.columns = np.column_stack([self.columns, np.ones(len(design.X))])
+        self.inputs, self.input_scale = None, 1.0
         if hidden_layer_sizes:
-            scale = np.sqrt(weight @ X**2 / weight.sum())
-            self.scale = np.where(scale > 0.0, scale, 1.0)
-            self.inputs = X / self.scale
+            self.input_scale = column_scales(design.X, design.weight)
+            self.inputs = design.X / self.input_scale
         self.model = LinearPlusNetwork(
-            self.design.shape[1], n_features, n_outputs, hidden_layer_sizes
+            self.columns.shape[1], design.X.shape[1], n_outputs, hidden_layer_sizes
         )
 
     def start(self, target, random_state):
         """Return the parameters of ridge regression; the network's share is zero."""
-        weighted = self.weight[:, np.newaxis] * target
-        linear = self.design.T @ weighted / self.weight.sum()
+        weighted = self.design.weight[:, np.newaxis] * target
+        linear = self.columns.T @ weighted / self.total
         return self.model.start(linear, random_state)
 
     def objective(self, loss, rate):
@@ -77,14 +168,16 @@ class Scorer:
             Half of this times the squared coefficients is added; intercepts are free.
         """
         factors = np.zeros(self.model.size)
-        first, *network = self.model.unpack(factors)
-        first[...] = self.shrinkage[:, np.newaxis]
+        linear, *network = self.model.unpack(factors)
+        if self.ridge > 0.0:
+            n_vectors = len(self.penalised)
+            share = rate / self.ridge * self.total * self.penalised
+            linear[:n_vectors] = share[:, np.newaxis]
         for piece in network[0::2]:
-            piece[...] = 1.0
-        factors *= rate
+            piece[...] = rate
 
         def evaluate(params):
-            scores, state = self.model.forward(params, self.design, self.inputs)
+            scores, state = self.model.forward(params, self.columns, self.inputs)
             value, gradient = loss(scores)
             gradient = self.model.backward(params, state, gradient)
             shrunk = factors * params
@@ -94,18 +187,21 @@ class Scorer:
 
     def scores(self, params):
         """Return the scores of the training rows, of shape (n_samples, n_outputs)."""
-        return self.model.forward(params, self.design, self.inputs)[0]
+        return self.model.forward(params, self.columns, self.inputs)[0]
 
     def attributes(self, params):
         """Return the fitted attributes that the parameters stand for."""
+        design = self.design
         linear = self.model.unpack(params)[0]
         intercept = np.zeros(linear.shape[1])
-        if self.fit_intercept:
+        if design.fit_intercept:
             linear, intercept = linear[:-1], linear[-1]
-        coef = (self.basis @ linear).T
-        if self.fit_intercept:
-            intercept = intercept - coef @ self.centre
-        coefs, intercepts = self.model.layers(params, self.centre, self.scale)
+        coef = (self.basis @ linear).T / design.unit
+        if design.fit_intercept:
+            intercept = intercept - coef @ design.centre
+        coefs, intercepts = self.model.layers(
+            params, design.centre, design.unit * self.input_scale
+        )
         return {
             "coef_": coef,
             "intercept_": intercept,
@@ -113,33 +209,51 @@ class Scorer:
             "hidden_intercepts_": intercepts,
         }
 
+    def parameters(self, attributes):
+        """Return the parameters that stand for fitted attributes, for a warm start.
 
-def _whitening(X, weight, ridge):
-    """Scale the eigenvectors of the Gram matrix such that ridge penalises all alike.
+        Parameters
+        ----------
+        attributes : dict
+            What `attributes` returns.
 
-    Returns the vectors as columns, with which the features' mean square is one where
-    the penalty is none, and their squared lengths.
-    """
-    rooted = np.sqrt(weight)[:, np.newaxis] * X
-    dual = X.shape[0] < X.shape[1]
-    gram = rooted @ rooted.T if dual else rooted.T @ rooted
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
-    values, vectors = values[kept], vectors[:, kept]
-    if dual:
-        vectors = rooted.T @ vectors / np.sqrt(values)
-    shrinkage = weight.sum() / (values + ridge)
-    return vectors * np.sqrt(shrinkage), shrinkage
+        Raises
+        ------
+        ValueError
+            If the shapes are those of another model.
+        """
+        design = self.design
+        params = np.zeros(self.model.size)
+        linear, *network = self.model.unpack(params)
+        coef = np.atleast_2d(attributes["coef_"]).T
+        layers = [None] * len(network)
+        layers[0::2] = attributes["hidden_coefs_"]
+        layers[1::2] = attributes["hidden_intercepts_"]
+        found = [coef.shape, *(np.shape(layer) for layer in layers)]
+        expected = [(design.X.shape[1], linear.shape[1]), *self.model.shapes[1:]]
+        if found != expected:
+            raise ValueError(
+                "warm_start=True goes on from a fit with the same numbers of features, "
+                f"outputs and hidden units: {expected}, got {found}."
+            )
+        along = design.vectors.T @ (coef * design.unit)
+        within = np.zeros(along.shape)
+        scale = self.scale[:, np.newaxis]
+        np.divide(along, scale, out=within, where=scale > 0.0)
+        linear[: len(within)] = within
+        if design.fit_intercept:
+            linear[-1] = attributes["intercept_"] + design.centre @ coef
+        for piece, layer in zip(network, layers, strict=True):
+            piece[...] = layer
+        if network:
+            network[1] += design.centre @ layers[0]
+            scale = np.broadcast_to(design.unit * self.input_scale, len(layers[0]))
+            network[0] *= scale[:, np.newaxis]
+        return params
 
 
 class ScorerMixin:
     """What estimators with a :class:`Scorer` share."""
-
-    def _check_scorer_parameters(self):
-        nonnegative_number(self.alpha, "alpha")
-        positive_integer(self.max_iter, "max_iter")
-        nonnegative_number(self.tol, "tol")
-        return layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
 
     def _first_fit(self, scorer, start, loss, rate):
         """Return parameters that minimise a loss, from which the fit begins."""
@@ -156,10 +270,10 @@ class ScorerMixin:
         solution = self._minimized(
             scorer, start, loss, rate, progress=progress, attributes=attributes
         )
-        for name, value in attributes(solution.x).items():
-            setattr(self, name, value)
-        self.loss_curve_ = solution.loss_curve
-        self.n_iter_ = max(solution.n_iter, 1)
+        found = attributes(solution.x)
+        found["loss_curve_"] = solution.loss_curve
+        found["n_iter_"] = max(solution.n_iter, 1)
+        replace_fitted(self, found)
 
     def _minimized(self, scorer, start, loss, rate, **reports):
         objective = scorer.objective(loss, rate)

@@ -2,37 +2,44 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Classification that is judged by the first k classes."""
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from sksoft._fitted import validated, validated_fit
 from sksoft._optimize import fit_progress
-from sksoft._sklearn_compat import (
-    CallbackSupportMixin,
-    check_sample_weight,
-    with_callbacks,
+from sksoft._parameters import (
+    check_parameters,
+    class_weights,
+    fraction,
+    integer,
+    one_of,
+    positive_or_infinite,
+    verbosity,
 )
+from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
 from sksoft._validation import (
     check_flag,
-    check_fraction,
-    check_option,
+    check_unmasked,
     nonnegative_number,
     positive_integer,
     positive_number,
 )
-from sksoft.losses._labels import (
-    CrossEntropy,
-    SmoothTopKSVM,
-    TopKCrossEntropy,
-    TopKRanking,
-    checked_k,
-)
-from sksoft.losses._rows import LabelObjective
-from sksoft.ranking._scorer import Scorer, ScorerMixin
+from sksoft._weighted import positive_rows
+from sksoft.losses._cross_entropy import CrossEntropy
+from sksoft.losses._reduction import LabelObjective, checked_k
+from sksoft.losses._topk_cross_entropy import TopKCrossEntropy
+from sksoft.losses._topk_ranking import TopKRanking
+from sksoft.losses._topk_svm import SmoothTopKSVM
+from sksoft.ranking._scorer import Design, Scorer, ScorerMixin
 
-LOSSES = ("ranking", "cross_entropy", "svm")
+# Inverses of smaller numbers could not be multiplied.
+LEAST_C = 1e-300
 
 
 class TopKLogisticRegression(
@@ -60,7 +67,13 @@ class TopKLogisticRegression(
 
     C : float, default=1.0
         Inverse of the penalty of the squared coefficients, positive, as in
-        :class:`sklearn.linear_model.LogisticRegression`.
+        :class:`sklearn.linear_model.LogisticRegression`. Its best value depends on the
+        data: choose it by cross-validation.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in
+        :class:`sklearn.linear_model.LogisticRegression`: they multiply those of the
+        samples. "balanced" takes the inverse of the frequencies.
 
     regularization_strength : float, default=0.3
         Softness of the top-k loss, positive. In units of the scores for "cross_entropy"
@@ -77,16 +90,23 @@ class TopKLogisticRegression(
         The fit ends when no entry of the gradient exceeds this, in units of the
         standard deviation of the scores.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the solution of the last one, which must have
+        had as many features and the same classes.
+
+    verbose : int, default=0
+        Whether each iteration is printed, of the second fit where there are two.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The classes.
 
-    coef_ : ndarray of shape (n_classes, n_features)
-        Coefficients of the scores.
+    coef_ : ndarray of shape (n_classes, n_features) or (1, n_features)
+        Coefficients of the scores; for two classes, of their difference.
 
-    intercept_ : ndarray of shape (n_classes,)
-        Intercepts of the scores.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Intercepts of the scores; for two classes, of their difference.
 
     loss_curve_ : list of float
         The objective at the start and after each iteration of the second fit.
@@ -134,6 +154,20 @@ class TopKLogisticRegression(
            [2, 1]])
     """
 
+    _parameter_checks: ClassVar = {
+        "k": positive_integer,
+        "mix": fraction(1.0),
+        "loss": one_of("ranking", "cross_entropy", "svm"),
+        "C": positive_or_infinite,
+        "class_weight": class_weights,
+        "regularization_strength": positive_number,
+        "fit_intercept": check_flag,
+        "max_iter": integer(1),
+        "tol": nonnegative_number,
+        "warm_start": check_flag,
+        "verbose": verbosity,
+    }
+
     def __init__(
         self,
         *,
@@ -141,19 +175,25 @@ class TopKLogisticRegression(
         mix=0.5,
         loss="cross_entropy",
         C=1.0,
+        class_weight=None,
         regularization_strength=0.3,
         fit_intercept=True,
         max_iter=200,
         tol=1e-4,
+        warm_start=False,
+        verbose=0,
     ):
         self.k = k
         self.mix = mix
         self.loss = loss
         self.C = C
+        self.class_weight = class_weight
         self.regularization_strength = regularization_strength
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
@@ -168,68 +208,78 @@ class TopKLogisticRegression(
             The classes.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; an integer weight is a repetition of the sample.
+            Non-negative weights, which multiply the losses of samples beside the
+            penalty, as in :class:`sklearn.linear_model.LogisticRegression`; an integer
+            weight is a repetition of the sample.
 
         Returns
         -------
         self : TopKLogisticRegression
             The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If `max_iter` iterations do not suffice.
         """
-        checked_k(self.k, np.inf)
-        check_fraction(self.mix, "mix", 1.0)
-        check_option(self.loss, "loss", LOSSES)
-        positive_number(self.C, "C", finite=False)
-        strength = positive_number(
-            self.regularization_strength, "regularization_strength"
-        )
-        check_flag(self.fit_intercept, "fit_intercept")
-        positive_integer(self.max_iter, "max_iter")
-        nonnegative_number(self.tol, "tol")
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_parameters(self)
+        (X, y), seen = validated_fit(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        weight = check_sample_weight(sample_weight, X)
-        kept = weight > 0.0
-        X, weight = X[kept], weight[kept]
-        self.classes_, labels = np.unique(y[kept], return_inverse=True)
-        n_classes = len(self.classes_)
+        check_unmasked(sample_weight=sample_weight)
+        rows, weight = positive_rows(sample_weight, X)
+        X, y = X[rows], y[rows]
+        weight = np.ones(len(X)) if weight is None else weight
+        given = None if sample_weight is None else weight
+        classes, labels = np.unique(y, return_inverse=True)
+        n_classes = len(classes)
         if n_classes < 2:
             raise ValueError(
                 "The number of classes has to be greater than one; got 1 class."
             )
+        if self.class_weight is not None:
+            weight = weight * _class_weights(self.class_weight, y, weight)
 
         shape = (len(X), n_classes)
+        binary = n_classes == 2
         entropy = LabelObjective(CrossEntropy(), shape, labels, weight)
-        rate = 1.0 / (self.C * weight.sum())
+        penalty = 1.0 / max(self.C, LEAST_C)
+        rate = penalty / weight.sum()
         # About the curvature of the cross entropy in a score.
-        curvature = (n_classes - 1.0) / n_classes**2
-        scorer = Scorer(
-            X, weight, n_classes, (), self.fit_intercept, 1.0 / (self.C * curvature)
-        )
-        start = scorer.start(np.zeros(shape), None)
+        curvature = 0.25 if binary else (n_classes - 1.0) / n_classes**2
+        design = Design(X, weight, self.fit_intercept)
+        scorer = Scorer(design, 1 if binary else n_classes, (), penalty / curvature)
 
         def fitted(params):
             found = scorer.attributes(params)
-            return {name: found[name] for name in ("coef_", "intercept_")}
+            linear = {name: found[name] for name in ("coef_", "intercept_")}
+            return {**seen, "classes_": classes, **linear}
 
-        with fit_progress(self, X, y) as progress:
-            if self.mix == 1.0 or self.k >= n_classes:
-                self._fit_scorer(scorer, start, entropy, rate, progress, fitted)
-                return self
-            start = self._first_fit(scorer, start, entropy, rate)
-            topk = LabelObjective(
-                self._topk_loss(strength, n_classes), shape, labels, weight
+        objective = _of_one_score(entropy) if binary else entropy
+        topk_counts = self.mix < 1.0 and self.k < n_classes
+        if self.warm_start and hasattr(self, "coef_"):
+            start = scorer.parameters(
+                {**vars(self), "hidden_coefs_": [], "hidden_intercepts_": []}
             )
-
-            def mixed(scores):
-                first, slope = entropy(scores)
-                second, change = topk(scores)
-                value = self.mix * first + (1.0 - self.mix) * second
-                return value, self.mix * slope + (1.0 - self.mix) * change
-
-            self._fit_scorer(scorer, start, mixed, rate, progress, fitted)
+        else:
+            start = scorer.start(np.zeros((len(X), scorer.n_outputs)), None)
+            if topk_counts:
+                start = self._first_fit(scorer, start, objective, rate)
+        if topk_counts:
+            loss = self._topk_loss(n_classes)
+            topk = LabelObjective(loss, shape, labels, weight)
+            mixed = _mixed(entropy, topk, self.mix)
+            objective = _of_one_score(mixed) if binary else mixed
+        with fit_progress(self, X, y, sample_weight=given) as progress:
+            self._fit_scorer(scorer, start, objective, rate, progress, fitted)
         return self
 
-    def _topk_loss(self, strength, n_classes):
+    def _topk_loss(self, n_classes):
+        strength = self.regularization_strength
         if self.loss == "ranking":
             return TopKRanking(
                 self.k, strength / (n_classes - 1.0), "permutahedron", None
@@ -238,9 +288,11 @@ class TopKLogisticRegression(
         return loss(self.k, strength)
 
     def _all_scores(self, X):
+        """Return the scores of all classes; of two, these are opposite."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return X @ self.coef_.T + self.intercept_
+        X = validated(self, X, dtype=np.float64)
+        scores = X @ self.coef_.T + self.intercept_
+        return _two_scores(scores) if len(self.classes_) == 2 else scores
 
     def decision_function(self, X):
         """Return the scores of the classes.
@@ -324,3 +376,40 @@ class TopKLogisticRegression(
             The softmax of the scores.
         """
         return np.exp(self.predict_log_proba(X))
+
+
+def _two_scores(difference):
+    """Return opposite scores of two classes with a given difference."""
+    return np.hstack([-0.5 * difference, 0.5 * difference])
+
+
+def _of_one_score(objective):
+    """Return the objective of two scores as one of their difference."""
+
+    def evaluate(difference):
+        value, gradient = objective(_two_scores(difference))
+        return value, 0.5 * (gradient[:, 1:] - gradient[:, :1])
+
+    return evaluate
+
+
+def _mixed(first, second, share):
+    """Return the sum of two objectives, the first one's share being given."""
+
+    def evaluate(scores):
+        value, gradient = first(scores)
+        other, slope = second(scores)
+        value = share * value + (1.0 - share) * other
+        return value, share * gradient + (1.0 - share) * slope
+
+    return evaluate
+
+
+def _class_weights(class_weight, y, sample_weight):
+    """Return the weight of each sample's class."""
+    if class_weight != "balanced":
+        return compute_sample_weight(class_weight, y)
+    # Frequencies are those of the weighted samples.
+    classes, labels = np.unique(y, return_inverse=True)
+    mass = np.bincount(labels, weights=sample_weight)
+    return (mass.sum() / (len(classes) * mass))[labels]

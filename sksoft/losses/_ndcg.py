@@ -1,21 +1,21 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses of learning to rank: the order of scores judged by graded relevance."""
+"""NDCG at soft ranks and in expectation, as losses."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
 
-from sksoft._lists import GAINS, Discounted, RowLoss, checked_cutoff
-from sksoft._validation import check_flag, check_option
-from sksoft.losses._rows import list_loss, one_strength
+from sksoft._gains import DiscountedGain
+from sksoft._lists import RowLoss
+from sksoft._validation import check_flag
+from sksoft.losses._reduction import list_loss, one_strength
 from sksoft.operators import rank_distribution, soft_rank, soft_topk, vjp
 
 
-class SoftNDCG(Discounted):
+class SoftNDCG(RowLoss):
     """One minus the NDCG at soft ranks, cut off by a soft mask."""
 
-    def __init__(self, k, gain, strength, method, regularization):
-        super().__init__(k, gain)
+    def __init__(self, measure, strength, method="logistic", regularization=None):
+        self.measure = measure
         self.strength = strength
         self.params = {
             "descending": True,
@@ -24,48 +24,39 @@ class SoftNDCG(Discounted):
             "regularization_strength": strength,
         }
 
+    def prepare(self, target):
+        return self.measure.shares(target)
+
     def evaluate(self, scores, gains):
         ranks, pull_ranks = vjp(soft_rank, scores, **self.params)
-        log_ranks = np.log2(1.0 + ranks)
-        found = gains / log_ranks
-        # The derivative of 1 / log2(1 + rank).
-        slope = -found / (log_ranks * (1.0 + ranks) * np.log(2.0))
-        if self.k is None or self.k >= scores.shape[1]:
+        discount, slope = self.measure.discount_and_slope(ranks)
+        found, slope = gains * discount, gains * slope
+        k = self.measure.k
+        if k is None or k >= scores.shape[1]:
             gradient = -pull_ranks(slope)
         else:
             mask, pull_mask = vjp(
-                soft_topk, scores, self.k, regularization_strength=self.strength
+                soft_topk, scores, k, regularization_strength=self.strength
             )
             gradient = -pull_ranks(mask * slope) - pull_mask(found)
             found = mask * found
         return gains.any(axis=1) - found.sum(axis=1), gradient
 
 
-class SoftRankNDCG(Discounted):
+class SoftRankNDCG(RowLoss):
     """One minus the expected NDCG under normal noise of the scores."""
 
-    def __init__(self, k, gain, sigma, exact):
-        super().__init__(k, gain)
+    def __init__(self, measure, sigma, exact):
+        self.measure = measure
         self.params = {"sigma": sigma, "descending": True, "exact": exact}
 
-    def evaluate(self, scores, gains):
-        m = scores.shape[1]
-        discount = 1.0 / np.log2(2.0 + np.arange(m))
-        discount[m if self.k is None else self.k :] = 0.0
-        law, pullback = vjp(rank_distribution, scores, **self.params)
-        reward = gains[:, :, np.newaxis] * discount
-        return gains.any(axis=1) - (law * reward).sum(axis=(1, 2)), pullback(-reward)
-
-
-class ListNet(RowLoss):
-    """Cross entropy between the top-one probabilities of target and scores."""
-
     def prepare(self, target):
-        return softmax(target, axis=1)
+        return self.measure.shares(target)
 
-    def evaluate(self, scores, share):
-        log_share = log_softmax(scores, axis=1)
-        return -(share * log_share).sum(axis=1), np.exp(log_share) - share
+    def evaluate(self, scores, gains):
+        law, pullback = vjp(rank_distribution, scores, **self.params)
+        reward = gains[:, :, np.newaxis] * self.measure.discounts(scores.shape[1])
+        return gains.any(axis=1) - (law * reward).sum(axis=(1, 2)), pullback(-reward)
 
 
 def soft_ndcg_loss(
@@ -76,13 +67,14 @@ def soft_ndcg_loss(
     sample_weight=None,
     k=None,
     gain="exp2",
+    discount="log2",
     method="logistic",
     regularization=None,
     regularization_strength=1.0,
 ):
     """One minus the normalised discounted cumulative gain (NDCG) at soft ranks.
 
-    A list has the gain ``sum(gain / log2(1 + rank))``, divided by the largest possible.
+    A list has the gain ``sum(gain * discount(rank))``, divided by the largest possible.
     The ranks are soft; with `k`, each entry is multiplied by the mask of
     :func:`sksoft.soft_topk`, a cutoff with an exact gradient which selects k entries
     in all. As the strength goes to zero this becomes one minus NDCG or NDCG at k.
@@ -103,6 +95,10 @@ def soft_ndcg_loss(
         Count only the first k entries; None counts all.
     gain : {"exp2", "linear"}, default="exp2"
         What a relevance counts: ``2**relevance - 1`` or itself.
+    discount : {"log2"} or callable, default="log2"
+        What a rank counts: ``1 / log2(1 + rank)``, or what a function returns for an
+        array of ranks, which are numbers >= 1 and need not be whole: a tuple of the
+        discounts, at least 0 and not increasing with the rank, and their derivatives.
     method : str, default="logistic"
         How the scores are ranked, see :func:`sksoft.soft_rank`. "logistic" is
         ApproxNDCG [1]_.
@@ -125,11 +121,12 @@ def soft_ndcg_loss(
     ValueError
         If a shape does not fit, `scores` are not finite, a relevance is negative or,
         for the gain "exp2", above 996, the weights are negative, all zero, or unequal
-        within a group, or an option is unknown.
+        within a group, an option is unknown, or a discount is negative, not finite or
+        increases with the rank.
 
     See Also
     --------
-    approx_ndcg_loss : The same with pairwise ranks and without a cutoff.
+    pairwise_logistic_loss : Weighs pairs by what their exchange changes in the NDCG.
     softrank_ndcg_loss : The expected NDCG of noisy scores.
 
     References
@@ -146,83 +143,22 @@ def soft_ndcg_loss(
     ... )
     >>> round(value, 4)
     0.1869
+
+    Reciprocal ranks as discounts:
+
+    >>> value, gradient = soft_ndcg_loss(
+    ...     scores,
+    ...     grades,
+    ...     groups=queries,
+    ...     discount=lambda rank: (1.0 / rank, -1.0 / rank**2),
+    ...     regularization_strength=0.2,
+    ... )
+    >>> round(value, 4)
+    0.2533
     """
-    loss = SoftNDCG(
-        checked_cutoff(k),
-        _checked_gain(gain),
-        one_strength(regularization_strength),
-        method,
-        regularization,
-    )
-    return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
-
-
-def approx_ndcg_loss(
-    scores,
-    relevance,
-    *,
-    groups=None,
-    sample_weight=None,
-    gain="exp2",
-    regularization_strength=1.0,
-):
-    """ApproxNDCG: one minus the NDCG at ranks that are sums of sigmoids over pairs.
-
-    The rank of an entry is one plus the sum of
-    ``sigmoid((other - score) / regularization_strength)`` over the others [1]_.
-
-    Parameters
-    ----------
-    scores : array-like of shape (..., m) or (n_entries,)
-        The scores, larger for what is to come first; each row of the last axis is a
-        list of its own. With `groups`, the entries of all lists one after the other.
-    relevance : array-like of the shape of `scores`
-        The grades, at least 0. NaN stands for an entry that is absent.
-    groups : array-like of shape (n_entries,), default=None
-        The list (the query) that each entry belongs to, of any hashable type, in any
-        order.
-    sample_weight : array-like of shape (...) or (n_entries,), default=None
-        A weight for each list; with `groups`, one for each entry, equal within a list.
-    gain : {"exp2", "linear"}, default="exp2"
-        What a relevance counts: ``2**relevance - 1`` or itself.
-    regularization_strength : float, default=1.0
-        The temperature of the sigmoid, at least 0, in the unit of the scores; the
-        reciprocal of the paper's alpha.
-
-    Returns
-    -------
-    value : float
-        The weighted mean over the lists. A list without relevant entries counts as 0.
-    gradient : ndarray of the shape of `scores`
-        The gradient of the value, 0 for absent entries.
-
-    Raises
-    ------
-    TypeError
-        If an array does not hold real numbers.
-    ValueError
-        If a shape does not fit, `scores` are not finite, a relevance is negative or,
-        for the gain "exp2", above 996, the weights are negative, all zero, or unequal
-        within a group, or an option is unknown.
-
-    See Also
-    --------
-    soft_ndcg_loss : With other ranks and a cutoff.
-
-    References
-    ----------
-    .. [1] Qin, Liu and Li, "A general approximation framework for direct optimization
-       of information retrieval measures", Information Retrieval 13, 2010.
-
-    Examples
-    --------
-    >>> from sksoft.losses import approx_ndcg_loss
-    >>> value, gradient = approx_ndcg_loss([0.5, 1.0, 0.0], [2, 1, 0])
-    >>> round(value, 4), gradient.round(3)
-    (0.2826, array([-0.056,  0.004,  0.052]))
-    """
+    measure = DiscountedGain(k, gain, discount)
     strength = one_strength(regularization_strength)
-    loss = SoftNDCG(None, _checked_gain(gain), strength, "logistic", None)
+    loss = SoftNDCG(measure, strength, method, regularization)
     return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
 
 
@@ -296,66 +232,6 @@ def softrank_ndcg_loss(
     (0.2133, array([-0.087,  0.022,  0.065]))
     """
     check_flag(exact, "exact")
-    loss = SoftRankNDCG(
-        checked_cutoff(k), _checked_gain(gain), one_strength(sigma, "sigma"), exact
-    )
+    measure = DiscountedGain(k, gain)
+    loss = SoftRankNDCG(measure, one_strength(sigma, "sigma"), exact)
     return list_loss(loss, scores, relevance, groups, sample_weight, "relevance")
-
-
-def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
-    """ListNet: the cross entropy of the softmax of scores from that of the relevance.
-
-    The softmax of a list holds the probabilities of its entries to come first in the
-    model of Plackett and Luce [1]_. The loss is convex in the scores, and least where
-    they are the relevance up to a constant.
-
-    Parameters
-    ----------
-    scores : array-like of shape (..., m) or (n_entries,)
-        The scores, larger for what is to come first; each row of the last axis is a
-        list of its own. With `groups`, the entries of all lists one after the other.
-    relevance : array-like of the shape of `scores`
-        The grades; any numbers. NaN stands for an entry that is absent.
-    groups : array-like of shape (n_entries,), default=None
-        The list (the query) that each entry belongs to, of any hashable type, in any
-        order.
-    sample_weight : array-like of shape (...) or (n_entries,), default=None
-        A weight for each list; with `groups`, one for each entry, equal within a list.
-
-    Returns
-    -------
-    value : float
-        The weighted mean over the lists.
-    gradient : ndarray of the shape of `scores`
-        The gradient of the value, 0 for absent entries.
-
-    Raises
-    ------
-    TypeError
-        If an array does not hold real numbers.
-    ValueError
-        If a shape does not fit, `scores` are not finite, the weights are
-        negative, all zero, or unequal within a group, or an option is unknown.
-
-    See Also
-    --------
-    soft_ndcg_loss : Rewards the first places more.
-
-    References
-    ----------
-    .. [1] Cao, Qin, Liu, Tsai and Li, "Learning to Rank: From Pairwise Approach to
-       Listwise Approach", ICML 2007.
-
-    Examples
-    --------
-    >>> from sksoft.losses import listnet_loss
-    >>> value, gradient = listnet_loss([0.5, 1.0, 0.0], [2, 1, 0])
-    >>> round(value, 4), gradient.round(3)
-    (1.1029, array([-0.358,  0.262,  0.096]))
-    """
-    return list_loss(ListNet(), scores, relevance, groups, sample_weight, "relevance")
-
-
-def _checked_gain(gain):
-    check_option(gain, "gain", tuple(GAINS))
-    return gain
