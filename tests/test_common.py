@@ -17,7 +17,10 @@ def public_estimators():
     found = {}
     for module in pkgutil.iter_modules(sksoft.__path__):
         if not module.name.startswith("_"):
-            namespace = importlib.import_module(f"sksoft.{module.name}")
+            try:
+                namespace = importlib.import_module(f"sksoft.{module.name}")
+            except ImportError:  # A bridge to a library that is not installed.
+                continue
             for name in namespace.__all__:
                 item = getattr(namespace, name)
                 if (
