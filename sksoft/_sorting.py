@@ -4,6 +4,7 @@
 
 import numpy as np
 
+from sksoft._networks import order_side_by_side
 from sksoft._order import count_places, embed_places, is_ascending, read_places
 from sksoft._radix import (
     count_digits,
@@ -15,8 +16,11 @@ from sksoft._radix import (
 )
 from sksoft._threads import entry_pieces, map_chunks
 
-# Rows of up to this many numbers are sorted faster by counting.
-SHORT = 10
+# Rows of up to this many numbers are sorted faster by counting: few rows, and many.
+COUNTED = 24
+COUNTED_BATCH = 5
+# Eight or more rows of up to this many are sorted faster side by side.
+SIDE_BY_SIDE = 40
 # Fewer numbers than this are sorted faster in one call.
 SMALL = 256
 # Rows of up to this many numbers are sorted faster by numpy.sort of packed keys.
@@ -44,13 +48,17 @@ def ascending_order(rows):
         Equal values stand in the order of their places.
     """
     n_rows, n = rows.shape
-    if n > SHORT and rows.size < SMALL:
-        return rows.argsort(axis=1, kind="stable")
-    if n > SHORT and is_ascending(rows):
-        return np.tile(np.arange(n, dtype=np.intp), (n_rows, 1))
     order = np.empty((n_rows, n), np.intp)
-    if n <= SHORT:
+    if n <= COUNTED_BATCH:
         count_places(rows, order)
+    elif n <= SIDE_BY_SIDE and n_rows >= 8:
+        order_side_by_side(rows, order)
+    elif n <= COUNTED:
+        count_places(rows, order)
+    elif rows.size < SMALL:
+        return rows.argsort(axis=1, kind="stable")
+    elif is_ascending(rows):
+        order[...] = np.arange(n)
     elif n <= PACKED:
         _order_packed(rows, order)
     elif n <= LONG:

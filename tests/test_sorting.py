@@ -13,9 +13,11 @@ from sksoft import _threads
 from sksoft._order import embed_places, read_places
 from sksoft._radix import order_rows, read_long_places
 from sksoft._sorting import (
+    COUNTED,
+    COUNTED_BATCH,
     LONG,
     PACKED,
-    SHORT,
+    SIDE_BY_SIDE,
     SMALL,
     TWO_DIGITS,
     _sorted_by_codes,
@@ -31,8 +33,13 @@ LENGTHS = [
     2,
     3,
     5,
-    SHORT,
-    SHORT + 1,
+    COUNTED_BATCH,
+    COUNTED_BATCH + 1,
+    10,
+    COUNTED,
+    COUNTED + 1,
+    SIDE_BY_SIDE,
+    SIDE_BY_SIDE + 1,
     64,
     127,
     128,
@@ -54,7 +61,10 @@ LONG_LENGTHS = [LONG, LONG + 1, TWO_DIGITS, TWO_DIGITS + 1]
 
 def check(rows):
     rows = np.ascontiguousarray(rows)
-    # Enough rows that the fast path is taken.
+    few = ascending_order(rows)
+    assert few.dtype == np.intp
+    assert_array_equal(few, rows.argsort(axis=1, kind="stable"))
+    # Enough rows that the ways of a batch are taken.
     repeats = -(-SMALL // max(rows.size, 1)) + 1
     rows = np.ascontiguousarray(np.tile(rows, (repeats, 1)))
     order = ascending_order(rows)
