@@ -19,6 +19,7 @@ EXTENSIONS = {
     "sksoft._radix": ["sksoft/_radix.pyx"],
     "sksoft._relaxations._beam": ["sksoft/_relaxations/_beam.pyx"],
     "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
+    "sksoft._relaxations._isotonic": ["sksoft/_relaxations/_isotonic.pyx"],
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
     "sksoft._relaxations._power_mask": ["sksoft/_relaxations/_power_mask.pyx"],
     "sksoft._relaxations._rank_law": ["sksoft/_relaxations/_rank_law.pyx"],

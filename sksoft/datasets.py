@@ -12,6 +12,10 @@ from sksoft._validation import check_fraction
 __all__ = ["make_label_ranking"]
 
 
+def __dir__():
+    return __all__
+
+
 def make_label_ranking(X, y, *, missing=0.0, random_state=None):
     """Make a label ranking problem of a classification problem.
 

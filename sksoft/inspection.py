@@ -12,6 +12,10 @@ from sksoft._validation import check_option, nonnegative_number
 __all__ = ["TrimmingDisplay"]
 
 
+def __dir__():
+    return __all__
+
+
 class TrimmingDisplay:
     """Residuals of a trimmed regression, rows kept and dropped.
 

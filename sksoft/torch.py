@@ -39,6 +39,11 @@ except ImportError as error:
 
 __all__ = [*OPERATORS, *LOSSES]
 
+
+def __dir__():
+    return __all__
+
+
 # Computed in single precision and rounded.
 HALF = (torch.float16, torch.bfloat16)
 

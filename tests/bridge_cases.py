@@ -42,6 +42,8 @@ OPERATOR_CASES = [
     ("soft_permutation", {}, [], {"regularization_strength": 0.8}),
     ("soft_permutation", {}, [], {"axis": 0, "method": "neuralsort"}),
     ("squash", {}, [], {"axis": 0}),
+    ("soft_isotonic", {}, [], {"axis": 0, "increasing": False}),
+    ("soft_isotonic", {"weights": W}, ["weights"], {"regularization": "entropic"}),
     ("soft_quantile", {"q": np.array([0.2, 0.6])}, ["q"], {}),
     ("soft_quantile", {"q": 0.3, "weights": W}, [], {"axis": 0, "keepdims": True}),
     ("soft_median", {}, [], {"regularization_strength": 0.6}),

@@ -64,6 +64,36 @@ def test_top_level_names():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", sksoft.__version__)
 
 
+@pytest.mark.parametrize("name", public_modules())
+def test_dir_shows_public_names_only(name):
+    module = importlib.import_module(name)
+    shown = {item for item in dir(module) if not item.startswith("__")}
+    if name == "sksoft":
+        assert dir(module) == sorted(dir(module))
+        modules = {item.partition(".")[2] for item in public_modules()[1:]}
+        assert shown == set(module.__all__) | (modules - {"boosting", "jax"})
+    else:
+        assert shown == set(module.__all__)
+
+
+@pytest.mark.parametrize("name", public_modules()[1:])
+def test_subpackages_load_when_asked_for(name):
+    short = name.partition(".")[2]
+    code = f"import sksoft, sys; print(sksoft.{short}.__name__)"
+    assert run(code).strip() == name
+
+
+def test_names_of_subpackages_are_found():
+    with pytest.raises(ImportError, match=r"from sksoft\.preprocessing import Soft"):
+        from sksoft import SoftRankTransformer  # noqa: F401
+    with pytest.raises(ImportError, match=r"soft_ndcg_loss is in sksoft\.losses"):
+        _ = sksoft.soft_ndcg_loss
+    with pytest.raises(AttributeError, match="module 'sksoft' has no attribute 'soft'"):
+        _ = sksoft.soft
+    with pytest.raises(ImportError, match="cannot import name 'soft'"):
+        from sksoft import soft  # noqa: F401
+
+
 def imported_names(tree):
     """Yield every dotted name that a module imports."""
     for node in ast.walk(tree):

@@ -15,3 +15,7 @@ __all__ = [
     "MedianOfMeansRegressor",
     "TrimmedLogisticRegression",
 ]
+
+
+def __dir__():
+    return __all__

@@ -30,3 +30,7 @@ __all__ = [
     "topk_cross_entropy_loss",
     "topk_ranking_loss",
 ]
+
+
+def __dir__():
+    return __all__

@@ -27,3 +27,7 @@ __all__ = [
     "trimmed_mean_absolute_error",
     "trimmed_mean_squared_error",
 ]
+
+
+def __dir__():
+    return __all__

@@ -13,3 +13,7 @@ __all__ = [
     "SoftKNeighborsRegressor",
     "SoftNeighborhoodComponents",
 ]
+
+
+def __dir__():
+    return __all__

@@ -3,6 +3,7 @@
 """Soft operators: arrays in, arrays out, with exact derivatives."""
 
 from sksoft.operators.derivatives import jvp, strength_bounds, vjp
+from sksoft.operators.isotonic import soft_isotonic
 from sksoft.operators.ordering import (
     rank_distribution,
     soft_permutation,
@@ -24,6 +25,7 @@ __all__ = [
     "jvp",
     "rank_distribution",
     "soft_ecdf",
+    "soft_isotonic",
     "soft_median",
     "soft_median_of_means",
     "soft_permutation",
@@ -39,3 +41,7 @@ __all__ = [
     "strength_bounds",
     "vjp",
 ]
+
+
+def __dir__():
+    return __all__

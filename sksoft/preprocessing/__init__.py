@@ -9,3 +9,7 @@ from sksoft.preprocessing._quantiles import (
 from sksoft.preprocessing._soft_rank import SoftRankTransformer
 
 __all__ = ["QuantileNormalizer", "SoftQuantileTransformer", "SoftRankTransformer"]
+
+
+def __dir__():
+    return __all__

@@ -14,3 +14,7 @@ __all__ = [
     "order_from_ranks",
     "ranks_from_order",
 ]
+
+
+def __dir__():
+    return __all__

@@ -6,3 +6,7 @@ from sksoft.operators.sequences import beam_search, viterbi
 from sksoft.operators.soft_beams import soft_beam_search, soft_beam_step
 
 __all__ = ["beam_search", "soft_beam_search", "soft_beam_step", "viterbi"]
+
+
+def __dir__():
+    return __all__
