@@ -20,7 +20,7 @@ EXAMPLES := plot_soft_sort_and_rank plot_robust_regression plot_grid_search_stre
 
 # pip must not run twice at once in one environment.
 .NOTPARALLEL:
-.PHONY: demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
+.PHONY: docs-test demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
 
 demo: $(VENV)/.package $(VENV)/.group-examples
 	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES:%=examples/%.py)
@@ -46,6 +46,10 @@ lint: $(VENV)/.group-lint
 docs: $(VENV)/.package $(VENV)/.group-docs
 	$(VENV)/bin/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "The pages are in docs/_build/html/index.html"
+
+# Open the built pages in a browser: Debian's chromium and chromium-driver.
+docs-test: $(VENV)/.group-docs-test
+	$(VENV)/bin/pytest docs/tests
 
 bench: $(VENV)/.package $(VENV)/.group-bench
 	$(VENV)/bin/python benchmarks/peers.py
