@@ -2,7 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the documentation is built: make docs."""
 
+import sys
+from pathlib import Path
+
+from sphinx_gallery.sorting import ExplicitOrder
+
 import sksoft
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gallery_order import TOPICS
 
 project = "sksoft"
 author = "The sksoft developers"
@@ -54,8 +62,14 @@ sphinx_gallery_conf = {
     "reference_url": {"sksoft": None},
     "show_memory": False,
     "show_signature": False,
+    "write_computation_times": False,
     "min_reported_time": 1,
     "abort_on_example_error": True,
+    # By topic; in each, from the introduction on.
+    "subsection_order": ExplicitOrder(
+        [f"../examples/{topic}" for topic in TOPICS] + ["*"]
+    ),
+    "within_subsection_order": "gallery_order.ByTopic",
     # Nothing but what is printed: no representations of the last expression.
     "capture_repr": (),
 }
@@ -65,6 +79,8 @@ html_title = f"sksoft {release}"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "quick_start": [], "which_method": []}
 html_theme_options = {
     "header_links_before_dropdown": 6,

@@ -88,7 +88,9 @@ def test_page(page, address, browser):
     """No error in the console, all pictures and formulas there, nothing cut off."""
     browser.set_window_size(1280, 900)
     browser.get(address + page)
-    severe = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    severe = [
+        e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"
+    ]
     assert severe == []
     broken = browser.execute_script(
         "return [...document.images].filter(i => i.complete && !i.naturalWidth)"
@@ -120,7 +122,8 @@ def test_search_finds(word, address, browser):
     browser.get(f"{address}search.html?q={word}")
     found = wait_for(
         browser,
-        "return [...document.querySelectorAll('#search-results li a')].map(a => a.href)",
+        "return [...document.querySelectorAll('#search-results li a')]"
+        ".map(a => a.href)",
         f"the search for {word} finds nothing",
     )
     assert found
