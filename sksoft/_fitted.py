@@ -39,7 +39,7 @@ def validated_fit(estimator, X, y="no_validation", **params):
     # The copy takes what is set on the way.
     probe = copy.copy(estimator)
     data = validate_data(probe, X, y, reset=True, **params)
-    _check_range(data[0] if isinstance(data, tuple) else data)
+    check_range(data[0] if isinstance(data, tuple) else data)
     return data, {name: vars(probe)[name] for name in SEEN if name in vars(probe)}
 
 
@@ -47,11 +47,11 @@ def validated(estimator, X, **params):
     """Validate features for a fitted estimator."""
     check_unmasked(X=X)
     X = validate_data(estimator, X, reset=False, **params)
-    _check_range(X)
+    check_range(X)
     return X
 
 
-def _check_range(X):
+def check_range(X):
     """Raise if a feature is so large that differences could overflow."""
     if X.size and X.dtype == np.float64:
         peak = max(np.nanmax(X, initial=0.0), -np.nanmin(X, initial=0.0))

@@ -3,32 +3,59 @@
 """What the transformers of columns share."""
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_array
 
-from sksoft._sklearn_compat import check_sample_weight
+from sksoft._fitted import check_range, validated, validated_fit
 from sksoft._sorting import ascending_order
+from sksoft._validation import check_unmasked
+from sksoft._weighted import (
+    as_counts,
+    centred_columns,
+    column_scales,
+    positive_rows,
+    weighted_quantile,
+)
 
 # The least probability; its normal quantile is -6.
 EDGE = 1e-9
 
-
-def validated(transformer, X, reset):
-    return validate_data(
-        transformer,
-        X,
-        dtype=[np.float64, np.float32],
-        ensure_all_finite="allow-nan",
-        reset=reset,
-    )
+COLUMNS = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 
 
-def kept_rows(X, sample_weight):
-    """Drop the rows of weight zero; return what is left and its weights."""
-    if sample_weight is None:
-        return X, None
-    sample_weight = check_sample_weight(sample_weight, X)
-    kept = sample_weight > 0.0
-    return X[kept], sample_weight[kept]
+def fitted_columns(transformer, X, sample_weight):
+    """Validate the sample of a fit; leave the transformer as it is.
+
+    Returns
+    -------
+    X : ndarray of shape (n_rows, n_features)
+        The rows of positive weight, in double precision.
+    counts : ndarray of shape (n_rows,) or None
+        How often each counts; None counts each once.
+    seen : dict
+        The fitted attributes that describe the features.
+    """
+    X, seen = validated_fit(transformer, X, **COLUMNS)
+    check_unmasked(sample_weight=sample_weight)
+    rows, weight = positive_rows(sample_weight, X)
+    return X[rows].astype(np.float64), as_counts(weight), seen
+
+
+def new_columns(transformer, X):
+    """Validate samples for a fitted transformer."""
+    return validated(transformer, X, **COLUMNS)
+
+
+def transformed_columns(transformer, X):
+    """Validate what a fitted transformer may have returned, of any names."""
+    check_unmasked(X=X)
+    X = check_array(X, estimator=transformer, input_name="X", **COLUMNS)
+    if X.shape[1] != transformer.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(transformer).__name__} is "
+            f"expecting {transformer.n_features_in_} features as input."
+        )
+    check_range(X)
+    return X
 
 
 def tags_of_columns(tags):
@@ -47,37 +74,39 @@ def sorted_present(column, weight):
     return column[order], weight[present][order]
 
 
-def typical_gap(column, weight, total):
-    """Return the interquartile range (else the deviation) over the number of gaps."""
+def typical_gap(column, counts, total):
+    """Return the interquartile range (else the deviation) over the number of gaps.
+
+    1 where there is no gap.
+    """
     if total <= 1 or column[0] == column[-1]:
         return 1.0
-    low, high = _quartiles(column, weight)
-    spread = high - low if high > low else _deviation(column, weight)
+    spread = _interquartile_range(column, counts)
+    if spread == 0.0:
+        spread = _deviation(column, counts)
     return spread / (total - 1)
 
 
-def sorted_spread(column, weight):
-    """Return the standard deviation, or a robust estimate of it that is smaller."""
-    if len(column) == 0:
-        return 1.0
-    low, high = _quartiles(column, weight)
-    robust = float(high - low) / 1.35
-    deviation = _deviation(column, weight)
+def sorted_spread(column, counts):
+    """Return the standard deviation, or a robust estimate of it that is smaller.
+
+    0 where all values are equal.
+    """
+    if len(column) == 0 or column[0] == column[-1]:
+        return 0.0
+    robust = _interquartile_range(column, counts) / 1.35
+    deviation = _deviation(column, counts)
     return min(deviation, robust) if robust > 0.0 else deviation
 
 
-def _quartiles(column, weight):
-    """Return the first values at which a quarter and three quarters are reached."""
-    n = len(column)
-    if weight is None:
-        return column[-(-n // 4) - 1], column[-(-3 * n // 4) - 1]
-    mass = np.cumsum(weight)
-    return column[np.searchsorted(mass, mass[-1] * np.array([0.25, 0.75]))]
+def _interquartile_range(column, counts):
+    low, high = weighted_quantile(column, [0.25, 0.75], counts)
+    return float(high - low)
 
 
-def _deviation(column, weight):
-    mean = np.average(column, weights=weight)
-    return np.sqrt(np.average((column - mean) ** 2, weights=weight))
+def _deviation(column, counts):
+    _, centred = centred_columns(column[:, np.newaxis], counts)
+    return float(column_scales(centred, counts)[0])
 
 
 def interpolated(x, knots, images, linear):

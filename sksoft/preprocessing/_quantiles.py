@@ -1,25 +1,27 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Transformers by quantiles: to a distribution, or to one that samples share."""
+"""A transformer of features by their smoothed distribution functions."""
 
-from numbers import Integral
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._validation import check_option, nonnegative_number
-from sksoft.operators import soft_quantile_normalize, soft_rank
+from sksoft._fitted import replace_fitted
+from sksoft._parameters import check_parameters, integer, none_or, one_of
+from sksoft._validation import nonnegative_number
+from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
+    fitted_columns,
     interpolated_in_order,
-    kept_rows,
+    new_columns,
     sorted_present,
     sorted_spread,
     tags_of_columns,
-    typical_gap,
-    validated,
+    transformed_columns,
 )
 
 
@@ -54,8 +56,8 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
     probabilities_ : list of `n_features_in_` ndarrays
         The function at these values.
 
-    widths_ : ndarray of shape (`n_features_in_`,)
-        The width of the steps of each feature.
+    regularization_strength_ : ndarray of shape (`n_features_in_`,)
+        The width of the smoothed steps of each feature, in its own unit.
 
     n_features_in_ : int
         Number of features seen during :term:`fit`.
@@ -92,6 +94,12 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
     array([[3.]])
     """
 
+    _parameter_checks: ClassVar = {
+        "regularization_strength": nonnegative_number,
+        "output_distribution": one_of("uniform", "normal"),
+        "n_quantiles": none_or(integer(2)),
+    }
+
     def __init__(
         self,
         *,
@@ -116,50 +124,51 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; an integer weight is a repetition of the sample.
+            Weights that are not whole numbers count by their ratios: they are brought
+            to mean one over the samples that have any.
 
         Returns
         -------
         self : SoftQuantileTransformer
             The fitted transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
         """
-        strength = nonnegative_number(
-            self.regularization_strength, "regularization_strength"
+        check_parameters(self)
+        X, counts, seen = fitted_columns(self, X, sample_weight)
+        features = [self._fit_feature(column, counts) for column in X.T]
+        values, probabilities, widths = zip(*features, strict=True)
+        replace_fitted(
+            self,
+            {
+                **seen,
+                "values_": list(values),
+                "probabilities_": list(probabilities),
+                "regularization_strength_": np.array(widths),
+            },
         )
-        check_option(
-            self.output_distribution, "output_distribution", ("uniform", "normal")
-        )
-        n_kept = self.n_quantiles
-        if n_kept is not None and not (isinstance(n_kept, Integral) and n_kept >= 2):
-            raise ValueError(
-                f"n_quantiles must be an integer of at least 2 or None, got {n_kept!r}."
-            )
-        X = validated(self, X, reset=True)
-        X, sample_weight = kept_rows(X, sample_weight)
-        n_features = X.shape[1]
-        self.values_, self.probabilities_ = [], []
-        self.widths_ = np.empty(n_features)
-        for j, column in enumerate(X.T.astype(np.float64)):
-            self._fit_feature(j, column, sample_weight, strength)
         return self
 
-    def _fit_feature(self, j, column, weight, strength):
-        column, weight = sorted_present(column, weight)
-        total = len(column) if weight is None else weight.sum()
-        width = strength * sorted_spread(column, weight)
+    def _fit_feature(self, column, counts):
+        """Return the values where the function is kept, the function, its width."""
+        column, counts = sorted_present(column, counts)
+        total = len(column) if counts is None else counts.sum()
+        width = self.regularization_strength * sorted_spread(column, counts)
         width /= max(total, 1.0) ** (1.0 / 3.0)
         ranks = soft_rank(
             column,
             method="laplace",
             regularization_strength=width,
-            weights=weight if len(column) else None,
+            weights=counts if len(column) else None,
         )
         distinct = np.flatnonzero(np.diff(column, prepend=-np.inf))
         if self.n_quantiles is not None and len(distinct) > self.n_quantiles:
             kept = np.linspace(0, len(distinct) - 1, self.n_quantiles).round()
             distinct = distinct[kept.astype(np.intp)]
-        self.values_.append(column[distinct])
-        self.probabilities_.append((ranks[distinct] - 0.5) / total)
-        self.widths_[j] = width
+        return column[distinct], (ranks[distinct] - 0.5) / total, width
 
     def transform(self, X):
         """Map values through the smoothed distribution functions.
@@ -175,7 +184,7 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
             Probabilities, or normal quantiles of these.
         """
         check_is_fitted(self)
-        X = validated(self, X, reset=False)
+        X = new_columns(self, X)
         out = np.empty_like(X)
         for j, column in enumerate(X.T.astype(np.float64)):
             mapped = self._probabilities(j, column)
@@ -189,11 +198,13 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         if len(values) == 0:
             return np.full(len(column), np.nan)
         mapped = interpolated_in_order(column, values, probabilities)
-        width = self.widths_[j]
+        width = self.regularization_strength_[j]
         if width > 0.0:
             below, above = column < values[0], column > values[-1]
-            mapped[below] *= np.exp((column[below] - values[0]) / width)
-            decay = np.exp((values[-1] - column[above]) / width)
+            # What is infinitely many widths away has a tail of 0.
+            with np.errstate(over="ignore"):
+                mapped[below] *= np.exp((column[below] - values[0]) / width)
+                decay = np.exp((values[-1] - column[above]) / width)
             mapped[above] = 1.0 - (1.0 - mapped[above]) * decay
         return np.clip(mapped, EDGE, 1.0 - EDGE)
 
@@ -211,7 +222,7 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
             Values of the features.
         """
         check_is_fitted(self)
-        X = validated(self, X, reset=False)
+        X = transformed_columns(self, X)
         out = np.empty_like(X)
         for j, column in enumerate(X.T.astype(np.float64)):
             if self.output_distribution == "normal":
@@ -224,148 +235,13 @@ class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         if len(values) == 0:
             return np.full(len(column), np.nan)
         found = interpolated_in_order(column, probabilities, values)
-        width = self.widths_[j]
+        width = self.regularization_strength_[j]
         if width > 0.0:
             below, above = column < probabilities[0], column > probabilities[-1]
             found[below] += width * np.log(column[below] / probabilities[0])
             share = (1.0 - column[above]) / (1.0 - probabilities[-1])
             found[above] -= width * np.log(share)
         return found
-
-    def __sklearn_tags__(self):
-        return tags_of_columns(super().__sklearn_tags__())
-
-
-class QuantileNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Give every sample the same distribution of values.
-
-    Quantile normalisation of genomics [1]_: the values of a sample, a row, are replaced
-    by those of equal rank in a target distribution. The target is fitted, as the mean
-    over the training samples of their sorted values, so that new samples are mapped one
-    by one, without a look at each other.
-
-    Parameters
-    ----------
-    regularization_strength : float, default=0.0
-        Strength of the soft rank, at least 0, in units of the typical gap between
-        neighbouring values of a sample: its interquartile range over the number of
-        values less one. 0 ranks exactly.
-
-    Attributes
-    ----------
-    target_ : ndarray of shape (`n_features_in_`,)
-        The target distribution, increasing.
-
-    n_features_in_ : int
-        Number of features seen during :term:`fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during :term:`fit`. Defined only when `X` has feature
-        names that are all strings.
-
-    See Also
-    --------
-    sksoft.soft_quantile_normalize : The operator behind it.
-    SoftQuantileTransformer : Maps features, not samples.
-
-    Notes
-    -----
-    Samples are rows here, as everywhere in scikit-learn; packages of genomics often
-    have them in columns. Tied values get the target at their average rank. NaN stands
-    for a missing value: the others are ranked without it, and the target is
-    interpolated at their number.
-
-    References
-    ----------
-    .. [1] Bolstad, Irizarry, Astrand and Speed, "A Comparison of Normalization Methods
-       for High Density Oligonucleotide Array Data Based on Variance and Bias",
-       Bioinformatics 19, 2003.
-
-    Examples
-    --------
-    >>> from sksoft.preprocessing import QuantileNormalizer
-    >>> X = [[5.0, 2.0, 3.0, 4.0], [4.0, 1.0, 5.0, 2.0], [3.0, 4.0, 6.0, 8.0]]
-    >>> normalizer = QuantileNormalizer().fit(X)
-    >>> normalizer.target_.round(2)
-    array([2.  , 3.  , 4.67, 6.  ])
-    >>> normalizer.transform([[10.0, 70.0, 30.0, 20.0]]).round(2)
-    array([[2.  , 6.  , 4.67, 3.  ]])
-    """
-
-    def __init__(self, *, regularization_strength=0.0):
-        self.regularization_strength = regularization_strength
-
-    def fit(self, X, y=None, sample_weight=None):
-        """Average the sorted samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The training samples.
-
-        y : None
-            Ignored.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; an integer weight is a repetition of the sample.
-
-        Returns
-        -------
-        self : QuantileNormalizer
-            The fitted transformer.
-        """
-        nonnegative_number(self.regularization_strength, "regularization_strength")
-        X = validated(self, X, reset=True)
-        X, weight = kept_rows(X, sample_weight)
-        weight = np.ones(len(X)) if weight is None else weight
-        # NaN goes last.
-        ordered = np.sort(X.astype(np.float64), axis=1)
-        n_features = ordered.shape[1]
-        n_present = n_features - np.isnan(ordered).sum(axis=1)
-        weight = np.where(n_present > 0, weight, 0.0)
-        if not weight.any():
-            raise ValueError("X must hold a value that is not NaN, got none.")
-        at = (np.arange(n_features) + 0.5) / n_features
-        for i in np.flatnonzero((n_present > 0) & (n_present < n_features)):
-            n = n_present[i]
-            ordered[i] = np.interp(at, (np.arange(n) + 0.5) / n, ordered[i, :n])
-        ordered[n_present == 0] = 0.0
-        self.target_ = weight @ ordered / weight.sum()
-        return self
-
-    def transform(self, X):
-        """Replace the values of each sample by those of the target.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        X_new : ndarray of shape (n_samples, n_features)
-            The normalised samples.
-        """
-        check_is_fitted(self)
-        X = validated(self, X, reset=False)
-        present = ~np.isnan(X)
-        complete = present.all(axis=1)
-        out = np.full_like(X, np.nan)
-        out[complete] = self._normalized(X[complete])
-        for i in np.flatnonzero(~complete):
-            if present[i].any():
-                out[i, present[i]] = self._normalized(X[np.newaxis, i, present[i]])[0]
-        return out
-
-    def _normalized(self, rows):
-        strength = self.regularization_strength
-        if strength > 0.0:
-            ordered = np.sort(rows.astype(np.float64), axis=1)
-            gaps = [typical_gap(row, None, len(row)) for row in ordered]
-            strength = strength * np.array(gaps)
-        return soft_quantile_normalize(
-            rows, self.target_, regularization_strength=strength
-        )
 
     def __sklearn_tags__(self):
         return tags_of_columns(super().__sklearn_tags__())

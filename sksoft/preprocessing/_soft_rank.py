@@ -2,21 +2,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft ranks of new samples within the training sample."""
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._validation import check_option, nonnegative_number
+from sksoft._fitted import replace_fitted
+from sksoft._parameters import check_parameters, one_of
+from sksoft._validation import nonnegative_number
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
+    fitted_columns,
     interpolated,
-    kept_rows,
+    new_columns,
     sorted_present,
     tags_of_columns,
+    transformed_columns,
     typical_gap,
-    validated,
 )
 
 
@@ -58,8 +63,11 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         What each of these values is mapped to.
 
     scale_ : ndarray of shape (n_features,)
-        The absolute strength for `regularization_strength=1`: the typical gap of each
-        feature.
+        The typical gap between neighbouring values of each feature.
+
+    regularization_strength_ : ndarray of shape (n_features,)
+        The strength for each feature, in its own unit: `regularization_strength` times
+        the typical gap.
 
     n_features_in_ : int
         Number of features seen during :term:`fit`.
@@ -87,13 +95,20 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     Examples
     --------
     >>> from sksoft.preprocessing import SoftRankTransformer
-    >>> X = [[1.0], [2.0], [4.0], [1000.0]]
+    >>> X = [[1.0], [2.0], [4.0], [5.0], [1000.0]]
     >>> SoftRankTransformer(regularization_strength=0.0).fit_transform(X).ravel()
-    array([1., 2., 3., 4.])
+    array([1., 2., 3., 4., 5.])
     >>> ranks = SoftRankTransformer(regularization_strength=0.01).fit(X)
     >>> ranks.transform([[3.0], [2000.0]]).ravel()
-    array([2.5, 4. ])
+    array([2.5, 5. ])
     """
+
+    _parameter_checks: ClassVar = {
+        "regularization_strength": nonnegative_number,
+        "regularization": one_of("l2", "kl", "entropic"),
+        "output_distribution": one_of("rank", "uniform", "normal"),
+        "extrapolation": one_of("constant", "linear"),
+    }
 
     def __init__(
         self,
@@ -121,39 +136,46 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; an integer weight is a repetition of the sample.
+            Weights that are not whole numbers count by their ratios: they are brought
+            to mean one over the samples that have any.
 
         Returns
         -------
         self : SoftRankTransformer
             The fitted transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
         """
-        strength = nonnegative_number(
-            self.regularization_strength, "regularization_strength"
+        check_parameters(self)
+        X, counts, seen = fitted_columns(self, X, sample_weight)
+        features = [self._fit_feature(column, counts) for column in X.T]
+        values, scores, scale = zip(*features, strict=True)
+        scale = np.array(scale)
+        replace_fitted(
+            self,
+            {
+                **seen,
+                "values_": list(values),
+                "scores_": list(scores),
+                "scale_": scale,
+                "regularization_strength_": self.regularization_strength * scale,
+            },
         )
-        check_option(self.regularization, "regularization", ("l2", "kl", "entropic"))
-        check_option(
-            self.output_distribution,
-            "output_distribution",
-            ("rank", "uniform", "normal"),
-        )
-        check_option(self.extrapolation, "extrapolation", ("constant", "linear"))
-        X = validated(self, X, reset=True)
-        X, sample_weight = kept_rows(X, sample_weight)
-        self.values_, self.scores_ = [], []
-        self.scale_ = np.empty(X.shape[1])
-        for j, column in enumerate(X.T.astype(np.float64)):
-            self._fit_feature(j, column, sample_weight, strength)
         return self
 
-    def _fit_feature(self, j, column, weight, strength):
-        column, weight = sorted_present(column, weight)
-        total = len(column) if weight is None else weight.sum()
-        self.scale_[j] = typical_gap(column, weight, total)
+    def _fit_feature(self, column, counts):
+        """Return the distinct values of a feature, their scores, the typical gap."""
+        column, counts = sorted_present(column, counts)
+        total = len(column) if counts is None else counts.sum()
+        scale = typical_gap(column, counts, total)
         ranks = soft_rank(
             column,
             regularization=self.regularization,
-            regularization_strength=strength * self.scale_[j],
-            weights=weight if len(column) else None,
+            regularization_strength=self.regularization_strength * scale,
+            weights=counts if len(column) else None,
         )
         first = np.ones(len(column), dtype=bool)
         np.not_equal(column[1:], column[:-1], out=first[1:])
@@ -165,8 +187,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             scores = np.clip((scores - 0.5) / total, 0.0, 1.0)
         if self.output_distribution == "normal":
             scores = ndtri(np.clip(scores, EDGE, 1.0 - EDGE))
-        self.values_.append(values)
-        self.scores_.append(scores)
+        return values, scores, scale
 
     def transform(self, X):
         """Map each value to its soft rank within the training sample.
@@ -182,8 +203,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             Ranks, or what `output_distribution` makes of them.
         """
         check_is_fitted(self)
-        X = validated(self, X, reset=False)
-        return self._mapped(X, self.values_, self.scores_)
+        return self._mapped(new_columns(self, X), self.values_, self.scores_)
 
     def inverse_transform(self, X):
         """Map ranks back to values of the features.
@@ -203,8 +223,7 @@ class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             treated as `extrapolation` says.
         """
         check_is_fitted(self)
-        X = validated(self, X, reset=False)
-        return self._mapped(X, self.scores_, self.values_)
+        return self._mapped(transformed_columns(self, X), self.scores_, self.values_)
 
     def _mapped(self, X, knots, images):
         out = np.empty_like(X)

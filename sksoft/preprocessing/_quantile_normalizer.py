@@ -1,0 +1,171 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""A transformer that gives all samples the same distribution of values."""
+
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sksoft._fitted import replace_fitted
+from sksoft._parameters import check_parameters
+from sksoft._validation import nonnegative_number
+from sksoft.operators import soft_quantile_normalize
+from sksoft.preprocessing._columns import (
+    fitted_columns,
+    new_columns,
+    tags_of_columns,
+    typical_gap,
+)
+
+
+class QuantileNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Give every sample the same distribution of values.
+
+    Quantile normalisation of genomics [1]_: the values of a sample, a row, are replaced
+    by those of equal rank in a target distribution. The target is fitted, as the mean
+    over the training samples of their sorted values, so that new samples are mapped one
+    by one, without a look at each other.
+
+    Parameters
+    ----------
+    regularization_strength : float, default=0.0
+        Strength of the soft rank, at least 0, in units of the typical gap between
+        neighbouring values of a sample: its interquartile range over the number of
+        values less one. 0 ranks exactly.
+
+    Attributes
+    ----------
+    target_ : ndarray of shape (`n_features_in_`,)
+        The target distribution, increasing.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sksoft.soft_quantile_normalize : The operator behind it.
+    SoftQuantileTransformer : Maps features, not samples.
+
+    Notes
+    -----
+    Samples are rows here, as everywhere in scikit-learn; packages of genomics often
+    have them in columns. Tied values get the target at their average rank. NaN stands
+    for a missing value: the others are ranked without it, and the target is
+    interpolated at their number, from its first to its last value, as
+    ``normalizeQuantiles`` of limma does. The strength in the unit of the values is
+    another for each sample, so no fitted attribute holds it.
+
+    References
+    ----------
+    .. [1] Bolstad, Irizarry, Astrand and Speed, "A Comparison of Normalization Methods
+       for High Density Oligonucleotide Array Data Based on Variance and Bias",
+       Bioinformatics 19, 2003.
+
+    Examples
+    --------
+    >>> from sksoft.preprocessing import QuantileNormalizer
+    >>> X = [[5.0, 2.0, 3.0, 4.0], [4.0, 1.0, 5.0, 2.0], [3.0, 4.0, 6.0, 8.0]]
+    >>> normalizer = QuantileNormalizer().fit(X)
+    >>> normalizer.target_.round(2)
+    array([2.  , 3.  , 4.67, 6.  ])
+    >>> normalizer.transform([[10.0, 70.0, 30.0, 20.0]]).round(2)
+    array([[2.  , 6.  , 4.67, 3.  ]])
+    """
+
+    _parameter_checks: ClassVar = {"regularization_strength": nonnegative_number}
+
+    def __init__(self, *, regularization_strength=0.0):
+        self.regularization_strength = regularization_strength
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Average the sorted samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training samples.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, of which only the ratios count; an integer weight is a
+            repetition of the sample.
+
+        Returns
+        -------
+        self : QuantileNormalizer
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
+        """
+        check_parameters(self)
+        X, weight, seen = fitted_columns(self, X, sample_weight)
+        weight = np.ones(len(X)) if weight is None else weight
+        # NaN goes last.
+        ordered = np.sort(X, axis=1)
+        n_features = ordered.shape[1]
+        n_present = n_features - np.isnan(ordered).sum(axis=1)
+        weight = np.where(n_present > 0, weight, 0.0)
+        if not weight.any():
+            raise ValueError("X must hold a value that is not NaN, got none.")
+        for i in np.flatnonzero((n_present > 0) & (n_present < n_features)):
+            ordered[i] = _resized(ordered[i, : n_present[i]], n_features)
+        ordered[n_present == 0] = 0.0
+        replace_fitted(self, {**seen, "target_": weight @ ordered / weight.sum()})
+        return self
+
+    def transform(self, X):
+        """Replace the values of each sample by those of the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features)
+            The normalised samples.
+        """
+        check_is_fitted(self)
+        X = new_columns(self, X)
+        present = ~np.isnan(X)
+        complete = present.all(axis=1)
+        out = np.full_like(X, np.nan)
+        out[complete] = self._normalized(X[complete])
+        for i in np.flatnonzero(~complete):
+            if present[i].any():
+                out[i, present[i]] = self._normalized(X[np.newaxis, i, present[i]])[0]
+        return out
+
+    def _normalized(self, rows):
+        strength = self.regularization_strength
+        if strength > 0.0:
+            ordered = np.sort(rows.astype(np.float64), axis=1)
+            gaps = [typical_gap(row, None, len(row)) for row in ordered]
+            strength = strength * np.array(gaps)
+        target = _resized(self.target_, rows.shape[1])
+        return soft_quantile_normalize(rows, target, regularization_strength=strength)
+
+    def __sklearn_tags__(self):
+        return tags_of_columns(super().__sklearn_tags__())
+
+
+def _resized(ordered, n):
+    """Return n values that run from the first to the last of increasing ones."""
+    if len(ordered) == n:
+        return ordered
+    places = np.linspace(0.0, 1.0, n) if n > 1 else np.array([0.5])
+    if len(ordered) == 1:
+        return np.full(n, ordered[0])
+    return np.interp(places, np.linspace(0.0, 1.0, len(ordered)), ordered)
