@@ -19,7 +19,6 @@ from sksoft import (
     soft_permutation,
     soft_rank,
     soft_sort,
-    strength_bounds,
     vjp,
 )
 
@@ -459,7 +458,5 @@ def test_errors_name_the_argument():
         rank_distribution(X, -1.0)
     with pytest.raises(TypeError, match="exact must be True or False, got 'yes'"):
         rank_distribution(X, 1.0, exact="yes")
-    with pytest.raises(ValueError, match="exactly hard and an exactly pooled regime"):
-        strength_bounds(soft_rank, X, method="logistic")
     with pytest.raises(ValueError, match="weights must have a positive sum"):
         soft_rank(X, method="logistic", weights=np.zeros(7))

@@ -303,5 +303,3 @@ def test_errors_name_the_argument():
         soft_topk(X, 2, method="laplace", regularization="l2")
     with pytest.raises(ValueError, match="k must lie between 0 and"):
         soft_topk(X, 7.5, method="laplace")
-    with pytest.raises(ValueError, match="exactly hard and an exactly pooled regime"):
-        strength_bounds(soft_topk, X, 2, method="laplace")

@@ -12,6 +12,7 @@ def pairwise_ranks(
     stop: int,
     out: NDArray[float64],
 ) -> None: ...
+def settle_ranks(s: NDArray[float64], out: NDArray[float64]) -> None: ...
 def pairwise_differences(
     s: NDArray[float64],
     weight: NDArray[float64] | None,

@@ -93,6 +93,16 @@ cdef void ranks_row(
         out[i] += moved
 
 
+def settle_ranks(const double[:, ::1] s, double[:, ::1] out):
+    """Give ties one rank, and let no rank fall, where rounding made them differ."""
+    cdef Py_ssize_t r, i
+    with nogil:
+        for r in range(s.shape[0]):
+            for i in range(1, s.shape[1]):
+                if s[r, i] == s[r, i - 1] or out[r, i] < out[r, i - 1]:
+                    out[r, i] = out[r, i - 1]
+
+
 def pairwise_differences(
     const double[:, ::1] s,
     const double[:, ::1] weight,

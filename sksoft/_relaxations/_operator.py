@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a relaxation provides: a map of rows and its two linear maps."""
 
+import math
+
 import numpy as np
 
 from sksoft._blocks import take_rows
+from sksoft._relaxations._bounds import approximate_bounds
 
 
 class Operator:
@@ -23,6 +26,10 @@ class Operator:
     negates = False
     # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
     homogeneous = False
+    # The name of the strength.
+    strength = "regularization_strength"
+    # The output has a limit as the strength grows.
+    pools = True
     # The state may refer to the rows.
     keeps_rows = True
     # The output is a statistic: the axis is gone, or kept with length 1, and what the
@@ -50,12 +57,22 @@ class Operator:
         """Write J tangent, row by row."""
         raise NotImplementedError
 
-    def bounds(self, rows, order, **parameters):
-        """Return the strengths up to which each row is hard and from which pooled."""
-        raise ValueError(
-            "operator must have an exactly hard and an exactly pooled regime with "
-            f"these arguments, got {type(self).__name__}."
-        )
+    def bounds(self, rows, order, tolerance, **parameters):
+        """Return the strengths up to which each row is hard and from which pooled.
+
+        Without exact regimes, that is where results are within the tolerance of their
+        limits. The strength itself is not among the parameters.
+        """
+        rows = rows.astype(np.float64)
+
+        def evaluate(strength):
+            shape = self.output_shape(rows.shape[1])
+            out = np.empty((len(rows), *shape))
+            given = {**parameters, self.strength: strength}
+            self.forward(rows, order, out, keep=False, **given)
+            return out.reshape(len(rows), math.prod(shape))
+
+        return approximate_bounds(evaluate, rows, self.pools, tolerance)
 
 
 def taken(rows, order):

@@ -9,11 +9,20 @@ Soft masks make it differentiable, and an entry that both masks select, or both 
 keeps weight 0.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from sksoft._blocks import put_rows
 from sksoft._relaxations._operator import Operator, taken
-from sksoft._relaxations.masks import EntropicSelection, lapsum_mask, sparse_mask
+from sksoft._relaxations.masks import (
+    EntropicSelection,
+    SparseSelection,
+    lapsum_mask,
+    sparse_mask,
+)
+from sksoft._threads import check_abandoned
 
 
 def _entropic_mask(values, weight, k, strength):
@@ -45,25 +54,92 @@ MASKS = {
 
 
 class _Edge:
-    """One end of a band: a mask, its slope, and the mean of the values at the edge."""
+    """One end of a band: its mask, and the shares of the slope of the mask."""
 
-    def __init__(self, mask, values, weight, k, strength, centre):
-        self.mask, share, factor = mask(values, weight, k, strength)
-        if weight is not None:
-            share = share * weight
-        norm = share.sum(axis=1, keepdims=True)
+    def __init__(self, solve, values, weight, k, strength):
+        self.mask, share, self.factor = solve(values, weight, k, strength)
+        self.share = share if weight is None else share * weight
+
+    def differentiate(self, distance, strength):
+        """Find the mean of the values at the edge, given as distances to a centre."""
+        norm = self.share.sum(axis=1, keepdims=True)
         safe = np.where(norm > 0.0, norm, 1.0)
-        mean = (share * (values - centre)).sum(axis=1, keepdims=True) / safe
-        distance = values - centre - mean
-        safe = np.where(strength > 0.0, strength, 1.0)[:, None]
-        slope = share * factor[:, None] * distance
-        self.slope = np.where(strength[:, None] > 0.0, slope / safe, 0.0)
+        self.mean = (self.share * distance).sum(axis=1, keepdims=True) / safe
+        distance = distance - self.mean
+        strength = strength[:, None]
+        slope = self.share * self.factor[:, None] * distance
+        slope /= np.where(strength > 0.0, strength, 1.0)
+        self.slope = np.where(strength > 0.0, slope, 0.0)
         self.variance = (self.slope * distance).sum(axis=1)
-        self.mean = (centre + mean)[:, 0]
+
+
+class _Band:
+    """The mean between two levels of mass, in a chunk of sorted rows."""
+
+    def __init__(self, solve, sample, ends, differentiate):
+        values, weight, strength, mass = sample
+        start, stop = ends
+        total = mass[:, -1]
+        # Far values must not drown the others: sums run over distances to one of the
+        # values in the band.
+        inside = mass <= (0.5 * (start + stop))[:, None]
+        place = np.minimum(inside.sum(axis=1), values.shape[1] - 1)
+        centre = values[np.arange(len(values)), place]
+        distance = values - centre[:, None]
+        self.width = stop - start
+        self.lower, self.upper = (
+            _Edge(solve, values, weight, np.maximum(total - level, 0.0), strength)
+            for level in ends
+        )
+        share = (self.lower.mask - self.upper.mask) / self.width[:, None]
+        if weight is not None:
+            share *= weight
+        self.offset = (share * distance).sum(axis=1)
+        self.mean = np.clip(centre + self.offset, values[:, 0], values[:, -1])
+        if not differentiate:
+            return
+        for edge in (self.lower, self.upper):
+            edge.differentiate(distance, strength)
+        self.distance, self.strength = distance, strength
+        tilt = (self.lower.slope - self.upper.slope) / self.width[:, None]
+        self.gradient = share + tilt
+
+    def by_strength(self):
+        """Return the derivative in the strength."""
+        change = (self.upper.variance - self.lower.variance) / self.width
+        return change / np.where(self.strength > 0.0, self.strength, 1.0)
+
+    def by_levels(self):
+        """Return the derivative in both levels: values are exchanged at the ends."""
+        return (self.upper.mean - self.lower.mean)[:, 0] / self.width
+
+    def by_weights(self, growth):
+        """Return the derivatives in the weights, the levels growing with the total."""
+        lower, upper = self.lower, self.upper
+        moved = (lower.mask - upper.mask) * (self.distance - lower.mean)
+        moved += upper.mask * (upper.mean - lower.mean)
+        below, above = growth
+        moved += (1.0 - below) * lower.mean - (1.0 - above) * upper.mean
+        moved -= (above - below) * self.offset[:, None]
+        return moved / self.width[:, None]
+
+
+class _State(NamedTuple):
+    order: np.ndarray
+    # Sorted values and weights, strengths, and the mass up to each value.
+    sample: tuple
+    ends: list
+    growth: list
+    # The band, where there is only one.
+    only: _Band | None
 
 
 class BandMean(Operator):
-    """The means of each row over bands of its sorted mass."""
+    """The means of each row over bands of its sorted mass.
+
+    A band needs memory in the size of the rows: of several bands only the ends are
+    kept, and the linear maps find the masks again.
+    """
 
     sorts = "always"
     reduces = True
@@ -79,6 +155,10 @@ class BandMean(Operator):
         """Return the ends of each band, shape (n_bands, n_rows), given the masses."""
         raise NotImplementedError
 
+    def growth(self, **parameters):
+        """Return what the ends of each band gain with the mass, shape (n_bands,)."""
+        raise NotImplementedError
+
     def forward(
         self,
         rows,
@@ -90,62 +170,85 @@ class BandMean(Operator):
         weights=None,
         **parameters,
     ):
-        strength = regularization_strength
         values = taken(rows, order)
         weight = None if weights is None else taken(weights, order)
         mass = np.cumsum(np.ones_like(values) if weight is None else weight, axis=1)
-        total = mass[:, -1]
-        low, high = self.bands(total, **parameters)
-        with np.errstate(over="ignore", invalid="ignore"):
-            means, gradients, slopes = self._means_of(
-                values, weight, strength, mass, low, high, keep
-            )
+        sample = values, weight, regularization_strength, mass
+        ends = list(zip(*self.bands(mass[:, -1], **parameters), strict=True))
+        means = np.empty((len(values), len(ends)))
+        only = None
+        for place, pair in enumerate(ends):
+            only = self._band(sample, pair, keep and len(ends) == 1)
+            means[:, place] = only.mean
+        # Rounding must not exchange the quantiles of two levels.
+        ascending = np.argsort([pair[0][:1].sum() for pair in ends])
+        means[:, ascending] = np.maximum.accumulate(means[:, ascending], axis=1)
         out[...] = means.reshape(out.shape)
-        return (order, gradients, slopes) if keep else None
+        if not keep:
+            return None
+        growth = list(zip(*self.growth(**parameters), strict=True))
+        return _State(order, sample, ends, growth, only if len(ends) == 1 else None)
 
-    def _means_of(self, values, weight, strength, mass, low, high, keep):
-        """Return means, gradients in the values, slopes in the strength and in q."""
-        n_rows, n = values.shape
-        total = mass[:, -1]
-        means = np.empty((n_rows, len(low)))
-        gradients = np.empty((n_rows, len(low), n))
-        slopes = np.empty((2, n_rows, len(low)))
-        for band, (start, stop) in enumerate(zip(low, high, strict=True)):
-            # Far values must not drown the others: sums run over distances to one of
-            # the values in the band.
-            inside = mass <= (0.5 * (start + stop))[:, None]
-            place = np.minimum(inside.sum(axis=1), n - 1)
-            centre = values[np.arange(n_rows), place][:, None]
-            above = [np.maximum(total - level, 0.0) for level in (start, stop)]
-            lower, upper = (
-                _Edge(self.mask, values, weight, k, strength, centre) for k in above
-            )
-            width = stop - start
-            share = (lower.mask - upper.mask) / width[:, None]
-            if weight is not None:
-                share *= weight
-            means[:, band] = centre[:, 0] + (share * (values - centre)).sum(axis=1)
-            if keep:
-                tilt = (lower.slope - upper.slope) / width[:, None]
-                gradients[:, band] = share + tilt
-                safe = np.where(strength > 0.0, strength, 1.0)
-                slopes[0, :, band] = (upper.variance - lower.variance) / width / safe
-                slopes[1, :, band] = (upper.mean - lower.mean) / width * (total - 1.0)
-        return means, gradients, slopes
+    def bounds(self, rows, order, tolerance, weights=None, **parameters):
+        if self.mask is not _sparse_mask:
+            if weights is not None:
+                parameters["weights"] = weights
+            return super().bounds(rows, order, tolerance, **parameters)
+        values = taken(rows, order)
+        weight = None if weights is None else taken(weights, order)
+        total = (np.ones_like(values) if weight is None else weight).sum(axis=1)
+        hard, pooled = np.full(len(values), np.inf), np.zeros(len(values))
+        selection = SparseSelection("l2", True)
+        for ends in zip(*self.bands(total, **parameters), strict=True):
+            for level in ends:
+                bounds = selection.bounds_of(
+                    values, weight, np.maximum(total - level, 0)
+                )
+                hard, pooled = np.fmin(hard, bounds[0]), np.fmax(pooled, bounds[1])
+        return hard, pooled
+
+    def _band(self, sample, ends, differentiate):
+        check_abandoned()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _Band(self.mask, sample, ends, differentiate)
+
+    def _each(self, state):
+        """Yield the place of each band and the band, one at a time."""
+        for place, pair in enumerate(state.ends):
+            yield place, state.only or self._band(state.sample, pair, True)
 
     def pullback(self, state, cotangent, out):
-        order, gradients, _ = state
-        cotangent = cotangent.reshape(*gradients.shape[:2], 1)
-        put_rows((gradients * cotangent).sum(axis=1), order, out)
+        cotangent = cotangent.reshape(len(cotangent), len(state.ends)).astype(
+            np.float64
+        )
+        total = np.zeros(state.order.shape)
+        for place, band in self._each(state):
+            total += band.gradient * cotangent[:, place, None]
+        put_rows(total, state.order, out)
 
     def pushforward(self, state, tangent, out):
-        order, gradients, _ = state
-        moved = (gradients * taken(tangent, order)[:, None, :]).sum(axis=2)
-        out[...] = moved.reshape(out.shape)
+        tangent = taken(tangent, state.order)
+        columns = out.reshape(len(tangent), len(state.ends))
+        for place, band in self._each(state):
+            columns[:, place] = (band.gradient * tangent).sum(axis=1)
 
     def pull_regularization_strength(self, state, cotangent):
-        slope = state[2][0]
-        return (slope * cotangent.reshape(slope.shape)).sum(axis=1)
+        cotangent = cotangent.reshape(len(cotangent), len(state.ends))
+        total = np.zeros(len(cotangent))
+        for place, band in self._each(state):
+            total += band.by_strength() * cotangent[:, place]
+        return total
+
+    def pull_weights(self, state, cotangent):
+        """Return the gradient in the weights, each where it stood."""
+        cotangent = cotangent.reshape(len(cotangent), len(state.ends))
+        total = np.zeros(state.order.shape)
+        for place, band in self._each(state):
+            moved = band.by_weights(state.growth[place])
+            total += moved * cotangent[:, place, None]
+        gradient = np.empty(state.order.shape)
+        put_rows(total, state.order, gradient)
+        return gradient
 
 
 class Quantile(BandMean):
@@ -158,14 +261,24 @@ class Quantile(BandMean):
     def output_shape(self, n):
         return self.shape
 
+    def work(self, n):
+        return n * max(math.prod(self.shape), 1)
+
     def bands(self, total, q):
         start = (total - 1.0) * q.reshape(-1, 1)
         return start, start + 1.0
 
+    def growth(self, q):
+        return q.reshape(-1), q.reshape(-1)
+
     def pull_q(self, state, cotangent):
         """A band that moves exchanges the values at its two ends."""
-        slope = state[2][1].reshape(cotangent.shape)
-        return slope * cotangent
+        gradient = np.empty(cotangent.shape)
+        columns = gradient.reshape(len(cotangent), len(state.ends))
+        mass = state.sample[-1]
+        for place, band in self._each(state):
+            columns[:, place] = band.by_levels() * (mass[:, -1] - 1.0)
+        return cotangent * gradient
 
 
 class Median(BandMean):
@@ -174,6 +287,9 @@ class Median(BandMean):
     def bands(self, total):
         start = 0.5 * (total - 1.0)[None]
         return start, start + 1.0
+
+    def growth(self):
+        return (0.5,), (0.5,)
 
 
 class TrimmedMean(BandMean):
@@ -186,6 +302,9 @@ class TrimmedMean(BandMean):
     def bands(self, total):
         cut = np.floor(self.proportiontocut * total)[None]
         return cut, total - cut
+
+    def growth(self):
+        return (0.0,), (1.0,)
 
 
 class MedianOfMeans(Median):
@@ -215,13 +334,21 @@ class MedianOfMeans(Median):
             keep=keep,
             regularization_strength=regularization_strength,
         )
-        return (*state, rows.shape[1]) if keep else None
+        return (state, rows.shape[1]) if keep else None
+
+    def bounds(self, rows, order, tolerance):
+        means = self._means(rows)
+        return super().bounds(means, np.argsort(means, axis=1), tolerance)
 
     def pullback(self, state, cotangent, out):
-        _, sizes = self._groups(state[-1])
+        state, n = state
+        _, sizes = self._groups(n)
         gradient = np.empty((len(out), self.n_groups))
-        super().pullback(state[:-1], cotangent, gradient)
+        super().pullback(state, cotangent, gradient)
         out[...] = np.repeat(gradient / sizes, sizes, axis=1)
 
     def pushforward(self, state, tangent, out):
-        super().pushforward(state[:-1], self._means(tangent), out)
+        super().pushforward(state[0], self._means(tangent), out)
+
+    def pull_regularization_strength(self, state, cotangent):
+        return super().pull_regularization_strength(state[0], cotangent)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ranks, sorts and distribution functions as sums of a law around each value."""
 
+import math
+
 import numpy as np
 from scipy.special import expit, ndtr
 
@@ -11,10 +13,11 @@ from sksoft._relaxations._comparisons import (
     laplace_ranks,
     pairwise_differences,
     pairwise_ranks,
+    settle_ranks,
 )
 from sksoft._relaxations._laplace import laplace_averages, laplace_sort
 from sksoft._relaxations._operator import Operator, directed, taken
-from sksoft._threads import pieces
+from sksoft._threads import check_abandoned, pieces
 
 
 class PairwiseRank(Operator):
@@ -35,6 +38,7 @@ class PairwiseRank(Operator):
         weight = None if weights is None else taken(weights, order)
         ranks = np.empty(rows.shape)
         self._rank(values, weight, regularization_strength, ranks)
+        settle_ranks(values, ranks)
         put_rows(ranks, order, out)
         return (order, values, weight, regularization_strength) if keep else None
 
@@ -75,11 +79,22 @@ class PairwiseRank(Operator):
     def pushforward(self, state, tangent, out):
         self._apply(state, tangent, out, False)
 
+    def pull_weights(self, state, cotangent):
+        """A weight adds to all ranks; F(-t) = 1 - F(t) makes their sum ranks itself."""
+        order, values, _, strength = state
+        given = taken(cotangent, order)
+        ranks = np.empty(values.shape)
+        self._rank(values, given, strength, ranks)
+        gradient = np.empty(values.shape)
+        put_rows(given.sum(axis=1, keepdims=True) - (ranks - 0.5), order, gradient)
+        return gradient
+
 
 class LaplaceSort(Operator):
     """The levels 1/2, 3/2, ... of the sum of Laplace distribution functions."""
 
     sorts = "always"
+    pools = False
 
     def __init__(self, descending):
         self.descending = descending
@@ -157,29 +172,38 @@ class Ecdf(Operator):
     def output_shape(self, n):
         return self.shape
 
+    def work(self, n):
+        return n * max(math.prod(self.shape), 1)
+
     def forward(
         self, rows, order, out, *, keep, regularization_strength, points, weights=None
     ):
         x = rows.astype(np.float64)
-        share = np.ones_like(x) if weights is None else weights
-        share = share / share.sum(axis=1, keepdims=True)
+        weight = np.ones_like(x) if weights is None else weights
+        total = weight.sum(axis=1)
         points = points.reshape(-1)
         columns = out.reshape(len(x), len(points))
         for column, point in enumerate(points):
-            below = self.cdf(_steps(point - x, regularization_strength))
-            hard = regularization_strength[:, None] == 0.0
-            below = np.where(hard, x <= point, below)
-            columns[:, column] = (share * below).sum(axis=1)
-        return (x, share, points, regularization_strength) if keep else None
+            check_abandoned()
+            below = self._below(x, point, regularization_strength)
+            # Divided once: nothing that sums to the total exceeds one.
+            columns[:, column] = np.clip((weight * below).sum(axis=1) / total, 0, 1)
+        return (x, weight, total, points, regularization_strength) if keep else None
+
+    def _below(self, x, point, strength):
+        """Return F for each entry: a step at the entry itself for a strength of 0."""
+        below = self.cdf(_steps(point - x, strength))
+        return np.where(strength[:, None] == 0.0, x <= point, below)
 
     def _slope(self, state, point):
-        x, share, _, strength = state
+        check_abandoned()
+        x, weight, total, _, strength = state
         steps = _steps(point - x, strength)
         with np.errstate(over="ignore"):
-            return share * self.density(steps), steps
+            return weight * self.density(steps) / total[:, None], steps
 
     def pullback(self, state, cotangent, out):
-        x, _, points, strength = state
+        x, _, _, points, strength = state
         cotangent = cotangent.reshape(len(x), len(points))
         gradient = np.zeros_like(x)
         for column, point in enumerate(points):
@@ -187,22 +211,34 @@ class Ecdf(Operator):
         out[...] = _steps(gradient, strength, hard=0.0)
 
     def pushforward(self, state, tangent, out):
-        x, _, points, strength = state
+        x, _, _, points, strength = state
         columns = out.reshape(len(x), len(points))
         for column, point in enumerate(points):
             moved = -(self._slope(state, point)[0] * tangent).sum(axis=1)
             columns[:, column] = _steps(moved[:, None], strength, hard=0.0)[:, 0]
 
     def pull_points(self, state, cotangent):
-        _, _, points, strength = state
+        _, _, _, points, strength = state
         density = np.empty((len(strength), len(points)))
         for column, point in enumerate(points):
             density[:, column] = self._slope(state, point)[0].sum(axis=1)
         density = _steps(density, strength, hard=0.0)
         return cotangent * density.reshape(cotangent.shape)
 
+    def pull_weights(self, state, cotangent):
+        """Return the gradient in the weights: what each entry adds to the mean."""
+        x, weight, total, points, strength = state
+        gradient = np.zeros_like(x)
+        cotangent = cotangent.reshape(len(x), len(points))
+        for column, point in enumerate(points):
+            check_abandoned()
+            below = self._below(x, point, strength)
+            mean = (weight * below).sum(axis=1) / total
+            gradient += cotangent[:, column, None] * (below - mean[:, None])
+        return gradient / total[:, None]
+
     def pull_regularization_strength(self, state, cotangent):
-        _, _, points, strength = state
+        _, _, _, points, strength = state
         total = np.zeros(len(strength))
         cotangent = cotangent.reshape(len(strength), len(points))
         for column, point in enumerate(points):

@@ -124,12 +124,18 @@ class SparseSelection(_Selection):
     def solve(self, values, weight, k, strength):
         return sparse_mask(self.power, values, weight, k, strength)
 
-    def bounds(self, rows, order, k, weights=None):
+    def bounds(self, rows, order, tolerance, k, weights=None):
         values = taken(rows, order)
         weight = None if weights is None else taken(weights, order)
+        return self.bounds_of(values, weight, k)
+
+    def bounds_of(self, values, weight, k):
+        """Return the bounds of sorted rows."""
         mass = np.ones_like(values) if weight is None else weight
-        # The hard mask of fractional k rises in two steps.
-        level = self.solve(values, weight, k, np.zeros(len(values)))[0]
+        # The hard mask of fractional k rises in two steps, which are compared before
+        # they are raised to a power.
+        mask = self.solve(values, weight, k, np.zeros(len(values)))[0]
+        level = mask ** (1.0 / self.power)
         hard = hard_bound(np.diff(values, axis=1), np.diff(level, axis=1))
 
         def is_pooled(strength):

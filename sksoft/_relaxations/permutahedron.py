@@ -64,6 +64,44 @@ class Blocks:
             np.empty(values.shape[1]),
         )
 
+    def _places(self):
+        """Return where all blocks start in the flat array of rows, and their sizes.
+
+        Here an entry by itself is a block too.
+        """
+        n_rows, room = self.starts.shape
+        noted = np.arange(room) < self.n_blocks[:, None]
+        first = self.n * np.arange(n_rows)[:, None]
+        # One from the second entry of a block on, to its stop.
+        steps = np.zeros(n_rows * self.n + 1, np.intp)
+        steps[(first + self.starts)[noted] + 1] += 1
+        steps[(first + self.stops)[noted]] -= 1
+        starts = np.flatnonzero(np.cumsum(steps[:-1]) == 0)
+        return starts, np.diff(starts, append=n_rows * self.n)
+
+    def sums(self, values):
+        """Return, for each entry, the sum over its block."""
+        starts, sizes = self._places()
+        sums = np.add.reduceat(values.ravel(), starts) if len(starts) else starts
+        return np.repeat(sums, sizes).reshape(values.shape)
+
+    def later(self, values):
+        """Return, for each entry, the sum over what comes after its block."""
+        n_rows, n = values.shape
+        starts, sizes = self._places()
+        beyond = np.zeros((n_rows, n + 1))
+        beyond[:, :n] = np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
+        # Where blocks stop, in rows that are longer by one.
+        stops = starts + sizes + starts // max(n, 1)
+        return np.repeat(beyond.ravel()[stops], sizes).reshape(values.shape)
+
+    def last(self, values):
+        """Return, for each entry, the last value of its block."""
+        starts, sizes = self._places()
+        return np.repeat(values.ravel()[starts + sizes - 1], sizes).reshape(
+            values.shape
+        )
+
     def softmax(self, values, weight=None):
         """Make it weight * exp(values) on each block, up to a factor for each block."""
         shift_blocks(values, self.starts, self.stops, self.n_blocks)
@@ -92,7 +130,9 @@ class PermutahedronSort(Operator):
 
     def forward(self, rows, order, out, *, keep, regularization_strength):
         if order is None:
-            rows = np.sort(rows, axis=1)
+            # As below, so that zeros of both signs sort to the same bits.
+            rows = np.add(rows, 0.0)
+            rows.sort(axis=1)
         blocks = Blocks(rows.shape)
         share = None
         target = np.empty_like(out) if self.descending else out
@@ -118,6 +158,8 @@ class PermutahedronSort(Operator):
                 np.empty((2, rows.shape[1])),
                 np.empty(rows.shape[1], np.uint8),
             )
+        if order is not None:
+            np.add(target, 0.0, out=target)
         if self.descending:
             out[...] = target[:, ::-1]
         return order, blocks, share, regularization_strength
@@ -164,7 +206,7 @@ class PermutahedronSort(Operator):
         blocks.pool(positions, moved, share=share, strength=strength)
         return -(moved * self._directed(cotangent)).sum(axis=1) / safe
 
-    def bounds(self, rows, order):
+    def bounds(self, rows, order, tolerance):
         ascending = taken(rows, order)
         n = ascending.shape[1]
         gap = np.diff(ascending, axis=1)
@@ -226,6 +268,8 @@ class PermutahedronRank(Operator):
             problem.project(values, regularization_strength, blocks)
             put_rows(values, order, out)
             if keep:
+                if weights is not None:
+                    problem.ranks = values.copy()
                 share, factor = self._linear(problem, blocks, values)
         return problem, blocks, share, factor, regularization_strength
 
@@ -278,7 +322,32 @@ class PermutahedronRank(Operator):
         )
         return out
 
-    def bounds(self, rows, order, weights=None, targets=None):
+    def pull_weights(self, state, cotangent):
+        """Return the gradient in the weights, each where it stood.
+
+        A heavier entry moves the later blocks on by as much. Its own block moves on by
+        half of that, and towards or away from the entry, whose share has grown.
+        """
+        problem, blocks, _, _, strength = state
+        ranks, weight = problem.ranks, problem.weight
+        mass = blocks.sums(weight)
+        last = blocks.last(ranks)
+        mean = last + blocks.sums(weight * (ranks - last)) / mass
+        within = 0.5 - (ranks - mean) / mass
+        given = taken(cotangent, problem.order)
+        if self.regularization == "kl":
+            given *= ranks / mean
+        if self.regularization == "entropic":
+            share = np.exp(ranks - last)
+            share /= blocks.sums(weight * share) / mass
+            soft = strength[:, None] > 0.0
+            within = np.where(soft, _growth(mass) + (1.0 - share) / mass, within)
+        out = np.empty(given.shape)
+        moved = blocks.later(given) + blocks.sums(given) * within
+        put_rows(moved, problem.order, out)
+        return out
+
+    def bounds(self, rows, order, tolerance, weights=None, targets=None):
         ascending = taken(rows, order)
         problem = _RankProblem(self.regularization, order, weights, targets)
         level = problem.level(ascending.shape)
@@ -298,6 +367,13 @@ class PermutahedronRank(Operator):
             constant = pooled == 0.0
             pooled = np.where(constant, 0.0, bisect_pooled(pooled, is_pooled))
         return hard, pooled
+
+
+def _growth(mass):
+    """Return 1 / (1 - exp(-mass)) - 1 / mass: the growth of the target of a block."""
+    small = 0.5 + mass / 12.0 - mass**3 / 720.0
+    large = np.maximum(mass, 1e-2)
+    return np.where(mass < 1e-2, small, -1.0 / np.expm1(-large) - 1.0 / large)
 
 
 class _RankProblem:

@@ -14,6 +14,8 @@ from sksoft._threads import pieces
 class RankLaw(Operator):
     """The probabilities of the ranks under normal noise of each entry."""
 
+    strength = "sigma"
+
     def __init__(self, exact, descending):
         self.exact = exact
         self.negates = descending

@@ -37,6 +37,8 @@ class RelaxedSort(Operator):
             relaxed_sort(
                 values, regularization_strength, self.neural, *piece, work, result
             )
+        # Rounding must not exchange neighbours.
+        np.maximum.accumulate(result, axis=1, out=result)
         out[...] = result[:, ::-1] if self.descending else result
         return (order, values, regularization_strength) if keep else None
 

@@ -276,13 +276,13 @@ class Call:
         safe = np.where(strength > 0.0, strength, 1.0)
         return np.where(strength > 0.0, -product / safe, 0.0)
 
-    def bounds(self):
+    def bounds(self, tolerance):
         """Return the two bounds of the strength, in the batch shape."""
 
         def bounds(part):
             rows, order, parameters = self._arguments(part, True)
-            parameters.pop("regularization_strength")
-            return self.operator.bounds(rows, order, **parameters)
+            parameters.pop(self.operator.strength)
+            return self.operator.bounds(rows, order, tolerance, **parameters)
 
         chunks = row_chunks(self.n_rows, self.operator.work(self.n))
         parts = self._map(bounds, chunks)

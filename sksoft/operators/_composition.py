@@ -76,6 +76,6 @@ class Composition:
         """Raise unless gradients with respect to these names exist."""
         self.call.check_wrt([name for name in wrt if name not in self.outer.names])
 
-    def bounds(self):
+    def bounds(self, tolerance):
         """Return the bounds of the strength of the inner call."""
-        return self.call.bounds()
+        return self.call.bounds(tolerance)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Exact linear maps of every soft operator, and the useful range of its strength."""
 
+from sksoft._validation import positive_number
 from sksoft.operators._call import bound_call
 
 __all__ = ["jvp", "strength_bounds", "vjp"]
@@ -23,8 +24,10 @@ def vjp(operator, x, *args, wrt="x", **params):
     *args
         Further arguments of `operator`.
     wrt : str or tuple of str, default="x"
-        The arguments to differentiate: "x", "regularization_strength", and where the
-        operator has them "k", "weights" or "targets".
+        The arguments to differentiate: "x", "regularization_strength" ("sigma"), and
+        where the operator has them "k", "q", "points", "weights", "targets" or
+        "target". Weights of ranks, masks, quantiles and distribution functions have
+        gradients with every method.
     **params
         Further arguments of `operator`.
 
@@ -124,7 +127,7 @@ def jvp(operator, x, tangent, *args, **params):
     return value, pushforward(tangent)
 
 
-def strength_bounds(operator, x, *args, **params):
+def strength_bounds(operator, x, *args, tolerance=0.01, **params):
     """Return the strengths between which a soft operator is neither hard nor pooled.
 
     The default strength of the literature, 1.0, pools most real inputs completely: L2
@@ -134,26 +137,41 @@ def strength_bounds(operator, x, *args, **params):
     Parameters
     ----------
     operator : callable
-        A soft operator that has an exactly hard and an exactly pooled regime, for
-        instance :func:`sksoft.soft_rank` with ``method="permutahedron"``.
+        A soft operator with a strength, for instance :func:`sksoft.soft_rank`.
     x : array-like of shape (..., n, ...)
         The input, as for `operator`.
-    *args, **params
-        Further arguments of `operator`; the strength itself does not matter.
+    *args
+        Further arguments of `operator`.
+    tolerance : float, default=0.01
+        Above 0 and below 1. With ``method="permutahedron"`` the bounds are exact, and
+        this has no effect. The other methods come near their limits without reaching
+        them: the bounds are then those at which no entry of the result is further from
+        its limit than this share of the largest difference, over the row, between the
+        hard and the pooled result.
+    **params
+        Further arguments of `operator`; the strength itself does not matter. That of
+        :func:`sksoft.rank_distribution` is `sigma`.
 
     Returns
     -------
     hard_below : float or ndarray of the batch shape
-        Up to this strength the output is exactly the hard one (with ties, 0 for ranks).
+        Up to this strength the output is the hard one, exactly or within the tolerance.
+        0 where no strength is hard: for exact ranks of ties, and at a point of
+        :func:`sksoft.soft_ecdf` that is a value. Infinite where the hard and the pooled
+        result are the same.
     pooled_above : float or ndarray of the batch shape
-        From this strength on each row is one block.
+        From this strength on each row is one block, exactly or within the tolerance.
+        For functions of ranks it is that of the ranks. Infinite for soft sorts with
+        ``method="laplace"``, which spread without bound.
 
     Raises
     ------
     TypeError
-        If `operator` is not a soft operator, or `x` is a Dask array.
+        If `operator` is not a soft operator, `x` is a Dask array, or `tolerance` is not
+        a number.
     ValueError
-        If the operator has no such regimes with these arguments; else as `operator`.
+        If the operator has no strength, or `tolerance` is not between 0 and 1; else as
+        `operator`.
 
     References
     ----------
@@ -162,9 +180,20 @@ def strength_bounds(operator, x, *args, **params):
 
     Examples
     --------
-    >>> from sksoft import soft_rank, strength_bounds
+    >>> from sksoft import soft_rank, soft_topk, strength_bounds
     >>> hard, pooled = strength_bounds(soft_rank, [0.0, 1.0, 3.0])
     >>> float(hard), round(float(pooled), 6)
     (1.0, 1.666667)
+    >>> hard, pooled = strength_bounds(soft_topk, [0.0, 1.0, 3.0], 1, tolerance=0.05)
+    >>> round(float(hard), 3), round(float(pooled), 1)
+    (0.295, 11.2)
     """
-    return bound_call(operator, x, args, params).bounds()
+    tolerance = positive_number(tolerance, "tolerance")
+    if tolerance >= 1.0:
+        raise ValueError(f"tolerance must be above 0 and below 1, got {tolerance}.")
+    call = bound_call(operator, x, args, params)
+    if not operator.per_row:
+        raise ValueError(
+            f"operator must have a strength, which {operator.__name__} has not."
+        )
+    return call.bounds(tolerance)

@@ -240,7 +240,7 @@ def soft_rank(
     --------
     soft_sort : The sorted values.
     rank_distribution : The probabilities of all ranks, for ``method="gaussian"``.
-    vjp : The exact gradient.
+    vjp : The exact gradient, in `x`, the strength, `weights` and `targets`.
     strength_bounds : The useful range of the strength.
     squash : One scale for all data, as Sinkhorn ranks were published.
 
@@ -363,6 +363,7 @@ def soft_permutation(
     --------
     soft_sort : The sorted values.
     soft_topk_sorted : The columns of the first k positions only, for less.
+    strength_bounds : The useful range of the strength.
 
     References
     ----------

@@ -323,7 +323,7 @@ class _Correlation(Outer):
     def linearize(self, value):
         ranks = np.ascontiguousarray(np.moveaxis(value, self.axis, -1))
         unit, norm = _unit(ranks)
-        out = (unit * self.direction).sum(axis=-1)
+        out = np.clip((unit * self.direction).sum(axis=-1), -1.0, 1.0)
         gradient = (self.direction - out[..., None] * unit) * (norm > 0.0)
         gradient /= np.where(norm > 0.0, norm, 1.0)
 

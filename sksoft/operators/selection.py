@@ -108,7 +108,7 @@ def soft_topk(
     --------
     soft_rank : The ranks.
     vjp : The exact gradient, in `x`, `k`, the strength and `weights`.
-    strength_bounds : The useful range of the strength, for "permutahedron".
+    strength_bounds : The useful range of the strength.
 
     References
     ----------
@@ -205,6 +205,7 @@ def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0
     See Also
     --------
     soft_topk : The mask without the order.
+    strength_bounds : The useful range of the strength.
     soft_permutation : All entries in order.
 
     References

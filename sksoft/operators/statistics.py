@@ -119,7 +119,8 @@ def soft_quantile(
     See Also
     --------
     soft_median : The quantile at 1/2.
-    vjp : The exact gradient, in `x`, `q` and the strength.
+    vjp : The exact gradient, in `x`, `q`, the strength and `weights`.
+    strength_bounds : The useful range of the strength.
 
     References
     ----------
