@@ -241,3 +241,21 @@ def _warn(result, best, max_iter, tol):
         ConvergenceWarning,
         stacklevel=3,
     )
+
+
+class Adam:
+    """The moments of the gradient, and the step they suggest."""
+
+    def __init__(self, size):
+        self.first = np.zeros(size)
+        self.second = np.zeros(size)
+        self.count = 0
+
+    def step(self, gradient, rate):
+        """Return what to add to the parameters."""
+        self.count += 1
+        self.first += 0.1 * (gradient - self.first)
+        self.second += 0.001 * (gradient**2 - self.second)
+        first = self.first / (1.0 - 0.9**self.count)
+        second = self.second / (1.0 - 0.999**self.count)
+        return -rate * first / (np.sqrt(second) + 1e-8)

@@ -40,7 +40,9 @@ def public_objects():
         namespace = importlib.import_module(module.name)
         for name in getattr(namespace, "__all__", ()):
             item = getattr(namespace, name)
-            if getattr(item, "__module__", "").startswith("sksoft"):
+            # A scorer is an object, without a name.
+            named = hasattr(item, "__qualname__")
+            if named and getattr(item, "__module__", "").startswith("sksoft"):
                 found[f"{item.__module__}.{item.__qualname__}"] = item
     for name in sksoft.__all__:
         item = getattr(sksoft, name)

@@ -1,6 +1,6 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Scores that a share of wrong rows cannot fool, and scores of rankings."""
+"""Scores that wrong rows cannot fool, of rankings, and of whole sequences."""
 
 from sksoft.metrics._ranking import (
     kendall_tau_score,
@@ -8,6 +8,10 @@ from sksoft.metrics._ranking import (
     ndcg_score,
     spearman_score,
     spearman_scorer,
+)
+from sksoft.metrics._sequences import (
+    sequence_accuracy_score,
+    sequence_accuracy_scorer,
 )
 from sksoft.metrics._trimmed import (
     neg_trimmed_mean_absolute_error_scorer,
@@ -22,6 +26,8 @@ __all__ = [
     "ndcg_score",
     "neg_trimmed_mean_absolute_error_scorer",
     "neg_trimmed_mean_squared_error_scorer",
+    "sequence_accuracy_score",
+    "sequence_accuracy_scorer",
     "spearman_score",
     "spearman_scorer",
     "trimmed_mean_absolute_error",

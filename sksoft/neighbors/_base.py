@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._network import LinearPlusNetwork
-from sksoft._optimize import Solution, fit_progress
+from sksoft._optimize import Adam, Solution, fit_progress
 from sksoft._sklearn_compat import (
     CallbackSupportMixin,
     check_sample_weight,
@@ -41,7 +41,7 @@ from sksoft.neighbors._selection import (
     kth_distance,
     limited,
 )
-from sksoft.neighbors._solvers import Adam, Minibatches, by_lbfgs
+from sksoft.neighbors._solvers import Minibatches, by_lbfgs
 
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.

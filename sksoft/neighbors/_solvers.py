@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoft._optimize import Solution, minimize
+from sksoft._optimize import Adam, Solution, minimize
 
 # Epochs without an improvement by tol after which Adam stops.
 PATIENCE = 10
@@ -22,24 +22,6 @@ LEAST_STEPS = 256
 LEAST_STEPS_HIDDEN = 600
 # The share of the samples held out to stop early.
 HELD_OUT = 0.1
-
-
-class Adam:
-    """The moments of the gradient, and the step they suggest."""
-
-    def __init__(self, size):
-        self.first = np.zeros(size)
-        self.second = np.zeros(size)
-        self.count = 0
-
-    def step(self, gradient, rate):
-        """Return what to add to the parameters."""
-        self.count += 1
-        self.first += 0.1 * (gradient - self.first)
-        self.second += 0.001 * (gradient**2 - self.second)
-        first = self.first / (1.0 - 0.9**self.count)
-        second = self.second / (1.0 - 0.999**self.count)
-        return -rate * first / (np.sqrt(second) + 1e-8)
 
 
 class Budget:

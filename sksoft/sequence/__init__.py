@@ -4,8 +4,16 @@
 
 from sksoft.operators.sequences import beam_search, viterbi
 from sksoft.operators.soft_beams import soft_beam_search, soft_beam_step
+from sksoft.sequence._tagger import BeamSearchTagger, sequence_from_lengths
 
-__all__ = ["beam_search", "soft_beam_search", "soft_beam_step", "viterbi"]
+__all__ = [
+    "BeamSearchTagger",
+    "beam_search",
+    "sequence_from_lengths",
+    "soft_beam_search",
+    "soft_beam_step",
+    "viterbi",
+]
 
 
 def __dir__():
