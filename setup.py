@@ -14,6 +14,7 @@ EXTENSIONS = {
     "sksoft._blocks": ["sksoft/_blocks.pyx"],
     "sksoft._networks": ["sksoft/_networks.pyx"],
     "sksoft._order": ["sksoft/_order.pyx"],
+    "sksoft._pairs": ["sksoft/_pairs.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
     "sksoft._radix": ["sksoft/_radix.pyx"],

@@ -21,13 +21,20 @@ OPERATORS = {
     for name in operators.__all__
     if hasattr(getattr(operators, name), "bind")
 }
-LOSSES = {name: getattr(losses, name) for name in losses.__all__}
 
 
 def positional_names(function):
     """Return the names of the arguments that may be given by position."""
     parameters = inspect.signature(function).parameters.values()
     return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+
+# Losses with a gradient in one array. That of a beam has several.
+LOSSES = {
+    name: getattr(losses, name)
+    for name in losses.__all__
+    if positional_names(getattr(losses, name))[0] == "scores"
+}
 
 
 def by_name(function, positions, args, params):

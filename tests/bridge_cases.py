@@ -68,4 +68,4 @@ def loss_target(name):
     """Return a target that suits a loss."""
     if name.startswith(("topk", "smooth_topk")):
         return LABELS
-    return GRADES if name in RELEVANCE or "precision" in name else GRADES > 0.5
+    return GRADES if name in RELEVANCE else (GRADES > 0.5).astype(float)

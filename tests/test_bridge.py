@@ -88,7 +88,9 @@ def test_shape_is_known_for_symbols(name, arrays, wrt, options):
     assert output_shape(spec, shapes) == np.shape(evaluate(spec, arrays))
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS.keys() - {"squash"}))
+@pytest.mark.parametrize(
+    "name", [name for name in OPERATORS if _bridge.strength_name(OPERATORS[name])]
+)
 def test_straight_through(name):
     _, arrays, _, options = next(case for case in OPERATOR_CASES if case[0] == name)
     spec, arrays = prepared(name, arrays, options)

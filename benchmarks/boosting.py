@@ -1,0 +1,260 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Objectives of learning to rank in LightGBM and XGBoost, with their own as rivals.
+
+    python benchmarks/boosting.py --data DIR [--sets plain curve] [--trees 150]
+
+DIR holds `ltr/`, LightGBM's example of lambdarank, and `mq2008.npz`; without it only
+made data are used. Each row of the tables is the mean over the test queries of NDCG@10
+and of Spearman's coefficient: first that of LightGBM's lambdarank, then differences
+from it times 1000, with the standard errors of paired differences. Times are those of
+processor time for the fits, over lambdarank's.
+"""
+
+import argparse
+import gzip
+import time
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from sklearn.datasets import load_svmlight_file
+from sklearn.model_selection import GroupKFold
+
+from sksoft import soft_rank, soft_spearmanr
+from sksoft.boosting import RankObjective
+from sksoft.metrics import ndcg_score
+
+try:
+    import xgboost
+except ImportError:
+    xgboost = None
+
+OURS = ("pairwise", "ndcg", "spearman", "listnet")
+MADE = ("plain", "offset", "curve", "eras")
+REAL = ("ltr", "mq2008")
+GRADES = (0.5, 0.75, 0.9, 0.97)
+
+
+def made(kind, n_queries, seed=0):
+    """Return features, a target, the queries, and grades for NDCG and lambdarank."""
+    rng = np.random.default_rng(seed)
+    if kind == "eras":
+        return made_eras(n_queries, rng)
+    lengths = rng.integers(10, 40, size=n_queries)
+    query = np.repeat(np.arange(n_queries), lengths)
+    # Documents of a query are alike: most of the features' variance is that of queries.
+    X = 1.5 * rng.normal(size=(n_queries, 10))[query]
+    X += rng.normal(size=(len(query), 10))
+    signal = X[:, 0] + 0.7 * X[:, 1] + 0.5 * np.abs(X[:, 2]) + np.sin(2.0 * X[:, 3])
+    value = signal + 1.5 * rng.normal(size=len(query))
+    if kind == "offset":
+        offset = 4.0 * rng.normal(size=n_queries)
+        value = offset[query] + np.exp(0.5 * rng.normal(size=n_queries))[query] * value
+    if kind == "curve":
+        for q in range(n_queries):
+            rows = query == q
+            value[rows] = (np.argsort(np.argsort(value[rows])) + 0.5) / rows.sum()
+        grades = np.digitize(value, GRADES)
+    else:
+        grades = np.digitize(value, np.quantile(value, GRADES))
+    return X, grades.astype(float), query, grades
+
+
+def made_eras(n_eras, rng):
+    """Return eras of weak signal, whose targets have outliers and own scales."""
+    n_rows = 200
+    query = np.repeat(np.arange(n_eras), n_rows)
+    X = rng.integers(0, 5, size=(len(query), 20)).astype(float)
+    signal = X[:, :6] @ rng.normal(size=6) + (X[:, 6] > 2.0) * (X[:, 7] - 2.0)
+    signal = (signal - signal.mean()) / signal.std()
+    noise = rng.standard_t(2.0, size=len(query))
+    scale = np.exp(rng.normal(size=n_eras))[query]
+    y = scale * (0.2 * signal + noise)
+    ranks = soft_rank(y.reshape(n_eras, n_rows), regularization_strength=0.0).ravel()
+    return X, y, query, np.minimum((ranks - 0.5) / n_rows * 5.0, 4.0).astype(int)
+
+
+def read(name, folder):
+    """Return features, a target, the queries, and grades, of a real data set."""
+    if name == "mq2008":
+        data = np.load(folder / "mq2008.npz")
+        grades = data["relevance"].astype(int)
+        _, query = np.unique(data["query"], return_inverse=True)
+        return data["X"].astype(float), grades.astype(float), query, grades
+    parts, sizes = [], []
+    for part in ("train", "test"):
+        path = folder / "ltr" / f"lgb_rank.{part}.gz"
+        with gzip.open(path) as lines:
+            parts.append(load_svmlight_file(lines, n_features=301))
+        with gzip.open(folder / "ltr" / f"lgb_rank.{part}.query.gz", "rt") as lines:
+            sizes += [int(line) for line in lines.read().split()]
+    X = np.concatenate([X.toarray() for X, _ in parts])
+    y = np.concatenate([y for _, y in parts])
+    return X, y, np.repeat(np.arange(len(sizes)), sizes), y.astype(int)
+
+
+def centred_ranks(y, query):
+    """Return the ranks within queries, as shares of their length, minus their mean."""
+    out = np.empty(len(y))
+    for q in np.unique(query):
+        rows = query == q
+        ranks = soft_rank(y[rows], regularization_strength=0.0)
+        out[rows] = (ranks - ranks.mean()) / rows.sum()
+    return out
+
+
+def sizes_of(query):
+    """Return the numbers of rows of contiguous queries."""
+    return np.diff(np.flatnonzero(np.r_[True, query[1:] != query[:-1], True]))
+
+
+def lightgbm_fit(objective, target, X, query, options):
+    """Return a fitted booster's predict."""
+    params = {
+        "objective": objective,
+        "learning_rate": options.rate,
+        "num_leaves": options.leaves,
+        "num_threads": 1,
+        "verbosity": -1,
+        "deterministic": True,
+    }
+    data = lightgbm.Dataset(X, target, group=sizes_of(query))
+    return lightgbm.train(params, data, options.trees).predict
+
+
+def xgboost_fit(objective, target, X, query, options):
+    """Return a fitted booster's predict."""
+    params = {
+        "learning_rate": options.rate,
+        "max_leaves": options.leaves,
+        "grow_policy": "lossguide",
+        "max_depth": 0,
+        "min_child_weight": 20.0 if callable(objective) else 1.0,
+        "tree_method": "hist",
+        "nthread": 1,
+        "disable_default_eval_metric": 1,
+    }
+    data = xgboost.DMatrix(X, target, qid=query)
+    if callable(objective):
+        booster = xgboost.train(params, data, options.trees, obj=objective)
+    else:
+        params["objective"] = objective
+        booster = xgboost.train(params, data, options.trees)
+    return lambda X: booster.predict(xgboost.DMatrix(X))
+
+
+def contenders(y, query, grades):
+    """Return for each name how it is fitted, its objective and its target."""
+    ranks = centred_ranks(y, query)
+    out = {
+        "lambdarank": (lightgbm_fit, "lambdarank", grades),
+        "rank_xendcg": (lightgbm_fit, "rank_xendcg", grades),
+        "L2 on y": (lightgbm_fit, "regression", y),
+        "L2 on centred ranks": (lightgbm_fit, "regression", ranks),
+    }
+    for name in OURS:
+        # Spearman takes any target.
+        target = y if name == "spearman" else grades
+        out[name] = lightgbm_fit, RankObjective(name), target
+    if xgboost is not None:
+        out["XGBoost rank:ndcg"] = xgboost_fit, "rank:ndcg", grades
+        for name in OURS[:3]:
+            target = y if name == "spearman" else grades
+            out[f"XGBoost {name}"] = xgboost_fit, RankObjective(name), target
+    return out
+
+
+def folds(kind, query, options):
+    """Yield the rows of training and of test."""
+    if kind in MADE:
+        bound = options.train_queries
+        yield np.flatnonzero(query < bound), np.flatnonzero(query >= bound)
+        return
+    for seed in range(options.repeats):
+        splits = GroupKFold(5, shuffle=True, random_state=seed)
+        yield from splits.split(query, groups=query)
+
+
+def scores_of_queries(y, grades, found, query):
+    """Return NDCG@10 and Spearman's coefficient of each query."""
+    ndcg, spearman = [], []
+    for rows in np.split(np.arange(len(query)), np.cumsum(sizes_of(query))[:-1]):
+        ndcg.append(
+            ndcg_score(grades[rows][None], found[rows][None], k=10, gain="exp2")
+        )
+        spearman.append(
+            soft_spearmanr(found[rows], y[rows], regularization_strength=0.0)
+            if np.ptp(y[rows]) > 0.0
+            else np.nan
+        )
+    return np.array(ndcg), np.array(spearman)
+
+
+def compare(kind, data, options):
+    """Print the table of a data set."""
+    X, y, query, grades = data
+    results, seconds = {}, {}
+    for train, test in folds(kind, query, options):
+        rivals = contenders(y[train], query[train], grades[train])
+        for name, (fit, objective, target) in rivals.items():
+            if options.only and name not in (*options.only, "lambdarank"):
+                continue
+            start = time.process_time()
+            predict = fit(objective, target, X[train], query[train], options)
+            seconds[name] = seconds.get(name, 0.0) + time.process_time() - start
+            found = predict(X[test])
+            values = scores_of_queries(y[test], grades[test], found, query[test])
+            results.setdefault(name, []).append(values)
+    print(f"\n{kind}: {len(np.unique(query))} queries, {len(y)} rows")
+    print(f"{'':22}{'NDCG@10':>16}{'Spearman':>16}{'time':>8}")
+    base = None
+    for name, parts in results.items():
+        values = np.concatenate(parts, axis=1)
+        ratio = seconds[name] / seconds["lambdarank"]
+        if base is None:
+            base = values
+            means = np.nanmean(values, axis=1)
+            cells = [f"{mean:.4f}" for mean in means]
+        else:
+            cells = []
+            for row in 1000.0 * (values - base):
+                row = row[np.isfinite(row)]
+                error = row.std(ddof=1) / np.sqrt(len(row) / options.repeats_of(kind))
+                cells.append(f"{row.mean():+.1f} ± {error:.1f}")
+        print(f"{name:22}{cells[0]:>16}{cells[1]:>16}{ratio:>8.2f}", flush=True)
+
+
+class Options(argparse.Namespace):
+    """The arguments of the command line."""
+
+    def repeats_of(self, kind):
+        """Return how often each query is tested."""
+        return self.repeats if kind in REAL else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--sets", nargs="+", choices=(*REAL, *MADE))
+    parser.add_argument("--only", nargs="+", help="names of contenders")
+    parser.add_argument("--trees", type=int, default=150)
+    parser.add_argument("--leaves", type=int, default=15)
+    parser.add_argument("--rate", type=float, default=0.05)
+    parser.add_argument("--repeats", type=int, default=1, help="of 5-fold splits")
+    parser.add_argument("--train-queries", type=int, default=400)
+    options = parser.parse_args(namespace=Options())
+    sets = options.sets or ((*REAL, *MADE) if options.data else MADE)
+    if not options.data and set(sets) & set(REAL):
+        parser.error("real sets need --data")
+    for kind in sets:
+        if kind in MADE:
+            n_test = 100 if kind == "eras" else 800
+            data = made(kind, options.train_queries + n_test)
+        else:
+            data = read(kind, options.data)
+        compare(kind, data, options)
+
+
+if __name__ == "__main__":
+    main()
