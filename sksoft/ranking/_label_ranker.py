@@ -54,10 +54,11 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
     alpha : float or "auto", default="auto"
         Penalty of the squared coefficients, at least 0, as in
         :class:`sklearn.linear_model.Ridge` on the ranks. "auto" takes one by
-        generalised cross-validation of the regression on ranks where the fit begins: on
-        a logarithmic scale, halfway from the best penalty down to the smallest whose
-        error is within 1 % of the least, for soft ranks want less of a penalty than
-        regression does.
+        generalised cross-validation of the regression on ranks where the fit begins;
+        without hidden layers it is lowered, on a logarithmic scale, halfway to the
+        smallest whose error is within 1 % of the least, for soft ranks want less of a
+        penalty than regression does. Hidden layers see features of standard deviation
+        one, and their weights are penalised as coefficients of these would be.
 
     hidden_layer_sizes : tuple of int, default=()
         Sizes of the hidden layers of rectified linear units that are added to the
@@ -251,12 +252,15 @@ class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         n_labels = y.shape[1]
         target = _centred_scores(y)
         design = Design(X, weight, self.fit_intercept)
-        alpha = design.penalty(target) if self.alpha == "auto" else float(self.alpha)
         hidden = layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
-        scorer = Scorer(design, n_labels, hidden, alpha)
+        if self.alpha == "auto":
+            penalty, alpha = design.penalty(target, lowered=not hidden)
+        else:
+            penalty, alpha = design.in_units(self.alpha), float(self.alpha)
+        scorer = Scorer(design, n_labels, hidden, penalty)
         # Half the squared error of the ranks, over this, is one minus Spearman's rho.
         unit = max(n_labels * (n_labels**2 - 1) / 12.0, 1.0)
-        rate = alpha / (weight.sum() * unit)
+        rate = 1.0 / (weight.sum() * unit)
         if self.loss == "spearman":
             loss = Spearman(self.regularization_strength)
         else:

@@ -254,11 +254,11 @@ class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
         n_queries = query_weight.sum()
         centre, centred = centred_columns(X, weight)
         scale = column_scales(centred, weight)
-        rate = self.alpha / n_queries
+        rate = 1.0 / weight.sum()
         ridge = self.alpha * weight.sum() / n_queries
         hidden = layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         design = Design(centred / scale, weight, True)
-        scorer = Scorer(design, 1, hidden, ridge)
+        scorer = Scorer(design, 1, hidden, design.in_units(ridge))
         lists = Lists(np.ones(len(y), bool), query, query_weight)
 
         def loss_of_rows(loss):

@@ -16,6 +16,8 @@ from sksoft._weighted import as_counts, centred_columns, column_scales
 PENALTIES = np.logspace(-6.0, 2.0, 33)
 # A penalty is as good as the best if its error exceeds the least by at most this share.
 AS_GOOD = 0.01
+# Weights of hidden layers are as good as 0 with this.
+LARGEST_LAYER_PENALTY = 1e30
 
 
 class Design:
@@ -66,25 +68,34 @@ class Design:
             vectors = rooted.T @ vectors / np.sqrt(values)
         self.values, self.vectors = values * weight.max(), vectors
 
-    def penalty(self, target):
+    def in_units(self, alpha):
+        """Return a penalty of coefficients of the features as one of those of `X`."""
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.float64(alpha) / self.unit / self.unit)
+
+    def penalty(self, target, lowered=True):
         """Return the penalty of ridge regression on a target that the data ask for.
 
-        It is the geometric mean of the penalty of least generalised cross-validation
-        and of the smallest that is as good up to a hundredth: losses of ranks forgive
-        what squared errors do not, and want a smaller penalty.
+        It is that of least generalised cross-validation. Losses of ranks forgive what
+        squared errors do not, and linear scores want a smaller one: lowered, it is the
+        geometric mean of this and of the smallest that is as good up to a hundredth.
 
         Parameters
         ----------
         target : ndarray of shape (n_samples, n_outputs)
             The target.
+        lowered : bool, default=True
+            Whether the penalty is lowered.
 
         Returns
         -------
         penalty : float
-            Against the squared coefficients of the features as they were given.
+            Against the squared coefficients of `X`.
+        alpha : float
+            The same against those of the features as they were given.
         """
         if not len(self.values):
-            return 1.0
+            return 1.0, 1.0
         # Whole weights are repetitions, of others only the ratios count.
         counts = as_counts(self.weight)
         if self.fit_intercept:
@@ -101,10 +112,13 @@ class Design:
         free = n - self.fit_intercept - (1.0 - left).sum(axis=1)
         error = np.where(free > 0.0, residual / np.maximum(free, 1e-9) ** 2, np.inf)
         best = np.argmin(error)
-        smallest = np.argmax(error <= (1.0 + AS_GOOD) * error[best])
+        smallest = best
+        if lowered:
+            smallest = np.argmax(error <= (1.0 + AS_GOOD) * error[best])
+        penalty = np.sqrt(penalties[best] * penalties[smallest])
         with np.errstate(over="ignore", under="ignore"):
-            penalty = np.sqrt(penalties[best] * penalties[smallest]) * self.unit**2
-        return float(np.clip(penalty, np.finfo(np.float64).tiny, 1e300))
+            alpha = penalty * self.unit * self.unit
+        return float(penalty), float(alpha)
 
 
 class Scorer:
@@ -123,19 +137,17 @@ class Scorer:
         How many scores each row has.
     hidden_layer_sizes : tuple of int
         Sizes of the hidden layers; empty for a linear model.
-    ridge : float
-        Ridge penalty, against the Gram matrix, that the scaling assumes.
+    penalty : float
+        Ridge penalty of the coefficients of the design, against its Gram matrix.
     """
 
-    def __init__(self, design, n_outputs, hidden_layer_sizes, ridge):
+    def __init__(self, design, n_outputs, hidden_layer_sizes, penalty):
         self.design = design
-        self.ridge = ridge
         self.n_outputs = n_outputs
         total = design.weight.sum()
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            penalty = np.float64(ridge) / design.unit / design.unit
+        with np.errstate(over="ignore", divide="ignore"):
             # How much of the curvature in a direction is that of the penalty.
-            self.penalised = 1.0 / (1.0 + design.values / penalty)
+            self.penalised = 1.0 / (1.0 + design.values / np.float64(penalty))
             scale = np.sqrt(total / (design.values + penalty))
         self.total = total
         self.basis = design.vectors * scale
@@ -147,6 +159,9 @@ class Scorer:
         if hidden_layer_sizes:
             self.input_scale = column_scales(design.X, design.weight)
             self.inputs = design.X / self.input_scale
+            # Layers see features of deviation one, whose coefficients are larger.
+            layer_penalty = penalty / np.mean(self.input_scale**2)
+            self.layer_penalty = min(layer_penalty, LARGEST_LAYER_PENALTY)
         self.model = LinearPlusNetwork(
             self.columns.shape[1], design.X.shape[1], n_outputs, hidden_layer_sizes
         )
@@ -165,16 +180,15 @@ class Scorer:
         loss : callable
             Maps scores of shape (n_samples, n_outputs) to a value and its gradient.
         rate : float
-            Half of this times the squared coefficients is added; intercepts are free.
+            Half of this times the penalty times the squared coefficients is added;
+            intercepts are free.
         """
         factors = np.zeros(self.model.size)
         linear, *network = self.model.unpack(factors)
-        if self.ridge > 0.0:
-            n_vectors = len(self.penalised)
-            share = rate / self.ridge * self.total * self.penalised
-            linear[:n_vectors] = share[:, np.newaxis]
+        share = rate * self.total * self.penalised
+        linear[: len(share)] = share[:, np.newaxis]
         for piece in network[0::2]:
-            piece[...] = rate
+            piece[...] = rate * self.layer_penalty
 
         def evaluate(params):
             scores, state = self.model.forward(params, self.columns, self.inputs)

@@ -247,12 +247,12 @@ class TopKLogisticRegression(
         shape = (len(X), n_classes)
         binary = n_classes == 2
         entropy = LabelObjective(CrossEntropy(), shape, labels, weight)
-        penalty = 1.0 / max(self.C, LEAST_C)
-        rate = penalty / weight.sum()
         # About the curvature of the cross entropy in a score.
         curvature = 0.25 if binary else (n_classes - 1.0) / n_classes**2
         design = Design(X, weight, self.fit_intercept)
-        scorer = Scorer(design, 1 if binary else n_classes, (), penalty / curvature)
+        penalty = design.in_units(1.0 / (max(self.C, LEAST_C) * curvature))
+        scorer = Scorer(design, 1 if binary else n_classes, (), penalty)
+        rate = curvature / weight.sum()
 
         def fitted(params):
             found = scorer.attributes(params)
