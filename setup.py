@@ -19,6 +19,7 @@ EXTENSIONS = {
     "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
     "sksoft._radix": ["sksoft/_radix.pyx"],
     "sksoft._relaxations._beam": ["sksoft/_relaxations/_beam.pyx"],
+    "sksoft._range": ["sksoft/_range.pyx"],
     "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
     "sksoft._relaxations._isotonic": ["sksoft/_relaxations/_isotonic.pyx"],
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],

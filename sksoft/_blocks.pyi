@@ -16,9 +16,7 @@ def put_rows(
 ) -> None: ...
 def shift_blocks(
     values: NDArray[np.float64],
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
+    blocks: NDArray[np.intp],
 ) -> None: ...
 def pool_blocks(
     values: NDArray[Floating],
@@ -28,9 +26,7 @@ def pool_blocks(
     factor: NDArray[np.float64] | None,
     strength: NDArray[np.float64] | None,
     transpose: bool,
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
+    blocks: NDArray[np.intp],
     out: NDArray[Floating],
     work: NDArray[np.float64],
 ) -> None: ...

@@ -9,7 +9,7 @@ less pooling, scaled.
 
 from cython cimport floating
 
-from sksoft._ground cimport at
+from sksoft._ground cimport Span, at, spans_of
 
 
 def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:, ::1] out):
@@ -32,22 +32,22 @@ def put_rows(const double[:, ::1] values, const Py_ssize_t[:, ::1] order, floati
 
 def shift_blocks(
     double[:, ::1] values,
-    const Py_ssize_t[:, ::1] starts,
-    const Py_ssize_t[:, ::1] stops,
-    const Py_ssize_t[::1] n_blocks,
+    const Py_ssize_t[:, ::1] blocks,
 ):
     """Subtract from each value the last one of its block, in place."""
     cdef Py_ssize_t r, b, i, done, n = values.shape[1]
+    cdef const Span* spans
     cdef double last
     with nogil:
         for r in range(values.shape[0]):
             done = 0
-            for b in range(n_blocks[r]):
-                for i in range(done, starts[r, b]):
+            spans = spans_of(&blocks[r, 0])
+            for b in range(blocks[r, 0]):
+                for i in range(done, spans[b].start):
                     values[r, i] = 0.0
-                done = stops[r, b]
+                done = spans[b].stop
                 last = values[r, done - 1]
-                for i in range(starts[r, b], done):
+                for i in range(spans[b].start, done):
                     values[r, i] -= last
             for i in range(done, n):
                 values[r, i] = 0.0
@@ -61,9 +61,7 @@ def pool_blocks(
     const double[:, ::1] factor,
     const double[::1] strength,
     bint transpose,
-    const Py_ssize_t[:, ::1] starts,
-    const Py_ssize_t[:, ::1] stops,
-    const Py_ssize_t[::1] n_blocks,
+    const Py_ssize_t[:, ::1] blocks,
     floating[:, ::1] out,
     double[::1] work,
 ):
@@ -79,6 +77,7 @@ def pool_blocks(
     cdef floating* result
     cdef const Py_ssize_t* source
     cdef const Py_ssize_t* goal
+    cdef const Span* spans
     cdef const double* part
     cdef const double* scale
     cdef double quotient = 1.0
@@ -92,7 +91,8 @@ def pool_blocks(
             result = &out[r, 0]
             source = NULL if take is None else &take[r, 0]
             goal = NULL if put is None else &put[r, 0]
-            if anywhere and n_blocks[r] == 1 and stops[r, 0] - starts[r, 0] == n:
+            spans = spans_of(&blocks[r, 0])
+            if anywhere and blocks[r, 0] == 1 and spans[0].stop - spans[0].start == n:
                 source = goal = NULL
             # First as if there were no blocks.
             if residual:
@@ -104,9 +104,9 @@ def pool_blocks(
             else:
                 for i in range(n):
                     result[at(goal, i)] = value[at(source, i)]
-            for b in range(n_blocks[r]):
-                start = starts[r, b]
-                stop = stops[r, b]
+            for b in range(blocks[r, 0]):
+                start = spans[b].start
+                stop = spans[b].stop
                 part = NULL if share is None else &share[r, start]
                 scale = NULL if factor is None else &factor[r, start]
                 for i in range(stop - start):

@@ -2,11 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small functions that the ground kernels share, inlined into each of them.
 
-Blocks of pooled entries are noted by their starts and stops; an entry that is in none
-of them is a block by itself.
+Blocks of two or more entries are noted in a row of integers: their number, then the
+start and the stop of each. An entry that is in none of them is a block by itself.
 """
 
 from libc.string cimport memchr
+
+
+cdef struct Span:
+    Py_ssize_t start, stop
+
+
+cdef inline Span* spans_of(const Py_ssize_t* blocks) noexcept nogil:
+    # The spans of the blocks of a row, after their number.
+    return <Span*> (blocks + 1)
 
 
 cdef inline Py_ssize_t at(const Py_ssize_t* order, Py_ssize_t i) noexcept nogil:
@@ -29,9 +38,9 @@ cdef inline Py_ssize_t next_flag(
 
 
 cdef inline Py_ssize_t start_before(
-    Py_ssize_t start, const Py_ssize_t* starts, const Py_ssize_t* stops, Py_ssize_t n_blocks
+    Py_ssize_t start, const Span* spans, Py_ssize_t n_blocks
 ) noexcept nogil:
     # The start of the block that ends where the newest one, not yet noted, begins.
-    if n_blocks > 0 and stops[n_blocks - 1] == start:
-        return starts[n_blocks - 1]
+    if n_blocks > 0 and spans[n_blocks - 1].stop == start:
+        return spans[n_blocks - 1].start
     return start - 1

@@ -14,30 +14,14 @@ def project_l2(
     strength: NDArray[np.float64],
     sort: bool,
     out: NDArray[Floating],
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
-    work: NDArray[np.float64],
-    flags: NDArray[np.uint8],
-) -> None: ...
-def rank_distance_l2(
-    x: NDArray[np.float64],
-    order: NDArray[np.intp],
-    target: NDArray[np.float64],
-    strength: float,
-    distance: NDArray[np.float64],
-    gradient: NDArray[np.float64],
     blocks: NDArray[np.intp],
     work: NDArray[np.float64],
-    flags: NDArray[np.uint8],
 ) -> None: ...
 def rank_weighted_l2(
     s: NDArray[np.float64],
     target: NDArray[np.float64],
     weight: NDArray[np.float64],
     strength: NDArray[np.float64],
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
+    blocks: NDArray[np.intp],
     work: NDArray[np.float64],
 ) -> None: ...

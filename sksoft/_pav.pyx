@@ -12,7 +12,7 @@ form of the violation in Busing 2022), and no difference of z and w is ever form
 
 from cython cimport floating
 
-from sksoft._ground cimport at, next_flag, start_before
+from sksoft._ground cimport Span, at, next_flag, spans_of, start_before
 
 ctypedef fused out_t:
     float
@@ -30,19 +30,17 @@ def project_l2(
     const double[::1] strength,
     bint sort,
     floating[:, ::1] out,
-    Py_ssize_t[:, ::1] starts,
-    Py_ssize_t[:, ::1] stops,
-    Py_ssize_t[::1] n_blocks,
+    Py_ssize_t[:, ::1] blocks,
     double[:, ::1] work,
-    unsigned char[::1] flags,
 ):
     """Soft ranks of rows against 1..n, where they stand; or their soft sort, in order.
 
     Without an order the rows are sorted already.
     """
-    cdef Py_ssize_t r, i, n = x.shape[1]
+    cdef Py_ssize_t r, b, i, start, n_blocks, n = x.shape[1]
     cdef double* s
     cdef double* offset
+    cdef Span* spans
     cdef const floating* row
     cdef const Py_ssize_t* place
     cdef floating* result
@@ -50,27 +48,29 @@ def project_l2(
         for r in range(x.shape[0] if n > 0 else 0):
             s = &work[0, 0]
             offset = &work[1, 0]
+            spans = spans_of(&blocks[r, 0])
             row = &x[r, 0]
             place = NULL if order is None else &order[r, 0]
             result = &out[r, 0]
             take(row, place, n, s)
-            n_blocks[r] = partition_l2(
-                s, n, strength[r], sort, &starts[r, 0], &stops[r, 0], offset, &flags[0]
+            n_blocks = partition_l2(
+                s, n, strength[r], sort, spans, offset, <unsigned char*> &work[2, 0]
             )
+            blocks[r, 0] = n_blocks
             if sort:
                 for i in range(n):
                     result[i] = <floating> s[i]
-                sort_l2(s, strength[r], &starts[r, 0], &stops[r, 0], n_blocks[r], offset, result)
-            elif n_blocks[r] == 1 and stops[r, 0] - starts[r, 0] == n:
+                sort_l2(s, strength[r], spans, n_blocks, offset, result)
+            elif n_blocks == 1 and spans[0].stop - spans[0].start == n:
                 # Entries of a single block need no order.
                 rank_block_l2(row, 0, n, s[0], offset[0], strength[r], NULL, result)
             else:
                 for i in range(n):
                     result[place[i]] = i + 1
-                for i in range(n_blocks[r]):
+                for b in range(n_blocks):
+                    start = spans[b].start
                     rank_block_l2(
-                        s, starts[r, i], stops[r, i], s[starts[r, i]], offset[i], strength[r],
-                        place, result,
+                        s, start, spans[b].stop, s[start], offset[b], strength[r], place, result
                     )
 
 
@@ -87,8 +87,8 @@ cdef inline void take(
 
 
 cdef Py_ssize_t partition_l2(
-    const double* s, Py_ssize_t n, double strength, bint sort, Py_ssize_t* starts,
-    Py_ssize_t* stops, double* offset, unsigned char* flags,
+    const double* s, Py_ssize_t n, double strength, bint sort, Span* spans, double* offset,
+    unsigned char* flags,
 ) noexcept nogil:
     # The newest block is (start, count, total), total being the sum of s - s[start] over
     # it; older ones lie on a stack with offset = total / count. Means of equal values are
@@ -112,7 +112,7 @@ cdef Py_ssize_t partition_l2(
                 i += 1
             if start == 0:
                 break
-            p = start_before(start, starts, stops, b)
+            p = start_before(start, spans, b)
             before = start - p
             back = offset[b - 1] if before > 1.0 else 0.0
             gap = s[start] - s[p]
@@ -124,8 +124,8 @@ cdef Py_ssize_t partition_l2(
             count += before
             start = p
             b -= before > 1.0
-        starts[b] = start
-        stops[b] = i
+        spans[b].start = start
+        spans[b].stop = i
         offset[b] = total / count
         b += 1
         i = next_flag(flags, i + 1, n)
@@ -147,70 +147,16 @@ cdef inline void rank_block_l2(
 
 
 cdef inline void sort_l2(
-    const double* s, double strength, const Py_ssize_t* starts, const Py_ssize_t* stops,
-    Py_ssize_t n_blocks, const double* offset, floating* out,
+    const double* s, double strength, const Span* spans, Py_ssize_t n_blocks,
+    const double* offset, floating* out,
 ) noexcept nogil:
     cdef Py_ssize_t b, i
-    cdef double middle
+    cdef double first, middle
     for b in range(n_blocks):
-        middle = 0.5 * (starts[b] + stops[b] + 1)
-        for i in range(starts[b], stops[b]):
-            out[i] = <floating> (s[starts[b]] + (offset[b] + (i + 1 - middle) / strength))
-
-
-def rank_distance_l2(
-    const double[:, ::1] x,
-    const Py_ssize_t[:, ::1] order,
-    const double[:, ::1] target,
-    double strength,
-    double[::1] distance,
-    double[:, ::1] gradient,
-    Py_ssize_t[:, ::1] blocks,
-    double[:, ::1] work,
-    unsigned char[::1] flags,
-):
-    """Squared distances of soft ranks to targets, and half their gradients, row by row."""
-    cdef Py_ssize_t r, b, i, start, stop, n_blocks, n = x.shape[1]
-    cdef double* s
-    cdef double* rank
-    cdef const double* wanted
-    cdef const Py_ssize_t* place
-    cdef double* slope
-    cdef double total, mean
-    with nogil:
-        for r in range(x.shape[0] if n > 0 else 0):
-            s = &work[0, 0]
-            rank = &work[2, 0]
-            wanted = &target[r, 0]
-            place = &order[r, 0]
-            slope = &gradient[r, 0]
-            take(&x[r, 0], place, n, s)
-            n_blocks = partition_l2(
-                s, n, strength, False, &blocks[0, 0], &blocks[1, 0], &work[1, 0], &flags[0]
-            )
-            for i in range(n):
-                rank[i] = i + 1
-                slope[i] = 0.0
-            for b in range(n_blocks):
-                start = blocks[0, b]
-                rank_block_l2(
-                    s, start, blocks[1, b], s[start], work[1, b], strength, NULL, rank
-                )
-            total = 0.0
-            for i in range(n):
-                rank[i] -= wanted[place[i]]
-                total += rank[i] * rank[i]
-            distance[r] = total
-            # The Jacobian of a block takes its mean away and divides by the strength.
-            for b in range(n_blocks if strength > 0.0 else 0):
-                start = blocks[0, b]
-                stop = blocks[1, b]
-                mean = 0.0
-                for i in range(start, stop):
-                    mean += rank[i]
-                mean /= stop - start
-                for i in range(start, stop):
-                    slope[place[i]] = (rank[i] - mean) / strength
+        first = s[spans[b].start]
+        middle = 0.5 * (spans[b].start + spans[b].stop + 1)
+        for i in range(spans[b].start, spans[b].stop):
+            out[i] = <floating> (first + (offset[b] + (i + 1 - middle) / strength))
 
 
 def rank_weighted_l2(
@@ -218,24 +164,22 @@ def rank_weighted_l2(
     const double[:, ::1] target,
     const double[:, ::1] weight,
     const double[::1] strength,
-    Py_ssize_t[:, ::1] starts,
-    Py_ssize_t[:, ::1] stops,
-    Py_ssize_t[::1] n_blocks,
+    Py_ssize_t[:, ::1] blocks,
     double[:, ::1] work,
 ):
     """Replace sorted rows by their soft ranks against weighted, sorted targets."""
     cdef Py_ssize_t r, n = s.shape[1]
     with nogil:
         for r in range(s.shape[0] if n > 0 else 0):
-            n_blocks[r] = rank_weighted_l2_row(
-                &s[r, 0], &target[r, 0], &weight[r, 0], n, strength[r], &starts[r, 0],
-                &stops[r, 0], &work[0, 0], &work[1, 0], &work[2, 0],
+            blocks[r, 0] = rank_weighted_l2_row(
+                &s[r, 0], &target[r, 0], &weight[r, 0], n, strength[r],
+                spans_of(&blocks[r, 0]), &work[0, 0], &work[1, 0], &work[2, 0],
             )
 
 
 cdef Py_ssize_t rank_weighted_l2_row(
     double* s, const double* target, const double* weight, Py_ssize_t n, double strength,
-    Py_ssize_t* starts, Py_ssize_t* stops, double* masses, double* excesses, double* levels,
+    Span* spans, double* masses, double* excesses, double* levels,
 ) noexcept nogil:
     # Of a block: its total weight, and the weighted means of s - s[start] and of
     # target - target[start].
@@ -246,7 +190,7 @@ cdef Py_ssize_t rank_weighted_l2_row(
         mass = weight[i]
         excess = level = 0.0
         while start > 0:
-            p = start_before(start, starts, stops, b)
+            p = start_before(start, spans, b)
             left_mass = weight[p]
             left_excess = left_level = 0.0
             if start - p > 1:
@@ -264,22 +208,22 @@ cdef Py_ssize_t rank_weighted_l2_row(
             b -= start - p > 1
             start = p
         if i > start:
-            starts[b] = start
-            stops[b] = i + 1
+            spans[b].start = start
+            spans[b].stop = i + 1
             masses[b] = mass
             excesses[b] = excess
             levels[b] = level
             b += 1
     start = 0
     for j in range(b):
-        for i in range(start, starts[j]):
+        for i in range(start, spans[j].start):
             s[i] = target[i]
-        start = starts[j]
+        start = spans[j].start
         total = s[start]
-        for i in range(start, stops[j]):
+        for i in range(start, spans[j].stop):
             gap = (s[i] - total) - excesses[j]
             s[i] = target[start] + levels[j] + (gap / strength if strength > 0.0 else 0.0)
-        start = stops[j]
+        start = spans[j].stop
     for i in range(start, n):
         s[i] = target[i]
     return b

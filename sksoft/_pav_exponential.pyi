@@ -17,17 +17,12 @@ def project_exponential(
     strength: NDArray[np.float64],
     sort: bool,
     kl: bool,
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
+    blocks: NDArray[np.intp],
     work: NDArray[np.float64],
-    flags: NDArray[np.uint8],
 ) -> None: ...
 def scale_blocks(
     out: NDArray[np.float64],
     scale: NDArray[np.float64],
     target: NDArray[np.float64] | None,
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
+    blocks: NDArray[np.intp],
 ) -> None: ...

@@ -10,7 +10,7 @@ z and of w apart, each as a sum of exponentials relative to its last entry.
 
 from libc.math cimport exp, expm1, log, log1p
 
-from sksoft._ground cimport divided, next_flag, start_before
+from sksoft._ground cimport Span, divided, next_flag, spans_of, start_before
 
 
 cdef inline double vanishing_exp(double gap) noexcept nogil:
@@ -70,11 +70,8 @@ def project_exponential(
     const double[::1] strength,
     bint sort,
     bint kl,
-    Py_ssize_t[:, ::1] starts,
-    Py_ssize_t[:, ::1] stops,
-    Py_ssize_t[::1] n_blocks,
-    double[::1] work,
-    unsigned char[::1] flags,
+    Py_ssize_t[:, ::1] blocks,
+    double[:, ::1] work,
 ):
     """Replace sorted rows by their entropic soft sort or soft ranks.
 
@@ -89,9 +86,11 @@ def project_exponential(
     cdef const double* u
     cdef const double* v
     cdef const double* w
+    cdef Span* spans
     with nogil:
         for r in range(s.shape[0] if n > 0 else 0):
             u = v = w = NULL
+            spans = spans_of(&blocks[r, 0])
             if sort:
                 v = &s[r, 0]
             else:
@@ -101,25 +100,23 @@ def project_exponential(
             if weight is not None:
                 w = &weight[r, 0]
             if sort and s[r, n - 1] - s[r, 0] < NARROW:
-                n_blocks[r] = sort_narrow(
-                    &s[r, 0], n, strength[r], &starts[r, 0], &stops[r, 0], &decay[r, 0],
-                    &work[0],
+                blocks[r, 0] = sort_narrow(
+                    &s[r, 0], n, strength[r], spans, &decay[r, 0], &work[0, 0]
                 )
                 continue
-            n_blocks[r] = partition_exponential(
-                u, v, w, &decay[r, 0], n, strength[r], kl, &starts[r, 0], &stops[r, 0],
-                &work[0], &flags[0],
+            blocks[r, 0] = partition_exponential(
+                u, v, w, &decay[r, 0], n, strength[r], kl, spans, &work[0, 0],
+                <unsigned char*> &work[1, 0],
             )
             evaluate_exponential(
-                &s[r, 0], u, v, w, n, strength[r], kl, &starts[r, 0], &stops[r, 0],
-                n_blocks[r], &decay[r, 0], &work[0],
+                &s[r, 0], u, v, w, n, strength[r], kl, spans, blocks[r, 0], &decay[r, 0],
+                &work[0, 0],
             )
 
 
 cdef Py_ssize_t partition_exponential(
     const double* u, const double* v, const double* weight, double* decay, Py_ssize_t n,
-    double strength, bint kl, Py_ssize_t* starts, Py_ssize_t* stops, double* mass,
-    unsigned char* flags,
+    double strength, bint kl, Span* spans, double* mass, unsigned char* flags,
 ) noexcept nogil:
     # A block keeps share = sum of weight * exp((u - its last u) / strength) and mass: for
     # KL the sum of weight * v, else the same sum of exponentials over v. The newest block
@@ -172,7 +169,7 @@ cdef Py_ssize_t partition_exponential(
                 # Long products gather rounding errors.
                 dx = vanishing_exp(divided(item(u, start - 1) - item(u, i - 1), strength))
                 dy = target_decay(v, start - 1, i - 1, kl)
-            p = start_before(start, starts, stops, b)
+            p = start_before(start, spans, b)
             if start - p > 1:
                 x = share[b - 1]
                 y = mass[b - 1]
@@ -188,8 +185,8 @@ cdef Py_ssize_t partition_exponential(
             if start > 0:
                 dx = vanishing_exp(divided(item(u, start - 1) - item(u, i - 1), strength))
                 dy = target_decay(v, start - 1, i - 1, kl)
-        starts[b] = start
-        stops[b] = i
+        spans[b].start = start
+        spans[b].stop = i
         share[b] = one
         mass[b] = two
         b += 1
@@ -236,21 +233,21 @@ cdef double weight_scale(const double* weight, Py_ssize_t n, bint kl) noexcept n
 
 cdef void evaluate_exponential(
     double* out, const double* u, const double* v, const double* weight, Py_ssize_t n,
-    double strength, bint kl, const Py_ssize_t* starts, const Py_ssize_t* stops,
-    Py_ssize_t n_blocks, double* share, const double* mass,
+    double strength, bint kl, const Span* spans, Py_ssize_t n_blocks, double* share,
+    const double* mass,
 ) noexcept nogil:
     cdef Py_ssize_t b, i, done = 0
     cdef double last, base
     for b in range(n_blocks):
-        evaluate_entries(out, v, weight, done, starts[b], kl)
-        done = stops[b]
+        evaluate_entries(out, v, weight, done, spans[b].start, kl)
+        done = spans[b].stop
         last = item(u, done - 1)
         if kl:
             base = 0.0
             share[b] = mass[b] / share[b]
         else:
             base = item(v, done - 1) + log(mass[b] / share[b])
-        for i in range(starts[b], done):
+        for i in range(spans[b].start, done):
             out[i] = base + divided(item(u, i) - last, strength)
     evaluate_entries(out, v, weight, done, n, kl)
 
@@ -271,20 +268,20 @@ def scale_blocks(
     double[:, ::1] out,
     const double[:, ::1] scale,
     const double[:, ::1] target,
-    const Py_ssize_t[:, ::1] starts,
-    const Py_ssize_t[:, ::1] stops,
-    const Py_ssize_t[::1] n_blocks,
+    const Py_ssize_t[:, ::1] blocks,
 ):
     """Multiply each block by its scale; blocks of one become their target, else 1..n."""
     cdef Py_ssize_t r, b, i, done, n = out.shape[1]
+    cdef const Span* spans
     with nogil:
         for r in range(out.shape[0]):
             done = 0
-            for b in range(n_blocks[r]):
-                for i in range(done, starts[r, b]):
+            spans = spans_of(&blocks[r, 0])
+            for b in range(blocks[r, 0]):
+                for i in range(done, spans[b].start):
                     out[r, i] = i + 1 if target is None else target[r, i]
-                done = stops[r, b]
-                for i in range(starts[r, b], done):
+                done = spans[b].stop
+                for i in range(spans[b].start, done):
                     out[r, i] *= scale[r, b]
             for i in range(done, n):
                 out[r, i] = i + 1 if target is None else target[r, i]
@@ -303,8 +300,7 @@ cdef inline bint outgrows(
 
 
 cdef Py_ssize_t sort_narrow(
-    double* v, Py_ssize_t n, double strength, Py_ssize_t* starts, Py_ssize_t* stops,
-    double* shares, double* masses,
+    double* v, Py_ssize_t n, double strength, Span* spans, double* shares, double* masses
 ) noexcept nogil:
     # The entropic sort of a row of little spread. A block keeps the means of expm1 of
     # (i - its last i) / strength and of v - its last v.
@@ -314,7 +310,7 @@ cdef Py_ssize_t sort_narrow(
         start = i
         share = mass = 0.0
         while start > 0:
-            p = start_before(start, starts, stops, b)
+            p = start_before(start, spans, b)
             left_share = left_mass = 0.0
             if start - p > 1:
                 left_share = shares[b - 1]
@@ -333,14 +329,14 @@ cdef Py_ssize_t sort_narrow(
             b -= start - p > 1
             start = p
         if start < i:
-            starts[b] = start
-            stops[b] = i + 1
+            spans[b].start = start
+            spans[b].stop = i + 1
             shares[b] = share
             masses[b] = mass
             b += 1
     for p in range(b):
-        start = starts[p]
-        stop = stops[p]
+        start = spans[p].start
+        stop = spans[p].stop
         base = log1p((masses[p] - shares[p]) / (1.0 + shares[p]))
         y = v[stop - 1]
         for i in range(start, stop):

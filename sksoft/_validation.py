@@ -7,6 +7,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from sksoft._range import is_within
+
 # Above this, differences and weighted sums of float64 numbers could overflow.
 LARGEST = 1e300
 # Above this, float64 does not hold every integer.
@@ -28,12 +30,9 @@ def real_array(values, name):
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
         array = array.astype(np.float64)
-    if not array.size:
-        return array
-    peak = float(_peak(array))
-    if not peak <= LARGEST:
+    if not _is_within(array, LARGEST):
         raise _range_error(array, name)
-    if peak >= LARGEST_EXACT and given.dtype.kind in "iu":
+    if given.dtype.kind in "iu" and not _is_within(array, LARGEST_EXACT - 1.0):
         _warn_of_rounding(given, array, name)
     return array
 
@@ -104,11 +103,11 @@ def _warn_of_rounding(given, array, name):
         )
 
 
-def _peak(array):
-    """Return the largest magnitude, NaN where there is one."""
+def _is_within(array, limit):
+    """Return whether no number exceeds a limit in magnitude; NaN does."""
     if array.size < 4096:
-        return np.maximum.reduce(np.abs(array), axis=None)
-    return max(array.max(), -array.min())
+        return is_within(np.ascontiguousarray(array).reshape(-1), limit)
+    return float(array.max()) <= limit and float(array.min()) >= -limit
 
 
 def _range_error(array, name):
@@ -124,6 +123,9 @@ def _range_error(array, name):
 
 def normalized_axis(axis, ndim):
     """Return axis as a non-negative integer."""
+    # The default, which needs no further check.
+    if type(axis) is int and axis == -1 and ndim:
+        return ndim - 1
     if not isinstance(axis, Integral) or isinstance(axis, TRUTHS):
         raise TypeError(f"axis must be an integer, got {axis!r}.")
     if not -ndim <= axis < ndim:

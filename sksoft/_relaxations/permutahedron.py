@@ -26,16 +26,17 @@ class Blocks:
 
     def __init__(self, shape):
         self.n = shape[1]
-        room = (shape[0], max(self.n // 2, 1))
-        self.starts, self.stops = np.empty(room, np.intp), np.empty(room, np.intp)
-        self.n_blocks = np.zeros(shape[0], np.intp)
+        # Of each row their number, then the start and the stop of each.
+        self.table = np.empty((shape[0], 1 + 2 * max(self.n // 2, 1)), np.intp)
+        if not self.n:
+            self.table.fill(0)
 
     @property
     def single(self):
         """Whether each row is one block."""
         if self.n < 2:
-            return np.ones(len(self.n_blocks), bool)
-        return (self.n_blocks == 1) & (self.stops[:, 0] - self.starts[:, 0] == self.n)
+            return np.ones(len(self.table), bool)
+        return (self.table[:, :3] == [1, 0, self.n]).all(axis=1)
 
     def pool(
         self,
@@ -57,9 +58,7 @@ class Blocks:
             factor,
             strength,
             transpose,
-            self.starts,
-            self.stops,
-            self.n_blocks,
+            self.table,
             out,
             np.empty(values.shape[1]),
         )
@@ -104,7 +103,7 @@ class Blocks:
 
     def softmax(self, values, weight=None):
         """Make it weight * exp(values) on each block, up to a factor for each block."""
-        shift_blocks(values, self.starts, self.stops, self.n_blocks)
+        shift_blocks(values, self.table)
         np.exp(values, out=values)
         if weight is not None:
             values *= weight
@@ -152,11 +151,8 @@ class PermutahedronSort(Operator):
                 regularization_strength,
                 True,
                 target,
-                blocks.starts,
-                blocks.stops,
-                blocks.n_blocks,
-                np.empty((2, rows.shape[1])),
-                np.empty(rows.shape[1], np.uint8),
+                blocks.table,
+                np.empty((3, rows.shape[1])),
             )
         if order is not None:
             np.add(target, 0.0, out=target)
@@ -173,11 +169,8 @@ class PermutahedronSort(Operator):
             strength,
             True,
             False,
-            blocks.starts,
-            blocks.stops,
-            blocks.n_blocks,
-            np.empty(values.shape[1]),
-            np.empty(values.shape[1], np.uint8),
+            blocks.table,
+            np.empty((2, values.shape[1])),
         )
 
     def _directed(self, rows):
@@ -257,11 +250,8 @@ class PermutahedronRank(Operator):
                 regularization_strength,
                 False,
                 out,
-                blocks.starts,
-                blocks.stops,
-                blocks.n_blocks,
-                np.empty((2, rows.shape[1])),
-                np.empty(rows.shape[1], np.uint8),
+                blocks.table,
+                np.empty((3, rows.shape[1])),
             )
         else:
             values = taken(rows, order)
@@ -412,11 +402,8 @@ class _RankProblem:
             strength,
             False,
             kl,
-            blocks.starts,
-            blocks.stops,
-            blocks.n_blocks,
-            np.empty(values.shape[1]),
-            np.empty(values.shape[1], np.uint8),
+            blocks.table,
+            np.empty((2, values.shape[1])),
         )
         if kl:
             np.exp(values, out=values)
@@ -424,9 +411,7 @@ class _RankProblem:
                 values,
                 decay,
                 self.target,
-                blocks.starts,
-                blocks.stops,
-                blocks.n_blocks,
+                blocks.table,
             )
         if hard is not None:
             self._project_hard(values, ascending, hard, blocks)
@@ -442,9 +427,7 @@ class _RankProblem:
             target,
             weight,
             strength,
-            blocks.starts,
-            blocks.stops,
-            blocks.n_blocks,
+            blocks.table,
             np.empty((3, values.shape[1])),
         )
 
@@ -458,15 +441,11 @@ class _RankProblem:
             np.ascontiguousarray(target[hard]),
             np.ascontiguousarray(weight[hard]),
             np.zeros(len(rows)),
-            part.starts,
-            part.stops,
-            part.n_blocks,
+            part.table,
             np.empty((3, values.shape[1])),
         )
         values[hard] = rows
-        blocks.starts[hard] = part.starts
-        blocks.stops[hard] = part.stops
-        blocks.n_blocks[hard] = part.n_blocks
+        blocks.table[hard] = part.table
 
     def mean_target(self, shape):
         """Return the mean target of each sorted entry, and the weights."""

@@ -15,7 +15,13 @@ import math
 import numpy as np
 
 from sksoft._sorting import ascending_order
-from sksoft._threads import EVERYTHING, interruptible, map_chunks, row_chunks
+from sksoft._threads import (
+    EVERYTHING,
+    THREADING_SIZE,
+    interruptible,
+    map_chunks,
+    row_chunks,
+)
 from sksoft._validation import normalized_axis, plain_array, real_array
 from sksoft.operators._dask import apply_lazily, is_lazy
 
@@ -42,25 +48,28 @@ class Call:
         if operator.negates:
             self.rows = -self.rows
         self.order = None
-        vectors = {
-            name: self._aligned(vector, name) for name, vector in vectors.items()
-        }
+        if vectors:
+            vectors = {
+                name: self._aligned(vector, name) for name, vector in vectors.items()
+            }
         self.batch = self._batch(batch, scalars, vectors)
         if self.batch != batch:
             self.n_rows = math.prod(self.batch)
             self._repeat_rows(batch)
         self.scalars, self.vectors, self.shared = scalars, vectors, shared
-        self.parameters = {}
-        for name, value in scalars.items():
-            self.parameters[name] = self._for_all_rows(value, self.batch)
+        self.parameters = {
+            name: self._for_all_rows(value) for name, value in scalars.items()
+        }
         for name, vector in vectors.items():
-            full = self._for_all_rows(vector, (*self.batch, self.n))
+            full = np.broadcast_to(vector, (*self.batch, self.n)).copy()
             self.parameters[name] = full.reshape(self.n_rows, self.n)
 
-    def _for_all_rows(self, value, shape):
-        out = np.empty(shape)
-        out[...] = value
-        return out.reshape(-1)
+    def _for_all_rows(self, value):
+        if isinstance(value, float):
+            out = np.empty(self.n_rows)
+            out.fill(value)
+            return out
+        return np.broadcast_to(value, self.batch).flatten()
 
     def _aligned(self, vector, name):
         vector = real_array(vector, name).astype(np.float64, copy=False)
@@ -131,6 +140,8 @@ class Call:
 
     def _map(self, function, chunks, *states):
         """Apply a function to each chunk, so that an interrupt is answered."""
+        if len(chunks) == 1 and self.n_steps < THREADING_SIZE:
+            return [function(chunks[0], *(state[0] for state in states))]
         return interruptible(self.n_steps, map_chunks, function, chunks, *states)
 
     @property
@@ -164,14 +175,14 @@ class Call:
 
     def _restored(self, out):
         """Give rows of the output their batch shape and put the axis back."""
-        out = out.reshape((*self.batch, *out.shape[1:]))
+        out = out.reshape(self.batch + out.shape[1:])
         if self.reduces:
             core = range(out.ndim - len(self.batch))
             out = np.moveaxis(out, [i - len(core) for i in core], core)
             return np.expand_dims(out, self.axis) if self.keepdims else out[()]
         if self.axis != -1 and out.ndim == len(self.batch) + 1:
             out = np.moveaxis(out, -1, self.axis)
-        return out[()]
+        return out
 
     def _as_rows(self, array, shape, name):
         """The inverse of _restored, for a cotangent or a tangent."""
@@ -294,7 +305,8 @@ class Call:
 
 def real_array_like(array, shape, dtype, name):
     """Return an array of the given shape and dtype, not checked for finiteness."""
-    array = plain_array(array, name)
+    if type(array) is not np.ndarray or array.dtype != dtype:
+        array = plain_array(array, name)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
     return array.astype(dtype, copy=False)

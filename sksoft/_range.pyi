@@ -1,0 +1,11 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floating = TypeVar("Floating", np.float32, np.float64)
+
+def is_within(values: NDArray[Floating], limit: float) -> bool: ...
