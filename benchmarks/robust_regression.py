@@ -306,7 +306,8 @@ def print_classic(with_r):
         if with_r:
             raw = r_fits[index][2]
             squares = np.sort((y - X @ raw[:-1] - raw[-1]) ** 2)
-            objectives["ltsReg"] = squares[: round(reg.sample_weights_.sum())].sum()
+            kept = (len(y) + X.shape[1] + 2) // 2
+            objectives["ltsReg"] = squares[:kept].sum()
         least = min(
             LeastTrimmedSquaresRegressor(
                 regularization_strength=0.0, n_starts=5000, random_state=seed

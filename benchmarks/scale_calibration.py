@@ -6,10 +6,9 @@ The scale of least trimmed squares is consistent, but too small in small samples
 the rows are chosen to fit. This script draws clean normal data, fits them, and writes
 the constants of ``log(scale / sigma) = -a z^b``, ``z = -log(1 - n_parameters / n)``,
 that `sksoft.linear_model._scale` ships, for a grid of trimmed shares and strengths.
-The stages build on each other: enter the constants of one before running the next.
+Enter the constants of the first stage before running the second.
 
-``reweighted`` was run with one reweighting, and again with two: the estimator does
-both. Run ``python benchmarks/scale_calibration.py {hard,soft,reweighted}``.
+Run ``python benchmarks/scale_calibration.py {hard,soft}``.
 """
 
 import sys
@@ -27,7 +26,7 @@ DESIGNS = [
 N_REPETITIONS = 100
 
 
-def scale_ratio(stage, rng, n_samples, n_features, position, strength):
+def scale_ratio(rng, n_samples, n_features, position, strength):
     """Return the estimated scale of one clean sample of unit scale."""
     ratio = (n_features + 1) / n_samples
     X = rng.normal(size=(n_samples, n_features))
@@ -35,11 +34,9 @@ def scale_ratio(stage, rng, n_samples, n_features, position, strength):
     reg = LeastTrimmedSquaresRegressor(
         trim_fraction=(1 - position) * (1 - ratio) / 2 if position else "auto",
         regularization_strength=strength,
-        reweight=stage == "reweighted",
+        reweight=False,
         random_state=0,
     ).fit(X, y)
-    if stage == "reweighted":
-        return reg.scale_
     kept = reg.sample_weights_.sum()
     mean_square = reg.sample_weights_ @ (y - reg.predict(X)) ** 2 / kept
     return np.sqrt(mean_square / consistency_factor(kept / n_samples, strength))
@@ -51,7 +48,7 @@ def simulate(stage, position, strength):
     for n_samples, n_features in DESIGNS:
         rng = np.random.default_rng(n_samples + n_features)
         ratios = [
-            scale_ratio(stage, rng, n_samples, n_features, position, strength)
+            scale_ratio(rng, n_samples, n_features, position, strength)
             for _ in range(N_REPETITIONS)
         ]
         z.append(-np.log(1 - (n_features + 1) / n_samples))

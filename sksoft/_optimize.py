@@ -10,6 +10,9 @@ import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
+# Where the line search fails at a gradient this small, rounding is the reason.
+ROUNDED_SLOPE = 1e-6
+
 
 @dataclass
 class Solution:
@@ -31,6 +34,9 @@ class Solution:
 
     converged : bool
         Whether the tolerance was reached.
+
+    message : str
+        Why the search ended early; empty if it converged or a callback ended it.
     """
 
     x: np.ndarray
@@ -38,6 +44,7 @@ class Solution:
     loss_curve: list = field(default_factory=list)
     n_iter: int = 0
     converged: bool = True
+    message: str = ""
 
 
 class FitProgress:
@@ -133,7 +140,9 @@ def fit_progress(estimator, X, y, **metadata):
     progress._end()
 
 
-def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None):
+def minimize(
+    objective, start, *, max_iter, tol, progress=None, attributes=None, warn=True
+):
     """Minimise a differentiable function by L-BFGS.
 
     Parameters
@@ -157,11 +166,14 @@ def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None)
     attributes : callable, default=None
         Maps a vector to the fitted attributes it stands for, given to callbacks.
 
+    warn : bool, default=True
+        Whether an early end for any reason but a callback's wish is told by a
+        ``ConvergenceWarning``.
+
     Returns
     -------
     solution : Solution
-        Never worse than ``start``. An early end for any reason but a callback's
-        wish is told by a ``ConvergenceWarning``.
+        Never worse than ``start``.
     """
     start = np.asarray(start, dtype=np.float64)
     best = Solution(x=start.copy(), value=np.inf)
@@ -215,31 +227,28 @@ def minimize(objective, start, *, max_iter, tol, progress=None, attributes=None)
         progress.end_iteration(iteration)
     best.converged = bool(result.success and np.isfinite(result.fun))
     if not (best.converged or stopped):
-        _warn(result, best, max_iter, tol)
+        best.message = _early_end(result, best.value, max_iter, tol)
+        best.converged = not best.message
+        if warn and best.message:
+            warnings.warn(best.message, ConvergenceWarning, stacklevel=2)
     return best
 
 
-def _warn(result, best, max_iter, tol):
-    """Tell why the search ended early, unless rounding alone stopped it."""
+def _early_end(result, value, max_iter, tol):
+    """Return why the search ended early, "" if rounding alone stopped it."""
     if result.status == 1:
-        warnings.warn(
+        return (
             f"The minimisation reached max_iter={max_iter} iterations. Increase "
             "max_iter, or accept a less exact solution with a larger tol "
-            f"(tol={tol:g}).",
-            ConvergenceWarning,
-            stacklevel=3,
+            f"(tol={tol:g})."
         )
-        return
     slope = np.max(np.abs(result.jac), initial=0.0)
-    if np.isfinite(result.fun) and slope <= 1e-6 * (1.0 + abs(best.value)):
-        best.converged = True
-        return
-    warnings.warn(
+    if np.isfinite(result.fun) and slope <= ROUNDED_SLOPE * (1.0 + abs(value)):
+        return ""
+    return (
         f"The line search found no further descent (largest entry of the gradient: "
         f"{slope:.2g}; tol={tol:g}). The best point found is used. Scale the "
-        "features to similar ranges, or increase regularization_strength.",
-        ConvergenceWarning,
-        stacklevel=3,
+        "features to similar ranges, or increase regularization_strength."
     )
 
 

@@ -117,9 +117,9 @@ class TrimmingDisplay:
         """
         check_option(kind, "kind", ("fitted", "distance"))
         check_is_fitted(estimator)
-        if not (hasattr(estimator, "coef_") and hasattr(estimator, "scale_")):
+        if not hasattr(estimator, "outlier_threshold_"):
             raise TypeError(
-                "estimator must be a trimmed regression with coef_ and scale_, got "
+                "estimator must be a trimmed regression with outlier_threshold_, got "
                 f"{type(estimator).__name__}."
             )
         if np.ndim(estimator.coef_) > 1:
@@ -132,15 +132,19 @@ class TrimmingDisplay:
             rows = check_array(X, dtype=np.float64)
             scatter = MinCovDet(random_state=0).fit(rows)
             abscissa = np.sqrt(scatter.mahalanobis(rows))
-        return cls.from_predictions(
-            y,
-            estimator.predict(X),
-            scale=float(estimator.scale_),
-            abscissa=abscissa,
+        y = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64))
+        predicted = estimator.predict(X)
+        check_consistent_length(y, predicted)
+        scale, threshold = float(estimator.scale_), float(estimator.outlier_threshold_)
+        residuals = y - predicted
+        support = np.abs(residuals) <= threshold
+        return cls(
+            abscissa=predicted if abscissa is None else abscissa,
+            residuals=residuals / scale if scale > 0 else residuals,
+            support=support,
+            cutoff=threshold / scale if scale > 0 else None,
             xlabel="Robust distance" if kind == "distance" else "Predicted value",
-            ax=ax,
-            **kwargs,
-        )
+        ).plot(ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -149,7 +153,7 @@ class TrimmingDisplay:
         y_pred,
         *,
         scale,
-        cutoff=2.24,
+        cutoff=2.5,
         abscissa=None,
         xlabel="Predicted value",
         ax=None,
@@ -168,9 +172,9 @@ class TrimmingDisplay:
         scale : float
             Scale of the errors of the good rows; 0 if these fit exactly.
 
-        cutoff : float, default=2.24
-            Rows with residuals beyond this many scales are dropped; the default is the
-            98.75 % quantile of the normal distribution.
+        cutoff : float, default=2.5
+            Rows with residuals beyond this many scales are dropped: of normal errors
+            12 in 1000 are.
 
         abscissa : array-like of shape (n_samples,), default=None
             What to draw the residuals against; the predictions if None.

@@ -6,19 +6,32 @@ import pickle
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import optimize, sparse, stats
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, QuantileRegressor, Ridge
 from sklearn.model_selection import GridSearchCV
 
+from sksoft.inspection import TrimmingDisplay
 from sksoft.linear_model import (
     LeastTrimmedAbsoluteRegressor,
     LeastTrimmedSquaresRegressor,
+    MedianOfMeansRegressor,
+    TrimmedLogisticRegression,
 )
 from sksoft.operators import soft_topk
 
 BOTH = [LeastTrimmedSquaresRegressor, LeastTrimmedAbsoluteRegressor]
+
+
+@pytest.fixture
+def plt():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as pyplot
+
+    yield pyplot
+    pyplot.close("all")
 
 
 def contaminated(seed=0, n_samples=100, n_features=3, n_outliers=30):
@@ -50,7 +63,11 @@ def test_ignores_bad_leverage_points(Regressor, starts, strength):
     np.testing.assert_allclose(parameters_of(reg), 1.0, atol=0.06)
     assert reg.outlier_mask_[:30].all()
     assert (reg.sample_weights_[:30] == 0).all()
+    assert (reg.sample_weights_[30:] > 0.5).mean() > 0.9
+    reg.set_params(reweight=False).fit(X, y)
     np.testing.assert_allclose(reg.sample_weights_.sum(), (100 + 4 + 1) // 2)
+    assert (reg.sample_weights_[:30] == 0).all()
+    assert reg.outlier_mask_[:30].all()
     assert reg.breakdown_point_ == pytest.approx((100 - 52 + 1) / 100)
     assert reg.loss_curve_[-1] <= reg.loss_curve_[0]
 
@@ -211,7 +228,7 @@ def test_order_of_rows_is_immaterial_to_deterministic_starts():
     reg = squares(starts="deterministic", tol=1e-9)
     a, b = clone(reg).fit(X, y), clone(reg).fit(X[order], y[order])
     np.testing.assert_allclose(a.coef_, b.coef_, rtol=1e-6)
-    np.testing.assert_array_equal(a.support_[order], b.support_)
+    np.testing.assert_array_equal(a.outlier_mask_[order], b.outlier_mask_)
 
 
 def test_exact_fit():
@@ -295,7 +312,7 @@ def test_sparse_features(container):
     dense, thin = squares().fit(X, y), squares().fit(container(X), y)
     np.testing.assert_allclose(dense.coef_, thin.coef_, rtol=1e-3)
     np.testing.assert_allclose(dense.predict(X), thin.predict(container(X)), atol=1e-2)
-    np.testing.assert_array_equal(dense.support_, thin.support_)
+    np.testing.assert_array_equal(dense.outlier_mask_, thin.outlier_mask_)
 
 
 def test_several_targets_are_fitted_one_by_one():
@@ -304,7 +321,7 @@ def test_several_targets_are_fitted_one_by_one():
     reg = squares(starts="deterministic").fit(X, Y)
     single = squares(starts="deterministic").fit(X, Y[:, 1])
     assert reg.coef_.shape == (2, 3)
-    assert reg.sample_weights_.shape == reg.support_.shape == (100, 2)
+    assert reg.sample_weights_.shape == reg.outlier_mask_.shape == (100, 2)
     np.testing.assert_array_equal(reg.coef_[1], single.coef_)
     np.testing.assert_allclose(reg.predict(X)[:, 1], single.predict(X), rtol=1e-12)
     assert reg.summary().count("rows kept") == 2
@@ -332,12 +349,60 @@ def test_scale_is_calibrated(trim_fraction, strength):
     assert abs(np.mean(scales) - 1) < 0.06
 
 
-def test_standard_errors_are_those_of_least_squares_on_the_support():
-    X, y = contaminated()
-    reg = squares().fit(X, y)
-    rows = np.column_stack([X, np.ones(100)])[reg.support_]
-    expected = reg.scale_ * np.sqrt(np.diag(np.linalg.inv(rows.T @ rows)))
+def test_standard_errors_of_least_squares():
+    X, y = contaminated(n_outliers=0)
+    reg = squares(regularization_strength=np.inf).fit(X, y)
+    rows = np.column_stack([X, np.ones(100)])
+    residual = y - reg.predict(X)
+    scale = np.sqrt(residual @ residual / 96)
+    np.testing.assert_allclose(reg.scale_, scale, rtol=1e-10)
+    expected = scale * np.sqrt(np.diag(np.linalg.inv(rows.T @ rows)))
     np.testing.assert_allclose(reg.standard_errors_, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("efficiency", [0.85, 0.95])
+def test_standard_errors_tell_the_efficiency(efficiency):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20_000, 2)), rng.normal(size=20_000)
+    reg = squares(efficiency=efficiency, n_starts=20).fit(X, y)
+    expected = np.sqrt(1 / efficiency / 20_000)
+    np.testing.assert_allclose(reg.standard_errors_, expected, rtol=0.03)
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("strength", [3.0, 30.0])
+def test_standard_errors_without_the_last_step(Regressor, strength):
+    rng = np.random.default_rng(1)
+    slopes, errors = [], []
+    reg = Regressor(
+        reweight=False,
+        regularization_strength=strength,
+        starts="deterministic",
+        random_state=0,
+    )
+    for _ in range(150):
+        X, y = rng.normal(size=(400, 2)), rng.normal(size=400)
+        reg.fit(X, y)
+        slopes.append(reg.coef_)
+        errors.append(reg.standard_errors_[:2])
+    ratio = np.sqrt(np.mean(np.square(errors)) / np.mean(np.square(slopes)))
+    # Of 300 slopes the root mean square has a standard error of 4 %.
+    assert 0.85 < ratio < 1.15
+
+
+def test_level_of_the_tests():
+    rng = np.random.default_rng(0)
+    reg, wrong = squares(starts="deterministic"), []
+    for _ in range(150):
+        X = rng.normal(size=(50, 4))
+        y = rng.normal(size=50)
+        y[:5] += 4
+        reg.fit(X, y)
+        wrong.append(
+            np.abs(reg.coef_) > stats.t.ppf(0.975, 45) * reg.standard_errors_[:4]
+        )
+    # 600 tests at 5 %; five standard errors are 4.4 %.
+    assert 0.01 < np.mean(wrong) < 0.095
 
 
 def test_summary():
@@ -349,6 +414,7 @@ def test_summary():
     assert lines[0].startswith("LeastTrimmedSquaresRegressor: ")
     assert [line.split()[0] for line in lines[3:7]] == ["a", "b", "c", "(intercept)"]
     assert "Pr(>|t|)" in table
+    assert "[0.025      0.975]" in table
     assert "(intercept)" not in squares(fit_intercept=False).fit(X, y).summary()
 
 
@@ -389,7 +455,7 @@ def test_verbose_tells_what_happened(capsys):
     [
         ("trim_fraction", 0.6, "trim_fraction must be .* at most 0.5, got 0.6"),
         ("trim_fraction", np.nan, "trim_fraction must be .*, got nan"),
-        ("trim_fraction", "most", "trim_fraction must be a number >= 0, got 'most'"),
+        ("trim_fraction", "most", "trim_fraction must be one of 'auto', got 'most'"),
         ("regularization_strength", -1.0, "regularization_strength .* >= 0, got -1.0"),
         ("regularization_strength", np.nan, "regularization_strength .*, got nan"),
         ("alpha", -1.0, "alpha must be a finite number >= 0, got -1.0"),
@@ -403,6 +469,9 @@ def test_verbose_tells_what_happened(capsys):
         ("formulation", "rank", "formulation must be one of 'mask', 'sort'"),
         ("regularization", "l1", "regularization must be one of 'l2', 'entropic'"),
         ("reweight", 1, "reweight must be True or False, got 1"),
+        ("efficiency", 1.0, "efficiency must be at least 0.3 and below 1, got 1.0"),
+        ("efficiency", np.nan, "efficiency must be .*, got nan"),
+        ("verbose", -1, "verbose must be .*, got -1"),
     ],
 )
 def test_bad_parameters(name, value, message):
@@ -415,8 +484,8 @@ def test_bad_weights():
     X, y = contaminated()
     with pytest.raises(ValueError, match="at least one non-zero number"):
         squares().fit(X, y, sample_weight=np.zeros(100))
-    with pytest.raises(ValueError, match=r"whole numbers.*got 0\.5"):
-        squares(formulation="sort").fit(X, y, sample_weight=np.full(100, 0.5))
+    with pytest.raises(ValueError, match=r"whole numbers.*got 1\.5"):
+        squares(formulation="sort").fit(X, y, sample_weight=[1.5] * 50 + [0.5] * 50)
 
 
 def test_grid_search_and_pickle():
@@ -435,3 +504,263 @@ def test_same_seed_same_fit():
     a, b = squares().fit(X, y), squares().fit(X, y)
     np.testing.assert_array_equal(a.coef_, b.coef_)
     np.testing.assert_array_equal(a.sample_weights_, b.sample_weights_)
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("factor", [1 / 60, 0.01, 3.7])
+def test_of_weights_that_are_no_counts_only_ratios_matter(Regressor, factor):
+    X, y = contaminated(n_samples=60, n_outliers=15)
+    reg = Regressor(random_state=0, tol=1e-10)
+    plain = clone(reg).fit(X, y)
+    uniform = clone(reg).fit(X, y, sample_weight=np.full(60, factor))
+    np.testing.assert_array_equal(uniform.coef_, plain.coef_)
+    assert uniform.breakdown_point_ == plain.breakdown_point_
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, size=60)
+    a = clone(reg).fit(X, y, sample_weight=weight)
+    b = clone(reg).fit(X, y, sample_weight=factor * weight)
+    np.testing.assert_allclose(a.coef_, b.coef_, rtol=1e-6)
+    assert a.outlier_mask_[:15].all()
+
+
+@pytest.mark.parametrize("reweight", [True, False])
+@pytest.mark.parametrize("formulation", ["mask", "sort"])
+@pytest.mark.parametrize("strength", [0.0, 3.0, np.inf])
+def test_attributes_agree_on_all_rows(plt, reweight, formulation, strength):
+    X, y = contaminated()
+    weight = np.ones(100)
+    absent = [0, 50, 60]
+    weight[absent] = 0
+    reg = squares(
+        reweight=reweight, formulation=formulation, regularization_strength=strength
+    ).fit(X, y, sample_weight=weight)
+    size = np.abs(y - reg.predict(X))
+    np.testing.assert_array_equal(reg.outlier_mask_, size > reg.outlier_threshold_)
+    robust = np.isfinite(strength) and (formulation == "mask" or strength == 0)
+    if robust:
+        assert reg.outlier_mask_[absent].tolist() == [True, False, False]
+    assert f"{np.sum(~reg.outlier_mask_)} of 100 rows kept" in reg.summary()
+    display = TrimmingDisplay.from_estimator(reg, X, y)
+    np.testing.assert_array_equal(display.support, ~reg.outlier_mask_)
+    if robust:
+        # A larger residual never has a larger weight, absent rows included.
+        assert (np.diff(reg.sample_weights_[np.argsort(size)]) <= 1e-9).all()
+    if reweight and np.isfinite(strength):
+        np.testing.assert_array_equal(reg.outlier_mask_, reg.sample_weights_ < 0.5)
+    if np.isinf(strength):
+        np.testing.assert_array_equal(reg.sample_weights_, 1)
+
+
+def test_high_leverage_is_believed_less_where_it_is_worse():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 5))
+    y = 5 * X.sum(axis=1) + rng.normal(size=1000)
+    X[:200] = 10 * rng.normal(size=(200, 5))
+    y[:200] = rng.normal(size=200)
+    reg = squares().fit(X, y)
+    residual = np.abs(y - reg.predict(X)) / reg.scale_
+    near = (residual > 1) & (residual < 2)
+    far = np.linalg.norm(X, axis=1) > 6
+    assert reg.sample_weights_[near & far].max() < 0.8
+    assert reg.sample_weights_[near & ~far].max() > 0.85
+    oracle = LinearRegression().fit(X[200:], y[200:])
+    error = np.linalg.norm(parameters_of(reg) - np.array([5] * 5 + [0]))
+    assert error < 1.5 * np.linalg.norm(parameters_of(oracle) - np.array([5] * 5 + [0]))
+    # Where it is no worse, it counts in full.
+    X[:200] = 10 * rng.normal(size=(200, 5))
+    y[:200] = 5 * X[:200].sum(axis=1) + rng.normal(size=200)
+    reg = squares().fit(X, y)
+    residual = np.abs(y - reg.predict(X)) / reg.scale_
+    assert reg.sample_weights_[residual < 2].min() > 0.65
+
+
+def test_breakdown_point_is_never_optimistic():
+    X, y = contaminated(n_samples=50, n_outliers=10)
+    expected = (50 - 27 + 1) / 50
+    assert squares().fit(X, y).breakdown_point_ == pytest.approx(expected)
+    assert np.isnan(squares(starts="ols").fit(X, y).breakdown_point_)
+    assert np.isnan(squares(starts=[np.ones(4)]).fit(X, y).breakdown_point_)
+    for parameters in (
+        {"regularization_strength": np.inf},
+        {"formulation": "sort"},
+        {"trim_fraction": 0.0, "starts": "ols"},
+    ):
+        reg = squares(**parameters).fit(X, y)
+        assert reg.breakdown_point_ == pytest.approx(1 / 50)
+    # The smallest weight may be the one that is too much.
+    weight = np.ones(50)
+    weight[0] = 0.01
+    reg = squares().fit(X, y, sample_weight=weight)
+    assert reg.breakdown_point_ < expected - 0.01
+    twice = squares().fit(X, y, sample_weight=np.full(50, 2.0))
+    repeated = squares().fit(X.repeat(2, axis=0), y.repeat(2))
+    assert twice.breakdown_point_ == repeated.breakdown_point_
+
+
+@pytest.mark.parametrize("reweight", [True, False])
+def test_infinite_strength_is_least_squares_whatever_comes_last(reweight):
+    X, y = contaminated()
+    ols = LinearRegression().fit(X, y)
+    reg = squares(regularization_strength=np.inf, reweight=reweight).fit(X, y)
+    np.testing.assert_allclose(parameters_of(reg), parameters_of(ols), rtol=1e-10)
+    absolute = LeastTrimmedAbsoluteRegressor(
+        regularization_strength=np.inf, reweight=reweight, tol=1e-9
+    ).fit(X, y)
+    lad = QuantileRegressor(quantile=0.5, alpha=0).fit(X, y)
+    assert (
+        np.abs(y - absolute.predict(X)).mean()
+        < 1.01 * np.abs(y - lad.predict(X)).mean()
+    )
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+def test_absolute_strength_is_in_units_of_the_losses(Regressor):
+    X, y = contaminated()
+    power = Regressor._power
+    reg = Regressor(random_state=0, reweight=False).fit(X, y)
+    hard = Regressor(random_state=0, reweight=False, regularization_strength=0.0)
+    hard.fit(X, y)
+    assert hard.regularization_strength_ == 0
+    scaled = clone(reg).fit(X, 10 * y)
+    np.testing.assert_allclose(
+        scaled.regularization_strength_,
+        10**power * reg.regularization_strength_,
+        rtol=1e-6,
+    )
+    twice = clone(reg).set_params(regularization_strength=6.0).fit(X, y)
+    np.testing.assert_allclose(
+        twice.regularization_strength_, 2 * reg.regularization_strength_, rtol=1e-10
+    )
+    if power == 2:
+        losses = (y - reg.predict(X)) ** 2
+        inside = (reg.sample_weights_ > 0.01) & (reg.sample_weights_ < 0.99)
+        slope = np.polyfit(losses[inside], reg.sample_weights_[inside], 1)[0]
+        np.testing.assert_allclose(-1 / slope, reg.regularization_strength_, rtol=1e-5)
+
+
+def test_ridge_penalty_of_absolute_deviations_is_in_units_of_the_data():
+    X, y = contaminated(n_outliers=0)
+    reg = LeastTrimmedAbsoluteRegressor(
+        regularization_strength=np.inf, alpha=5.0, tol=1e-10
+    ).fit(X, y)
+
+    def objective(coef):
+        return np.abs(y - X @ coef[:3] - coef[3]).sum() + 5.0 * coef[:3] @ coef[:3]
+
+    best = optimize.minimize(
+        objective, parameters_of(reg), method="Nelder-Mead", options={"xatol": 1e-6}
+    )
+    assert objective(parameters_of(reg)) < 1.001 * best.fun
+    # Ten times the target and a tenth of the penalty are the same problem.
+    scaled = clone(reg).set_params(alpha=0.5).fit(X, 10 * y)
+    np.testing.assert_allclose(scaled.coef_, 10 * reg.coef_, rtol=1e-2)
+    for last_step in (True, False):
+        parameters = {"reweight": last_step, "regularization_strength": 3.0}
+        one = clone(reg).set_params(**parameters).fit(X, y)
+        ten = clone(reg).set_params(alpha=0.5, **parameters).fit(X, 10 * y)
+        np.testing.assert_allclose(ten.coef_, 10 * one.coef_, rtol=0.03)
+        free = clone(reg).set_params(alpha=0.0, **parameters).fit(X, y)
+        assert np.linalg.norm(one.coef_) < 0.985 * np.linalg.norm(free.coef_)
+
+
+@pytest.mark.parametrize(("share", "n_kept"), [(0.1, 27), (0.099, 28), (0.19, 25)])
+def test_the_number_of_trimmed_rows_is_rounded_down(share, n_kept):
+    X, y = contaminated(n_samples=30, n_features=1, n_outliers=0)
+    reg = squares(trim_fraction=share, reweight=False, regularization_strength=0.0).fit(
+        X, y
+    )
+    assert reg.sample_weights_.sum() == n_kept
+
+
+def test_exact_fits_are_compared_by_their_rows():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=40), np.arange(40) < 12])
+    y = X @ [1.0, 5.0]
+    for strength in (0.0, 3.0):
+        for reweight in (True, False):
+            reg = squares(regularization_strength=strength, reweight=reweight)
+            reg.fit(X, y)
+            np.testing.assert_allclose(reg.coef_, [1, 5], atol=1e-9)
+            assert not reg.outlier_mask_.any()
+            assert reg.scale_ == 0
+    # With wrong rows least squares does not find it.
+    y[[3, 20, 25, 30]] += [7, -3, 20, 4]
+    reg = squares().fit(X, y)
+    np.testing.assert_allclose(reg.coef_, [1, 5], atol=1e-9)
+    assert np.flatnonzero(reg.outlier_mask_).tolist() == [3, 20, 25, 30]
+
+
+def test_exact_fits_with_several_dummies():
+    rng = np.random.default_rng(1)
+    level = rng.integers(0, 5, size=120)
+    X = np.column_stack([rng.normal(size=120), level[:, None] == np.arange(1, 5)])
+    y = X @ [1.0, 2, 3, 4, 5] - 1
+    y[:20] += rng.normal(scale=10, size=20)
+    reg = squares().fit(X, y)
+    np.testing.assert_allclose(reg.coef_, [1, 2, 3, 4, 5], atol=1e-9)
+    np.testing.assert_array_equal(np.flatnonzero(reg.outlier_mask_), np.arange(20))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_search_with_dummies_is_as_good_as_a_long_one(seed):
+    rng = np.random.default_rng(seed)
+    level = np.arange(80) % 9
+    X = np.column_stack([rng.normal(size=(80, 2)), level[:, None] == np.arange(1, 9)])
+    y = X.sum(axis=1) + 0.1 * rng.normal(size=80)
+    bad = rng.permutation(80)[:16]
+    y[bad] += rng.normal(scale=10, size=16)
+    reg = squares(regularization_strength=0.0, reweight=False).fit(X, y)
+    long = squares(regularization_strength=0.0, reweight=False, n_starts=5000)
+    assert reg.objective_ <= long.fit(X, y).objective_ * 1.02
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("factor", [1e-200, 1e160])
+def test_extreme_magnitudes_of_features(Regressor, factor):
+    X, y = contaminated()
+    reg = Regressor(random_state=0)
+    for alpha in (0.0, 1e-3):
+        base = clone(reg).set_params(alpha=0.0).fit(X, y)
+        far = clone(reg).set_params(alpha=alpha).fit(X * factor, y)
+        assert np.isfinite(far.predict(X * factor)).all()
+        if alpha == 0:
+            np.testing.assert_allclose(far.coef_ * factor, base.coef_, rtol=1e-6)
+            np.testing.assert_allclose(
+                far.standard_errors_[:3] * factor, base.standard_errors_[:3], rtol=1e-6
+            )
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("value", [1e155, -1e300])
+def test_one_extreme_target_or_feature(Regressor, value):
+    X, y = contaminated()
+    base = Regressor(random_state=0).fit(X, y)
+    wrong = y.copy()
+    wrong[0] = value
+    for reweight in (True, False):
+        reg = Regressor(random_state=0, reweight=reweight).fit(X, wrong)
+        np.testing.assert_allclose(parameters_of(reg), 1.0, atol=0.1)
+        far = X.copy()
+        far[0, 1] = value
+        reg = Regressor(random_state=0, reweight=reweight).fit(far, y)
+        np.testing.assert_allclose(parameters_of(reg), 1.0, atol=0.1)
+    np.testing.assert_allclose(parameters_of(base), 1.0, atol=0.06)
+    ols = squares(regularization_strength=np.inf).fit(X, wrong)
+    expected = LinearRegression().fit(X, wrong / value).coef_
+    np.testing.assert_allclose(ols.coef_ / value, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e150])
+def test_extreme_magnitudes_of_the_target(factor):
+    X, y = contaminated()
+    base, reg = squares().fit(X, y), squares().fit(X, y * factor)
+    np.testing.assert_allclose(reg.coef_ / factor, base.coef_, rtol=1e-6)
+    np.testing.assert_allclose(reg.scale_ / factor, base.scale_, rtol=1e-6)
+
+
+def test_sparse_features_beyond_the_limit():
+    X = sparse.random(60, 3000, density=0.001, format="csr", random_state=0)
+    for reg in (squares(), MedianOfMeansRegressor()):
+        with pytest.raises(ValueError, match="X must have at most 2000 features"):
+            reg.fit(X, np.arange(60.0))
+    with pytest.raises(ValueError, match="at most 2000 features if it is sparse, got"):
+        TrimmedLogisticRegression().fit(X, np.arange(60) % 2)

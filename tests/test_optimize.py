@@ -1,10 +1,13 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
+import warnings
+
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoft._optimize import FitProgress, minimize
+from sksoft._optimize import FitProgress, _early_end, minimize
 
 
 def bowl(x):
@@ -46,6 +49,22 @@ def test_an_objective_that_breaks_down_never_makes_things_worse():
     assert solution.value == 12.0
     np.testing.assert_array_equal(solution.x, np.full(3, 2.0))
     assert not solution.converged
+
+
+@pytest.mark.parametrize("slope", [1e-9, 1e-5, 1e-3, 0.1])
+def test_a_failed_line_search_is_excused_by_rounding_only(slope):
+    failed = OptimizeResult(status=2, fun=1.0, jac=np.array([0.0, -slope]))
+    message = _early_end(failed, 1.0, 50, 1e-12)
+    assert ("no further descent" in message) == (slope > 1e-6)
+
+
+def test_an_early_end_may_be_told_by_the_caller():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solution = minimize(bowl, np.zeros(5), max_iter=2, tol=1e-10, warn=False)
+    assert "max_iter=2" in solution.message
+    assert not solution.converged
+    assert minimize(bowl, np.zeros(5), max_iter=200, tol=1e-8).message == ""
 
 
 class Recorder:

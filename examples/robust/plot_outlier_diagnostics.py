@@ -40,7 +40,7 @@ plain = LinearRegression().fit(temperature, light)
 print(robust.summary())
 
 fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
-kept = robust.support_
+kept = ~robust.outlier_mask_
 ax.scatter(temperature[kept], light[kept], facecolors="none", edgecolors="C0")
 ax.scatter(temperature[~kept], light[~kept], marker="x", color="C3", label="dropped")
 grid = np.array([[3.4], [4.7]])
@@ -90,9 +90,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, layout="constrained"
 robust = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
 TrimmingDisplay.from_estimator(robust, X, y, kind="distance", ax=axes[0])
 axes[0].set_title("Least trimmed squares")
-blind = LeastTrimmedSquaresRegressor(
-    regularization_strength=np.inf, reweight=False
-).fit(X, y)
+blind = LeastTrimmedSquaresRegressor(regularization_strength=np.inf).fit(X, y)
 TrimmingDisplay.from_estimator(blind, X, y, kind="distance", ax=axes[1])
 axes[1].set_title("Least squares")
 plt.show()

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows in standardised units, and the weighted least squares problems over them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import linalg, sparse
 
@@ -9,6 +11,12 @@ from sksoft._weighted import robust_scale, robust_units, weighted_median
 
 # Singular values below this share of the largest count as zero.
 RANK_TOLERANCE = 1e-11
+# Largest standardised entry: squares of residuals, and sums of them, stay finite.
+FARTHEST = 1e50
+# The normal equations of more features are out of proportion to sparse rows.
+MAX_SPARSE_FEATURES = 2000
+# Entries of the blocks of rows in which leverages are found.
+BLOCK_ENTRIES = 2_000_000
 
 
 class Design:
@@ -27,13 +35,17 @@ class Design:
 
     weighted : bool
         Whether any weight differs from one.
+
+    n_features : int
+        Number of columns before that of ones.
     """
 
-    def __init__(self, matrix, sample_weight, penalty, weighted):
+    def __init__(self, matrix, sample_weight, penalty, weighted, n_features):
         self.matrix = matrix
         self.sample_weight = sample_weight
         self.penalty = penalty
         self.weighted = weighted
+        self.n_features = n_features
         self.total = float(sample_weight.sum())
 
     @property
@@ -46,12 +58,44 @@ class Design:
         """The sample weights, None if all are one."""
         return self.sample_weight if self.weighted else None
 
+    def unweighted(self):
+        """Return the same rows, each counted once."""
+        ones = np.ones(len(self.sample_weight))
+        return Design(self.matrix, ones, self.penalty, False, self.n_features)
+
+    def with_penalty(self, penalty):
+        """Return the same rows under another ridge penalty."""
+        return Design(
+            self.matrix, self.sample_weight, penalty, self.weighted, self.n_features
+        )
+
+    def residual(self, coef, y):
+        """Return the residuals of coefficients."""
+        return y - self.matrix @ coef
+
+    def leverages(self, gram):
+        """Return ``x^T gram^-1 x`` of each row ``x``."""
+        transform = whitener(gram)
+        n_rows, n_columns = self.shape
+        step = max(1, BLOCK_ENTRIES // n_columns)
+        leverages = np.empty(n_rows)
+        for first in range(0, n_rows, step):
+            block = self.matrix[first : first + step] @ transform
+            leverages[first : first + step] = np.einsum("ij,ij->i", block, block)
+        return leverages
+
     def take(self, rows):
         """Return the design of some rows, as a dense array."""
         matrix = self.matrix[rows]
         if sparse.issparse(matrix):
             matrix = matrix.toarray()
-        return Design(matrix, self.sample_weight[rows], self.penalty, self.weighted)
+        return Design(
+            matrix,
+            self.sample_weight[rows],
+            self.penalty,
+            self.weighted,
+            self.n_features,
+        )
 
     def gram(self, mask):
         """Return the sum of ``s * mask * x x^T`` plus the penalty."""
@@ -60,10 +104,11 @@ class Design:
     def _normal_equations(self, mask):
         """Return the Gram matrix, the rows of non-zero mask, weighted and not."""
         weight = self.sample_weight * mask
-        active = weight > 0
-        rows = self.matrix
-        if not active.all():
-            rows, weight = rows[active], weight[active]
+        rows, active = self.matrix, slice(None)
+        positive = np.flatnonzero(weight)
+        # To leave out a few rows of weight 0 takes longer than to keep them.
+        if len(positive) < 0.75 * len(weight):
+            rows, weight, active = rows[positive], weight[positive], positive
         weighted = rows if (weight == 1).all() else _scale_rows(rows, weight)
         gram = weighted.T @ rows
         if sparse.issparse(gram):
@@ -76,10 +121,6 @@ class Design:
 
         Of several solutions it is the one of minimum norm in standardised units.
         """
-        return self.solve_with_gram(mask, y)[0]
-
-    def solve_with_gram(self, mask, y):
-        """Return the coefficients and the Gram matrix they solve."""
         gram, rows, weighted, active, weight = self._normal_equations(mask)
         target = y[active]
         factor, info = linalg.lapack.dpotrf(gram)
@@ -87,11 +128,11 @@ class Design:
             norm = np.abs(gram).sum(axis=0).max()
             reciprocal_condition, _ = linalg.lapack.dpocon(factor, norm)
         if info != 0 or reciprocal_condition < 1e-10:
-            return self._solve_by_orthogonal_factors(rows, target, weight), gram
+            return self._solve_by_orthogonal_factors(rows, target, weight)
         coef = linalg.lapack.dpotrs(factor, weighted.T @ target)[0]
         # One step of refinement makes normal equations as good as orthogonal ones.
         error = weighted.T @ (target - rows @ coef) - self.penalty * coef
-        return coef + linalg.lapack.dpotrs(factor, error)[0], gram
+        return coef + linalg.lapack.dpotrs(factor, error)[0]
 
     def _solve_by_orthogonal_factors(self, rows, target, weight):
         root = np.sqrt(weight)
@@ -100,7 +141,10 @@ class Design:
             matrix = matrix.toarray()
         matrix = np.vstack([matrix, np.diag(np.sqrt(self.penalty))])
         target = np.concatenate([root * target, np.zeros(len(self.penalty))])
-        return np.linalg.lstsq(matrix, target, rcond=RANK_TOLERANCE)[0]
+        coef = np.linalg.lstsq(matrix, target, rcond=RANK_TOLERANCE)[0]
+        # What no row spans has no coefficient, not a rounding error.
+        coef[~matrix.any(axis=0)] = 0.0
+        return coef
 
 
 def _scale_rows(matrix, factors):
@@ -113,11 +157,30 @@ def whitener(gram):
     """Return T with ``T^T gram T = I``, of as many columns as gram has rank."""
     values, vectors = linalg.eigh(gram)
     kept = values > values[-1] * RANK_TOLERANCE
-    return vectors[:, kept] / np.sqrt(values[kept])
+    transform = vectors[:, kept] / np.sqrt(values[kept])
+    # What no row spans has no coefficient, not a rounding error.
+    transform[np.diag(gram) == 0] = 0.0
+    return transform
 
 
-class Standardizer:
-    """Map features and target to robust units and coefficients back.
+class Units(NamedTuple):
+    """Where standardised values lie: ``location + scale * value``.
+
+    Attributes
+    ----------
+    location : ndarray of shape (n_features,) or float
+        Medians, or 0 without intercept.
+
+    scale : ndarray of shape (n_features,) or float
+        Medians of absolute deviations, or what serves for them.
+    """
+
+    location: np.ndarray | float
+    scale: np.ndarray | float
+
+
+def feature_units(X, sample_weight, fit_intercept, alpha=0.0, robust=True):
+    """Return robust `Units` of the features.
 
     Parameters
     ----------
@@ -128,66 +191,143 @@ class Standardizer:
         How often each row counts.
 
     fit_intercept : bool
-        Whether columns may be centred.
-    """
+        Whether columns may be centred; sparse ones never are.
 
-    def __init__(self, X, sample_weight, fit_intercept):
-        n_features = X.shape[1]
-        self.fit_intercept = fit_intercept
-        self.centre = np.zeros(n_features)
-        self.scale = np.ones(n_features)
-        if sparse.issparse(X):
-            columns = X.tocsc()
-            for j in range(n_features):
-                entries = slice(columns.indptr[j], columns.indptr[j + 1])
-                weight = None
-                if sample_weight is not None:
-                    weight = sample_weight[columns.indices[entries]]
-                self.scale[j] = robust_scale(columns.data[entries], weight)
-            return
+    alpha : float, default=0.0
+        Ridge penalty. A column whose size it exceeds by far has its unit.
+
+    robust : bool, default=True
+        Whether far entries are not to matter; otherwise the largest is the scale.
+
+    Returns
+    -------
+    units : Units
+        Of each column.
+    """
+    n_features = X.shape[1]
+    location, scale = np.zeros(n_features), np.ones(n_features)
+    if sparse.issparse(X):
+        columns = X.tocsc()
+        for j in range(n_features):
+            entries = slice(columns.indptr[j], columns.indptr[j + 1])
+            values = columns.data[entries].astype(np.float64, copy=False)
+            if not robust:
+                scale[j] = np.abs(values).max(initial=0.0) or 1.0
+                continue
+            weight = None
+            if sample_weight is not None:
+                weight = sample_weight[columns.indices[entries]]
+            scale[j] = robust_scale(values, weight)
+    else:
         # These units serve conditioning only: some thousand rows tell them well.
         stride = max(1, len(X) // 5000)
         rows = X[::stride].astype(np.float64, copy=False)
         weight = None if sample_weight is None else sample_weight[::stride]
-        self.centre, self.scale = robust_units(rows, weight, fit_intercept)
+        location, scale = robust_units(rows, weight, fit_intercept)
+        if not robust:
+            scale = np.abs(X - location).max(axis=0).astype(np.float64)
+            scale[scale == 0] = 1.0
+    return Units(location, np.maximum(scale, 1e-5 * np.sqrt(alpha / X.shape[0])))
 
-    def design(self, X, sample_weight, alpha):
-        """Return the standardised `Design` of ``X``."""
-        n_samples, n_features = X.shape
-        if sparse.issparse(X):
-            matrix = X.astype(np.float64) @ sparse.diags(1 / self.scale)
-            if self.fit_intercept:
-                matrix = sparse.hstack([matrix, np.ones((n_samples, 1))])
-            matrix = sparse.csr_matrix(matrix)
-        else:
-            matrix = np.empty((n_samples, n_features + self.fit_intercept))
-            np.subtract(X, self.centre, out=matrix[:, :n_features])
-            matrix[:, :n_features] /= self.scale
-            matrix[:, n_features:] = 1.0
-        penalty = np.zeros(matrix.shape[1])
-        penalty[:n_features] = alpha / self.scale**2
-        weighted = sample_weight is not None
-        if not weighted:
-            sample_weight = np.ones(n_samples)
-        return Design(matrix, sample_weight, penalty, weighted)
 
-    def fit_target(self, y, sample_weight):
-        """Learn the centre and scale of the target."""
-        self.y_centre = weighted_median(y, sample_weight) if self.fit_intercept else 0.0
-        self.y_scale = robust_scale(y - self.y_centre, sample_weight)
+def target_units(y, sample_weight, fit_intercept, robust=True):
+    """Return robust `Units` of a target, or such that the largest entry is one."""
+    location = weighted_median(y, sample_weight) if fit_intercept else 0.0
+    if robust:
+        return Units(location, robust_scale(y - location, sample_weight))
+    return Units(location, np.abs(y - location).max() or 1.0)
 
-    def to_original(self, coef):
-        """Return coefficients and intercept in the units of the data."""
-        slopes = coef[: len(self.scale)] * (self.y_scale / self.scale)
-        if not self.fit_intercept:
-            return slopes, 0.0
-        intercept = self.y_centre + self.y_scale * coef[-1] - slopes @ self.centre
-        return slopes, intercept
 
-    def to_standard(self, slopes, intercept):
-        """Return coefficients in standardised units."""
-        coef = slopes * self.scale / self.y_scale
-        if not self.fit_intercept:
-            return coef
-        shift = (intercept + slopes @ self.centre - self.y_centre) / self.y_scale
-        return np.append(coef, shift)
+def standardized_target(y, target):
+    """Return the target in its units, clipped to where squares are finite."""
+    with np.errstate(over="ignore"):
+        return np.clip((y - target.location) / target.scale, -FARTHEST, FARTHEST)
+
+
+def make_design(X, sample_weight, units, fit_intercept, alpha):
+    """Return the standardised `Design` of ``X``."""
+    n_samples, n_features = X.shape
+    if sparse.issparse(X):
+        if n_features > MAX_SPARSE_FEATURES:
+            raise ValueError(
+                f"X must have at most {MAX_SPARSE_FEATURES} features if it is sparse, "
+                f"got {n_features}: the normal equations of all of them are solved. "
+                "Select features, or project them by sklearn.decomposition."
+                "TruncatedSVD."
+            )
+        matrix = X.astype(np.float64) @ sparse.diags(1 / units.scale)
+        if fit_intercept:
+            matrix = sparse.hstack([matrix, np.ones((n_samples, 1))])
+        matrix = sparse.csr_matrix(matrix)
+        np.clip(matrix.data, -FARTHEST, FARTHEST, out=matrix.data)
+    else:
+        matrix = np.empty((n_samples, n_features + fit_intercept))
+        np.subtract(X, units.location, out=matrix[:, :n_features])
+        matrix[:, :n_features] /= units.scale
+        # Squares of rows this far out must not overflow; nothing believes them.
+        np.clip(matrix, -FARTHEST, FARTHEST, out=matrix)
+        matrix[:, n_features:] = 1.0
+    penalty = np.zeros(matrix.shape[1])
+    penalty[:n_features] = (np.sqrt(alpha) / units.scale) ** 2
+    weighted = sample_weight is not None
+    if not weighted:
+        sample_weight = np.ones(n_samples)
+    return Design(matrix, sample_weight, penalty, weighted, n_features)
+
+
+def to_original(coef, units, target):
+    """Return slopes and intercept in the units of the data.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_columns,)
+        Coefficients in standardised units, that of the ones last if there is one.
+
+    units : Units
+        Of the features.
+
+    target : Units
+        Of the target.
+    """
+    slopes = coef[: len(units.scale)] * (target.scale / units.scale)
+    if len(coef) == len(slopes):
+        return slopes, 0.0
+    return slopes, target.location + target.scale * coef[-1] - slopes @ units.location
+
+
+def to_standard(slopes, intercept, units, target, fit_intercept):
+    """Return coefficients in standardised units."""
+    coef = slopes * units.scale / target.scale
+    if not fit_intercept:
+        return coef
+    shift = (intercept + slopes @ units.location - target.location) / target.scale
+    return np.append(coef, shift)
+
+
+def original_errors(root, units, target):
+    """Return the standard errors of slopes and intercept in the units of the data.
+
+    Parameters
+    ----------
+    root : ndarray of shape (n_columns, n_directions)
+        Times its transpose it is the covariance of standardised coefficients.
+
+    units : Units
+        Of the features.
+
+    target : Units
+        Of the target.
+
+    Returns
+    -------
+    errors : ndarray of shape (n_columns,)
+        That of the intercept last, if there is one.
+    """
+    size = len(units.scale)
+    # Lengths of rows before units, whose squares may be out of range.
+    errors = np.linalg.norm(root, axis=1) * target.scale
+    errors[:size] /= units.scale
+    if len(root) > size:
+        shift = units.location / units.scale
+        errors[-1] = target.scale * np.linalg.norm(root[-1] - shift @ root[:-1])
+    return errors

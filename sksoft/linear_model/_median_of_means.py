@@ -9,11 +9,37 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._optimize import fit_progress, minimize
+from sksoft._parameters import (
+    check_parameters,
+    integer,
+    nonnegative_or_infinite,
+    random_state,
+    verbosity,
+    word_or,
+)
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
-from sksoft._validation import check_flag, nonnegative_number, positive_integer
-from sksoft._weighted import robust_scale
-from sksoft.linear_model._design import Standardizer, whitener
+from sksoft._validation import check_flag
+from sksoft._weighted import (
+    as_counts,
+    positive_rows,
+    robust_scale,
+    weighted_quantile,
+)
+from sksoft._whole_fit import whole_fit
+from sksoft.linear_model._breakdown import breakdown_point
+from sksoft.linear_model._design import (
+    feature_units,
+    make_design,
+    standardized_target,
+    target_units,
+    to_original,
+    to_standard,
+    whitener,
+)
 from sksoft.linear_model._trimming import MaskTrimming
+
+# Whole weights of a larger sum are not written out as rows.
+MOST_COPIES = 10_000_000
 
 
 class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -46,8 +72,14 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     tol : float, default=1e-4
         Tolerance on the gradient.
 
+    warm_start : bool, default=False
+        Whether the coefficients of the previous fit are one more start.
+
     random_state : int, RandomState instance or None, default=None
         Draws the partitions.
+
+    verbose : int, default=0
+        If positive, print each iteration.
 
     Attributes
     ----------
@@ -60,8 +92,12 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     n_blocks_ : int
         Number of blocks.
 
+    regularization_strength_ : float
+        Absolute strength of the median, in squared units of the target.
+
     breakdown_point_ : float
-        Share of wrong rows that can spoil the fit, half the blocks.
+        Smallest share of wrong rows, by weight, that can spoil the fit: one row in each
+        of half the blocks, or a single one if the strength is infinite.
 
     loss_curve_ : list of float
         Objective at each iteration, over the squared scale of the residuals.
@@ -96,6 +132,18 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     array([151.])
     """
 
+    _parameter_checks = {
+        "n_blocks": word_or(("auto",), integer(1)),
+        "n_partitions": integer(1),
+        "regularization_strength": nonnegative_or_infinite,
+        "fit_intercept": check_flag,
+        "max_iter": integer(1),
+        "tol": nonnegative_or_infinite,
+        "warm_start": check_flag,
+        "random_state": random_state,
+        "verbose": verbosity,
+    }
+
     def __init__(
         self,
         *,
@@ -105,7 +153,9 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         fit_intercept=True,
         max_iter=500,
         tol=1e-4,
+        warm_start=False,
         random_state=None,
+        verbose=0,
     ):
         self.n_blocks = n_blocks
         self.n_partitions = n_partitions
@@ -113,26 +163,34 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
         self.random_state = random_state
+        self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y):
+    @whole_fit
+    def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data.
+            Training data; at most 2000 features if it is sparse.
 
         y : array-like of shape (n_samples,)
             Target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Whole numbers are repetitions, which fall into blocks of their own; 0 leaves
+            a row out. Of other weights only the ratios count: they are brought to mean
+            one over the rows that have any, and a row is in one block.
 
         Returns
         -------
         self : MedianOfMeansRegressor
             Fitted estimator.
         """
-        self._check_parameters()
+        check_parameters(self)
         X, y = validate_data(
             self,
             X,
@@ -141,36 +199,56 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             dtype=[np.float64, np.float32],
             y_numeric=True,
         )
-        standardizer = Standardizer(X, None, self.fit_intercept)
-        y = y.astype(np.float64, copy=False)
-        standardizer.fit_target(y, None)
-        design = standardizer.design(X, None, 0.0)
-        y = (y - standardizer.y_centre) / standardizer.y_scale
-        self.n_blocks_ = self._count_blocks(*design.shape)
+        present, weight = positive_rows(sample_weight, X)
+        weight = as_counts(weight)
+        used, copies, shares = X[present], None, weight
+        values = y.astype(np.float64, copy=False)[present]
+        if weight is not None and _are_repetitions(weight):
+            copies, shares = np.repeat(np.arange(len(values)), weight.astype(int)), None
+        robust = not np.isinf(self.regularization_strength)
+        units = feature_units(used, weight, self.fit_intercept, robust=robust)
+        target = target_units(values, weight, self.fit_intercept, robust)
+        design = make_design(used, weight, units, self.fit_intercept, 0.0)
+        z = standardized_target(values, target)
+        if copies is not None:
+            design, z = design.take(copies).unweighted(), z[copies]
+        n_blocks = self._count_blocks(*design.shape)
         rng = check_random_state(self.random_state)
-        order = np.arange(len(y)) % self.n_blocks_
+        order = np.arange(len(z)) % n_blocks
         blocks = [rng.permutation(order) for _ in range(self.n_partitions)]
-        start = _median_of_fits(design, y, blocks[0])
-        with fit_progress(self, X, y) as progress:
-            coef, solution = self._descend(
-                design, y, blocks, start, standardizer, progress
+        starts = [_median_of_fits(design, z, blocks[0])]
+        if self.warm_start and np.shape(getattr(self, "coef_", 0)) == (X.shape[1],):
+            starts.append(
+                to_standard(
+                    self.coef_, self.intercept_, units, target, self.fit_intercept
+                )
             )
-        slopes, intercept = standardizer.to_original(coef)
+
+        def attributes(coef):
+            slopes, intercept = to_original(coef, units, target)
+            return {"coef_": slopes, "intercept_": intercept}
+
+        with fit_progress(self, used, y[present], sample_weight=weight) as progress:
+            problem = _Problem(
+                design, z, blocks, n_blocks, starts, self.regularization_strength
+            )
+            solution = minimize(
+                problem.objective,
+                np.zeros(problem.transform.shape[1]),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                progress=progress,
+                attributes=lambda step: attributes(problem.coef(step)),
+            )
+        slopes, intercept = to_original(problem.coef(solution.x), units, target)
         self.coef_ = slopes.astype(X.dtype)
         self.intercept_ = X.dtype.type(intercept)
-        self.breakdown_point_ = np.ceil(self.n_blocks_ / 2) / len(y)
+        self.n_blocks_ = n_blocks
+        self.regularization_strength_ = float(problem.strength * target.scale**2)
+        self.breakdown_point_ = self._breakdown_point(n_blocks, len(z), shares)
         self.loss_curve_ = solution.loss_curve
         self.n_iter_ = max(solution.n_iter, 1)
         return self
-
-    def _check_parameters(self):
-        if not (isinstance(self.n_blocks, str) and self.n_blocks == "auto"):
-            positive_integer(self.n_blocks, "n_blocks")
-        for name in ("n_partitions", "max_iter"):
-            positive_integer(getattr(self, name), name)
-        for name in ("regularization_strength", "tol"):
-            nonnegative_number(getattr(self, name), name, finite=False)
-        check_flag(self.fit_intercept, "fit_intercept")
 
     def _count_blocks(self, n_samples, n_columns):
         if isinstance(self.n_blocks, str):
@@ -182,45 +260,15 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             )
         return self.n_blocks
 
-    def _descend(self, design, y, blocks, start, standardizer, progress):
-        """Minimise the averaged soft median from the start."""
-        n_blocks, matrix = self.n_blocks_, design.matrix
-        size = np.bincount(blocks[0], minlength=n_blocks)
-        residual = y - matrix @ start
-        unit = robust_scale(residual) ** 2
-        means = np.bincount(blocks[0], residual**2, n_blocks) / size
-        spread = robust_scale(means - np.median(means))
-        strength = self.regularization_strength * spread
-        medians = [_SoftMedian(n_blocks, strength) for _ in blocks]
-        near = residual**2 <= np.quantile(residual**2, 0.5)
-        transform = whitener(design.gram(near)) * np.sqrt(near.sum() * unit)
-
-        def objective(step):
-            residual = y - matrix @ (start + transform @ step)
-            losses = residual**2
-            value, weight = 0.0, np.zeros(len(y))
-            for labels, median in zip(blocks, medians, strict=True):
-                means = np.bincount(labels, losses, n_blocks) / size
-                part, slopes = median(means)
-                value += part
-                weight += (slopes / size)[labels]
-            gradient = -2 * (transform.T @ (matrix.T @ (weight * residual)))
-            scale = len(blocks) * unit
-            return value / scale, gradient / scale
-
-        def attributes(step):
-            slopes, intercept = standardizer.to_original(start + transform @ step)
-            return {"coef_": slopes, "intercept_": intercept}
-
-        solution = minimize(
-            objective,
-            np.zeros(transform.shape[1]),
-            max_iter=self.max_iter,
-            tol=self.tol,
-            progress=progress,
-            attributes=attributes,
-        )
-        return start + transform @ solution.x, solution
+    def _breakdown_point(self, n_blocks, n_samples, weight):
+        """Count one wrong row in each of half the blocks, the lightest rows."""
+        borne = (n_blocks + 1) // 2 - 1
+        if np.isinf(self.regularization_strength):
+            borne = 0
+        if weight is None:
+            return breakdown_point(n_samples, None, borne, True)
+        lightest = np.sort(weight)[: borne + 1].sum()
+        return float(min(lightest / weight.sum(), 1.0))
 
     def predict(self, X):
         """Predict the target.
@@ -247,6 +295,72 @@ class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         return tags
 
 
+def _are_repetitions(weight):
+    """Return whether weights are whole numbers, few enough to be written out."""
+    return (weight == np.floor(weight)).all() and weight.sum() <= MOST_COPIES
+
+
+class _Problem:
+    """The soft median of block means, averaged over partitions, from the best start.
+
+    Parameters are steps from the start in whitened coordinates.
+    """
+
+    def __init__(self, design, z, blocks, n_blocks, starts, strength):
+        self.design = design
+        self.z = z
+        self.blocks = blocks
+        self.n_blocks = n_blocks
+        self.weight = design.weight_or_none
+        self.masses = [
+            np.bincount(labels, self.weight, n_blocks).astype(np.float64)
+            for labels in blocks
+        ]
+        losses = [np.median(self._means(start)[0]) for start in starts]
+        self.start = starts[int(np.argmin(losses))]
+        residual = design.residual(self.start, z)
+        self.unit = robust_scale(residual, self.weight) ** 2
+        means = self._means(self.start)[0]
+        spread = robust_scale(means - np.median(means))
+        self.strength = strength * spread if strength else 0.0
+        self.medians = [_SoftMedian(n_blocks, self.strength) for _ in blocks]
+        squares = residual**2
+        near = squares <= weighted_quantile(squares, 0.5, self.weight)
+        mass = design.sample_weight @ near
+        self.transform = whitener(design.gram(near)) * np.sqrt(mass * self.unit)
+
+    def coef(self, step):
+        """Return coefficients in standardised units."""
+        return self.start + self.transform @ step
+
+    def _means(self, coef):
+        """Return the mean losses of the blocks of each partition."""
+        losses = self.design.residual(coef, self.z) ** 2
+        if self.weight is not None:
+            losses = losses * self.weight
+        return [
+            np.bincount(labels, losses, self.n_blocks) / mass
+            for labels, mass in zip(self.blocks, self.masses, strict=True)
+        ]
+
+    def objective(self, step):
+        """Return the value, over the squared scale of the residuals, and gradient."""
+        coef = self.coef(step)
+        value, weight = 0.0, np.zeros(len(self.z))
+        for means, labels, median, mass in zip(
+            self._means(coef), self.blocks, self.medians, self.masses, strict=True
+        ):
+            part, slopes = median(means)
+            value += part
+            weight += (slopes / mass)[labels]
+        if self.weight is not None:
+            weight *= self.weight
+        residual = self.design.residual(coef, self.z)
+        gradient = self.transform.T @ (self.design.matrix.T @ (weight * residual))
+        scale = len(self.blocks) * self.unit
+        return value / scale, -2 * gradient / scale
+
+
 class _SoftMedian:
     """The soft sum of the smallest half of the losses, less that without the median.
 
@@ -269,10 +383,10 @@ class _SoftMedian:
         return upper[0] - lower[0], upper[1] - lower[1]
 
 
-def _median_of_fits(design, y, blocks):
+def _median_of_fits(design, z, blocks):
     """Return the median, column by column, of the least squares fits of the blocks."""
     fits = []
     for block in np.unique(blocks):
         rows = design.take(np.flatnonzero(blocks == block))
-        fits.append(rows.solve(np.ones(rows.shape[0]), y[blocks == block]))
+        fits.append(rows.solve(np.ones(rows.shape[0]), z[blocks == block]))
     return np.median(fits, axis=0)

@@ -8,7 +8,12 @@ import numpy as np
 
 from sksoft._weighted import keep_smallest
 from sksoft.linear_model._design import whitener
-from sksoft.linear_model._starts import deterministic_starts, elemental_subsets
+from sksoft.linear_model._starts import (
+    deterministic_starts,
+    elemental_subsets,
+    full_rank_subsets,
+    has_dummies,
+)
 
 # Sizes of the nested subsets that the search works on (Rousseeuw and Van Driessen).
 GROUP_SIZE = 300
@@ -24,13 +29,17 @@ N_KEPT = 10
 # With more columns than this, of 500 elemental subsets not even one is expected to be
 # free of a contamination of 10 %.
 MAX_ELEMENTAL = 59
+# Residuals of fits in single precision, in units of the target.
+SINGLE_ROUNDING = 1e-4
+# Mean squared residuals below this, in units of the target, are single rounding errors.
+EXACT = 1e-11
 # Rows up to which a candidate is improved by exchanges of single rows.
 MAX_EXCHANGE_SIZE = 300
 
 
 def trimmed_objective(design, y, coef, kept):
     """Return the penalised sum of the smallest squared residuals, and their mask."""
-    losses = (y - design.matrix @ coef) ** 2
+    losses = design.residual(coef, y) ** 2
     mask, _ = keep_smallest(losses, kept, design.weight_or_none)
     value = np.sum(design.sample_weight * mask * losses)
     return value + design.penalty @ coef**2, mask
@@ -61,6 +70,58 @@ def concentrate(design, y, coef, kept, max_steps):
         if stable:
             break
     return coef, value, mask
+
+
+def exact_rows(design, y, coef, rounding):
+    """Return which rows a fit meets but for rounding, and their weight."""
+    exact = np.abs(design.residual(coef, y)) <= rounding
+    return exact, float(design.sample_weight @ exact)
+
+
+def exact_fit(design, y, coefs, kept, rounding):
+    """Return the fit that most rows agree on exactly, None if fewer than `kept` do.
+
+    Where residuals are at rounding level their size tells nothing: the number of rows
+    decides.
+
+    Parameters
+    ----------
+    design : Design
+        Standardised rows.
+
+    y : ndarray of shape (n_samples,)
+        Standardised target.
+
+    coefs : sequence of ndarray of shape (n_columns,)
+        Candidates.
+
+    kept : float
+        The weight that a fit keeps.
+
+    rounding : callable
+        Maps coefficients to the size of residuals that rounding explains.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_columns,) or None
+        Least squares on the rows that it meets exactly.
+    """
+    best, most = None, kept * (1 - 1e-12)
+    for coef in coefs:
+        # Candidates may be of single precision: least squares makes them exact.
+        exact, weight = exact_rows(design, y, coef, SINGLE_ROUNDING)
+        if weight < most:
+            continue
+        weight = 0.0
+        while True:
+            refined = design.solve(exact.astype(np.float64), y)
+            exact, grown = exact_rows(design, y, refined, rounding(refined))
+            if not grown > weight:
+                break
+            coef, weight = refined, grown
+        if weight >= most and (best is None or weight > most):
+            best, most = coef, weight
+    return best
 
 
 class Batch:
@@ -111,7 +172,9 @@ class Batch:
 
     def losses(self, coefs):
         """Return the squared residuals, of shape (n_candidates, n_samples)."""
-        residuals = coefs.astype(np.float32) @ self.rows.T
+        # Larger coefficients are wrong anyway; squares must not overflow.
+        coefs = np.clip(coefs, -1e10, 1e10).astype(np.float32)
+        residuals = coefs @ self.rows.T
         residuals -= self.y
         return np.square(residuals, out=residuals)
 
@@ -145,11 +208,12 @@ class Batch:
             new_coefs = self.step(coefs)
             new_values = self.values(new_coefs)
             better = new_values < values * (1 - 1e-5)
+            better &= values > EXACT * self.kept
             if not better.any():
                 break
             coefs = np.where(better[:, None], new_coefs, coefs)
             values = np.where(better, new_values, values)
-        order = np.argsort(values, kind="stable")
+        order = self.order(coefs, values)
         return coefs[order], values[order]
 
     def elemental(self, rows):
@@ -168,9 +232,21 @@ class Batch:
     def screen(self, coefs, n_kept):
         """Take two concentration steps, then keep the best candidates."""
         coefs = self.step(self.step(coefs))
-        values = self.values(coefs)
-        best = np.argsort(values, kind="stable")[:n_kept]
-        return coefs[best]
+        return coefs[self.order(coefs, self.values(coefs))[:n_kept]]
+
+    def order(self, coefs, values):
+        """Return the order of candidates by objective, or by rows if that is rounding.
+
+        Of candidates whose objectives single precision cannot tell from 0 those come
+        first that meet most rows.
+        """
+        exact = values <= EXACT * self.kept
+        if not exact.any():
+            return np.argsort(values, kind="stable")
+        met = self.losses(coefs) <= 100 * EXACT
+        count = met.sum(axis=1) if self.weight is None else met @ self.weight
+        count = np.where(exact, count, 0.0)
+        return np.lexsort((np.where(exact, 0.0, values), -count))
 
 
 def _solve(grams, rights, ridge):
@@ -207,7 +283,18 @@ class Candidate:
     n_agreeing: int
 
 
-def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, rng):
+def search(
+    design,
+    y,
+    kept,
+    *,
+    starts,
+    n_starts,
+    given,
+    exhaustive,
+    rounding,
+    rng,
+):
     """Search for the least trimmed squares fit.
 
     Parameters
@@ -221,10 +308,7 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, 
     kept : float
         Weight that the fit keeps.
 
-    n_features : int
-        Number of columns before that of ones.
-
-    starts : {"auto", "deterministic", "random", "given"}
+    starts : {"auto", "deterministic", "random", "ols", "given"}
         Kinds of starts.
 
     n_starts : int
@@ -236,6 +320,9 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, 
     exhaustive : bool
         Whether the fit is to be an optimum. Otherwise it is a good start for the soft
         objective, found sooner.
+
+    rounding : callable
+        Maps coefficients to the size of residuals that rounding explains.
 
     rng : RandomState
         Source of randomness.
@@ -260,9 +347,10 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, 
     transform = whitener(clipped.T @ clipped / len(clipped))
     whole = Batch(few, y_few, share, transform)
 
+    dummies = has_dummies(few.matrix[:, : few.n_features])
     candidates = [given]
     if starts in ("auto", "deterministic"):
-        candidates.append(deterministic_starts(few, y_few, n_features))
+        candidates.append(deterministic_starts(few, y_few))
     candidates = [np.vstack(candidates) @ np.linalg.pinv(transform).T]
     if elemental:
         for part in np.array_split(np.arange(len(merged)), n_groups):
@@ -275,12 +363,20 @@ def search(design, y, kept, *, n_features, starts, n_starts, given, exhaustive, 
                 transform.shape[1],
                 rng,
             )
+            if dummies:
+                rows = full_rank_subsets(batch.rows, few.sample_weight[part], rows, rng)
             candidates.append(batch.screen(batch.elemental(rows), N_KEPT))
     coefs = whole.screen(np.vstack(candidates), N_KEPT)
     coefs, values = whole.converge(
         coefs, MAX_STEPS if n_samples <= merged_size else N_SAMPLE_STEPS
     )
     n_agreeing = int(np.sum(values <= values[0] * (1 + 1e-4)))
+    candidates = [few.solve(np.ones(len(y_few)), y_few), *(coefs @ transform.T)]
+    if exact_fit(few, y_few, candidates, whole.kept, rounding) is not None:
+        coef = exact_fit(design, y, candidates, kept, rounding)
+        if coef is not None:
+            value, mask = trimmed_objective(design, y, coef, kept)
+            return Candidate(coef, value, mask, n_agreeing)
     # Of candidates in the same basin one goes on.
     distinct = np.append(True, values[1:] > values[:-1] * (1 + 1e-4))
     coefs = coefs[distinct] @ transform.T
@@ -319,7 +415,7 @@ def _exchange(design, y, kept, coef, value, mask):
             break
         inverse = np.linalg.pinv(design.gram(mask), hermitian=True)
         coef_kept = design.solve(mask, y)
-        residual = y - design.matrix @ coef_kept
+        residual = design.residual(coef_kept, y)
         A, B = design.matrix[inside], design.matrix[outside]
         a, b = residual[inside][:, None], residual[outside][None, :]
         cross = A @ inverse @ B.T

@@ -11,7 +11,7 @@ from sksoft._weighted import robust_units, weighted_median
 N_SPLITS = 3
 
 
-def deterministic_starts(design, y, n_features):
+def deterministic_starts(design, y):
     """Find starts through five robust correlation matrices of features and target.
 
     Each matrix gives three: the regression that it implies, and least squares on the
@@ -29,9 +29,6 @@ def deterministic_starts(design, y, n_features):
     y : ndarray of shape (n_samples,)
         Standardised target.
 
-    n_features : int
-        Number of columns before that of ones.
-
     Returns
     -------
     starts : ndarray of shape (18, n_columns)
@@ -46,6 +43,7 @@ def deterministic_starts(design, y, n_features):
        high-dimensional data. Technometrics 63(2), 184-198.
     """
     weight = design.weight_or_none
+    n_features = design.n_features
     centred = design.shape[1] > n_features
     Z, scale = _standardize(
         np.column_stack([design.matrix[:, :n_features], y]), weight, centred
@@ -189,3 +187,63 @@ def elemental_subsets(sample_weight, n_subsets, size, rng):
         chosen[:, column] = np.where(taken, last, drawn)
     rows = np.searchsorted(copies, chosen + 0.5)
     return np.minimum(rows, len(copies) - 1)
+
+
+def has_dummies(matrix):
+    """Return whether a column repeats its median in more than a fifth of the rows.
+
+    Random subsets of rows are then easily singular.
+    """
+    middle = np.median(matrix, axis=0)
+    return bool(((matrix == middle).mean(axis=0) > 0.2).any())
+
+
+def full_rank_subsets(rows, sample_weight, subsets, rng):
+    """Replace subsets of rows that are singular by others of full rank.
+
+    Rows are taken in random order, those left out that depend on the rows taken before.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_columns)
+        Whitened rows.
+
+    sample_weight : ndarray of shape (n_samples,)
+        How often each row counts.
+
+    subsets : ndarray of shape (n_subsets, n_columns)
+        Indices of rows.
+
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    subsets : ndarray of shape (n_subsets, n_columns)
+        As many as before, of full rank where the rows have it.
+
+    References
+    ----------
+    .. [1] M. Koller and W. A. Stahel (2017). Nonsingular subsampling for regression S
+       estimators with categorical predictors. Computational Statistics 32, 631-646.
+    """
+    subsets = subsets.copy()
+    chosen = rows[subsets].astype(np.float64)
+    length = np.linalg.norm(chosen, axis=2, keepdims=True)
+    chosen /= np.where(length > 0, length, 1.0)
+    least = np.linalg.svd(chosen, compute_uv=False)[:, -1]
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit_rows = (rows / np.where(length > 0, length, 1.0)).astype(np.float64)
+    for index in np.flatnonzero(least < 1e-4):
+        # Exponential times over weights: heavy rows come early.
+        order = np.argsort(rng.exponential(size=len(rows)) / sample_weight)
+        left, taken = unit_rows[order], []
+        for _ in range(rows.shape[1]):
+            free = np.flatnonzero(np.einsum("ij,ij->i", left, left) > 1e-6)
+            if not len(free):
+                break
+            direction = left[free[0]] / np.linalg.norm(left[free[0]])
+            left = left - np.outer(left @ direction, direction)
+            taken.append(order[free[0]])
+        subsets[index, : len(taken)] = taken
+    return subsets

@@ -43,8 +43,16 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
         Ridge penalty on ``coef_``, as in :class:`sklearn.linear_model.Ridge`.
 
     reweight : bool, default=True
-        Whether to finish by least squares on all rows whose residuals are within the
-        98.75 % quantile of the normal distribution, twice. Efficient on clean rows.
+        Whether to finish by an MM-step: an M-estimate with Tukey's bisquare function
+        that begins at the trimmed fit and its scale, efficient on clean rows and as
+        robust. Rows of high leverage weigh less where they are worse than the others;
+        for sparse features, which have no robust scatter, this is left out. At infinite
+        strength there is nothing robust to begin at, and no such step.
+
+    efficiency : float, default=0.95
+        Efficiency of the MM-step at normal errors, in [0.3, 1). Less is more robust
+        against small errors: at 0.95 rows whose residuals exceed 4.7 scales have no
+        weight, at 0.85 those beyond 3.4.
 
     starts : {"auto", "deterministic", "random", "ols"} or array-like of shape \
             (n_starts, n_features + 1), default="auto"
@@ -84,27 +92,36 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
     scale_ : float or ndarray of shape (n_targets,)
         Standard deviation of the errors of the good rows, if these are normal.
 
-    support_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Whether the residual of a row is an ordinary one.
-
-    outlier_mask_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        The opposite of ``support_``.
+    regularization_strength_ : float or ndarray of shape (n_targets,)
+        Absolute strength ``epsilon``, in the units of the losses; with the sort, in
+        their inverse.
 
     sample_weights_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Weight of each row in the trimmed fit, before the reweighting.
+        Weight of each row in the fit that ``coef_`` comes from, between 0 and 1: in the
+        MM-step, or in the trimmed fit without ``reweight``. Rows of `sample_weight` 0
+        have the weight that their residuals would have.
+
+    outlier_threshold_ : float or ndarray of shape (n_targets,)
+        Size of the residual that halves the weight of a row in the MM-step, some 2.5
+        times ``scale_``; that of rounding errors if the fit is exact.
+
+    outlier_mask_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Whether the residual of a row exceeds ``outlier_threshold_``.
 
     objective_ : float or ndarray of shape (n_targets,)
         Objective of the trimmed fit, with ``w - h / n_samples`` for ``w`` in the
         penalty; the sum of the smallest squared residuals at strength 0.
 
     breakdown_point_ : float
-        Smallest share of wrong rows that can spoil the fit.
+        Smallest share of wrong rows, by weight, that can spoil the fit; NaN if
+        ``starts`` are not known to be robust.
 
     n_starts_at_optimum_ : int or ndarray of shape (n_targets,)
         How many of the 10 best candidates ended at the fit.
 
     standard_errors_ : ndarray of shape (n_parameters,) or (n_targets, n_parameters)
-        Standard errors of the coefficients and, last, of the intercept.
+        Standard errors of the coefficients and, last, of the intercept, for errors
+        that are independent of the features.
 
     loss_curve_ : list of float or list of lists
         Soft objective at each iteration.
@@ -135,6 +152,8 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
        large data sets. Data Mining and Knowledge Discovery 12, 29-45.
     .. [2] M. Blondel, O. Teboul, Q. Berthet and J. Djolonga (2020). Fast
        differentiable sorting and ranking. ICML.
+    .. [3] V. J. Yohai (1987). High breakdown-point and high efficiency robust estimates
+       for regression. The Annals of Statistics 15(2), 642-656.
 
     Examples
     --------
@@ -186,8 +205,16 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
         Ridge penalty on ``coef_``.
 
     reweight : bool, default=True
-        Whether to finish by absolute deviations on all rows whose residuals are within
-        the 98.75 % quantile of the normal distribution.
+        Whether to finish by an MM-step: an M-estimate with Tukey's bisquare function
+        that begins at the trimmed fit and its scale, efficient on clean rows and as
+        robust. Rows of high leverage weigh less where they are worse than the others;
+        for sparse features, which have no robust scatter, this is left out. At infinite
+        strength there is nothing robust to begin at, and no such step.
+
+    efficiency : float, default=0.95
+        Efficiency of the MM-step at normal errors, in [0.3, 1). Less is more robust
+        against small errors: at 0.95 rows whose residuals exceed 4.7 scales have no
+        weight, at 0.85 those beyond 3.4.
 
     starts : {"auto", "deterministic", "random", "ols"} or array-like of shape \
             (n_starts, n_features + 1), default="auto"
@@ -227,28 +254,36 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
     scale_ : float or ndarray of shape (n_targets,)
         Standard deviation of the errors of the good rows, if these are normal.
 
-    support_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Whether the residual of a row is an ordinary one.
-
-    outlier_mask_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        The opposite of ``support_``.
+    regularization_strength_ : float or ndarray of shape (n_targets,)
+        Absolute strength ``epsilon``, in the units of the losses; with the sort, in
+        their inverse.
 
     sample_weights_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Weight of each row in the trimmed fit, before the reweighting.
+        Weight of each row in the fit that ``coef_`` comes from, between 0 and 1: in the
+        MM-step, or in the trimmed fit without ``reweight``. Rows of `sample_weight` 0
+        have the weight that their residuals would have.
+
+    outlier_threshold_ : float or ndarray of shape (n_targets,)
+        Size of the residual that halves the weight of a row in the MM-step, some 2.5
+        times ``scale_``; that of rounding errors if the fit is exact.
+
+    outlier_mask_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Whether the residual of a row exceeds ``outlier_threshold_``.
 
     objective_ : float or ndarray of shape (n_targets,)
         Objective of the trimmed fit; the sum of the smallest absolute residuals,
         rounded off near 0, if ``regularization_strength`` is 0.
 
     breakdown_point_ : float
-        Smallest share of wrong rows that can spoil the fit.
+        Smallest share of wrong rows, by weight, that can spoil the fit; NaN if
+        ``starts`` are not known to be robust.
 
     n_starts_at_optimum_ : int or ndarray of shape (n_targets,)
         How many of the 10 best candidates ended at the fit.
 
     standard_errors_ : ndarray of shape (n_parameters,) or (n_targets, n_parameters)
-        Standard errors of the coefficients and, last, of the intercept, as of least
-        squares; those of absolute deviations are larger by a quarter for normal errors.
+        Standard errors of the coefficients and, last, of the intercept, for errors
+        that are independent of the features.
 
     loss_curve_ : list of float or list of lists
         Soft objective at each iteration.

@@ -2,29 +2,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Logistic regression on the rows whose labels it can believe."""
 
+import warnings
+
 import numpy as np
 from scipy import special
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._optimize import fit_progress, minimize
-from sksoft._sklearn_compat import (
-    CallbackSupportMixin,
-    check_sample_weight,
-    with_callbacks,
+from sksoft._parameters import (
+    check_parameters,
+    class_weights,
+    fraction,
+    integer,
+    nonnegative_or_infinite,
+    positive_or_infinite,
+    verbosity,
 )
-from sksoft._validation import (
-    check_flag,
-    check_fraction,
-    nonnegative_number,
-    positive_integer,
-    positive_number,
+from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
+from sksoft._validation import check_flag
+from sksoft._weighted import as_counts, keep_smallest, positive_rows, robust_units
+from sksoft._whole_fit import whole_fit
+from sksoft.linear_model._design import (
+    Units,
+    feature_units,
+    make_design,
+    to_original,
+    to_standard,
+    whitener,
 )
-from sksoft._weighted import robust_units
-from sksoft.linear_model._design import Design, Standardizer, whitener
 from sksoft.linear_model._trimming import MaskTrimming
+
+# The scores of classes are in units of their own.
+NO_UNITS = Units(0.0, 1.0)
 
 
 class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -54,11 +67,21 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
     fit_intercept : bool, default=True
         Whether the model has an intercept.
 
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the weights of the classes, by label, as in
+        :class:`sklearn.linear_model.LogisticRegression`; 1 where there is none.
+
     max_iter : int, default=200
         Largest number of iterations from each start.
 
     tol : float, default=1e-8
         Tolerance on the gradient of the mean loss.
+
+    warm_start : bool, default=False
+        Whether the coefficients of the previous fit are one more start.
+
+    verbose : int, default=0
+        If positive, print each iteration.
 
     Attributes
     ----------
@@ -71,8 +94,13 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts.
 
+    regularization_strength_ : float
+        Absolute strength ``epsilon``: the loss has a unit of its own, so it is
+        ``regularization_strength``.
+
     sample_weights_ : ndarray of shape (n_samples,)
-        Weight of each row in the fit, between 0 and 1.
+        Weight of each row in the fit, between 0 and 1. Rows of `sample_weight` 0 have
+        the weight that their losses would have.
 
     outlier_mask_ : ndarray of shape (n_samples,)
         Whether the weight of a row is less than a half.
@@ -122,6 +150,18 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
     True
     """
 
+    _parameter_checks = {
+        "trim_fraction": fraction(1, below=True),
+        "regularization_strength": nonnegative_or_infinite,
+        "C": positive_or_infinite,
+        "fit_intercept": check_flag,
+        "class_weight": class_weights,
+        "max_iter": integer(1),
+        "tol": nonnegative_or_infinite,
+        "warm_start": check_flag,
+        "verbose": verbosity,
+    }
+
     def __init__(
         self,
         *,
@@ -129,17 +169,24 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
         regularization_strength=1.0,
         C=1.0,
         fit_intercept=True,
+        class_weight=None,
         max_iter=200,
         tol=1e-8,
+        warm_start=False,
+        verbose=0,
     ):
         self.trim_fraction = trim_fraction
         self.regularization_strength = regularization_strength
         self.C = C
         self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
 
     @with_callbacks
+    @whole_fit
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -152,83 +199,117 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Class labels.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: 2 is a repetition, 0 is absence.
+            Whole numbers are repetitions: 2 counts a row twice, 0 leaves it out. Of
+            other weights only the ratios count: they are brought to mean one over the
+            rows that have any.
 
         Returns
         -------
         self : TrimmedLogisticRegression
             Fitted estimator.
         """
-        self._check_parameters()
+        check_parameters(self)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32]
         )
         check_classification_targets(y)
-        weight = check_sample_weight(sample_weight, X)
-        present = weight > 0
-        self.classes_, labels = np.unique(y[present], return_inverse=True)
-        if len(self.classes_) < 2:
+        present, weight = positive_rows(sample_weight, X)
+        classes, labels = np.unique(y[present], return_inverse=True)
+        if len(classes) < 2:
             raise ValueError(
                 "y must hold at least two classes in rows of positive weight, got one "
-                f"class: {self.classes_.tolist()}."
+                f"class: {classes.tolist()}."
             )
-        standardizer = Standardizer(X[present], weight[present], self.fit_intercept)
-        standardizer.y_centre, standardizer.y_scale = 0.0, 1.0
-        design = standardizer.design(X[present], weight[present], 1 / self.C)
-        problem = _Problem(design, labels, len(self.classes_), self)
-        with fit_progress(self, X, y) as progress:
-            solution, mask = self._search(problem, standardizer, progress)
-        self._store_coefficients(problem, standardizer, solution.x, X.dtype)
-        self.sample_weights_ = np.zeros(len(y))
-        self.sample_weights_[present] = mask
+        weight = _weighted_classes(as_counts(weight), classes, labels, self)
+        used = X[present]
+        units = feature_units(used, weight, self.fit_intercept, 1 / self.C)
+        design = make_design(used, weight, units, self.fit_intercept, 1 / self.C)
+        losses = Losses(labels, len(classes))
+        trimming = class_trimming(
+            design, labels, self.trim_fraction, self.regularization_strength
+        )
+        transform = _whitening(design)
+
+        def original(parameters):
+            columns = transform @ parameters.reshape(-1, losses.n_columns)
+            pairs = [to_original(column, units, NO_UNITS) for column in columns.T]
+            coef, intercept = zip(*pairs, strict=True)
+            return {
+                "coef_": np.array(coef),
+                "intercept_": np.array(intercept),
+                "classes_": classes,
+            }
+
+        starts = find_starts(
+            design, labels, losses, transform, self.trim_fraction, self.max_iter
+        )
+        if self.warm_start and self._previous_fits(classes, X.shape[1]):
+            starts.append(self._previous(units, transform))
+        objective = make_objective(design, losses, trimming, transform)
+        with fit_progress(self, used, y[present], sample_weight=weight) as progress:
+            solutions = [
+                minimize(
+                    objective,
+                    start,
+                    max_iter=self.max_iter,
+                    tol=self.tol,
+                    progress=progress,
+                    attributes=original,
+                    warn=False,
+                )
+                for start in starts
+            ]
+        solution = min(solutions, key=lambda solution: solution.value)
+        if solution.message:
+            warnings.warn(solution.message, ConvergenceWarning, stacklevel=2)
+        found = original(solution.x)
+        scores = design.matrix @ (transform @ solution.x.reshape(-1, losses.n_columns))
+        mask = trimming(losses(scores)[0])[1]
+        self.classes_ = classes
+        self.coef_ = found["coef_"].astype(X.dtype)
+        self.intercept_ = found["intercept_"].astype(X.dtype)
+        self.sample_weights_ = self._weights_of_all_rows(
+            X, y, present, labels, losses(scores)[0], mask
+        )
         self.outlier_mask_ = self.sample_weights_ < 0.5
+        self.regularization_strength_ = float(self.regularization_strength)
         self.objective_ = solution.value * self.C * design.total
         self.loss_curve_ = solution.loss_curve
         self.n_iter_ = max(solution.n_iter, 1)
         return self
 
-    def _check_parameters(self):
-        check_fraction(self.trim_fraction, "trim_fraction", 1, below=True)
-        for name in ("regularization_strength", "tol"):
-            nonnegative_number(getattr(self, name), name, finite=False)
-        positive_number(self.C, "C", finite=False)
-        positive_integer(self.max_iter, "max_iter")
-        check_flag(self.fit_intercept, "fit_intercept")
+    def _previous_fits(self, classes, n_features):
+        """Return whether the previous fit can be a start of this one."""
+        return (
+            hasattr(self, "coef_")
+            and np.array_equal(self.classes_, classes)
+            and self.coef_.shape[1] == n_features
+        )
 
-    def _search(self, problem, standardizer, progress):
-        """Descend from each start; return the best solution and its mask."""
-
-        def attributes(parameters):
-            coef, intercept = self._coefficients(problem, standardizer, parameters)
-            return {
-                "coef_": coef,
-                "intercept_": intercept,
-                "classes_": self.classes_,
-            }
-
-        best = None
-        for start in problem.starts():
-            solution = minimize(
-                problem.objective(problem.trimmed),
-                start,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                progress=progress,
-                attributes=attributes,
-            )
-            if best is None or solution.value < best.value:
-                best = solution
-        return best, problem.trimmed(problem.losses(best.x))[1]
-
-    def _coefficients(self, problem, standardizer, parameters):
-        pairs = [
-            standardizer.to_original(column) for column in problem.columns(parameters).T
+    def _previous(self, units, transform):
+        """Return the previous coefficients as parameters."""
+        columns = [
+            to_standard(coef, intercept, units, NO_UNITS, self.fit_intercept)
+            for coef, intercept in zip(self.coef_, self.intercept_, strict=True)
         ]
-        return np.array([coef for coef, _ in pairs]), np.array([b for _, b in pairs])
+        return (np.linalg.pinv(transform) @ np.transpose(columns)).ravel()
 
-    def _store_coefficients(self, problem, standardizer, parameters, dtype):
-        coef, intercept = self._coefficients(problem, standardizer, parameters)
-        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+    def _weights_of_all_rows(self, X, y, present, labels, losses, mask):
+        """Return the weights that rows have or, absent from the fit, would have."""
+        weights = np.zeros(len(y))
+        weights[present] = mask
+        if isinstance(present, slice):
+            return weights
+        probabilities = self.predict_log_proba(X[~present])
+        rest = np.flatnonzero(~present)
+        for code, label in enumerate(self.classes_):
+            own = np.flatnonzero(labels == code)
+            order = own[np.argsort(losses[own])]
+            rows = y[rest] == label
+            weights[rest[rows]] = np.interp(
+                -probabilities[rows, code], losses[order], mask[order]
+            )
+        return weights
 
     def decision_function(self, X):
         """Return the scores of the classes.
@@ -268,6 +349,26 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return np.column_stack([special.expit(-scores), special.expit(scores)])
         return special.softmax(scores, axis=1)
 
+    def predict_log_proba(self, X):
+        """Return the logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        logarithms : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack(
+                [-np.logaddexp(0.0, scores), -np.logaddexp(0.0, -scores)]
+            ).astype(scores.dtype, copy=False)
+        return special.log_softmax(scores, axis=1)
+
     def predict(self, X):
         """Return the most probable class of each sample.
 
@@ -292,98 +393,134 @@ class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstim
         return tags
 
 
-class _Problem:
-    """Logistic losses of all rows, their trimmed sums, and where to start.
+class Losses:
+    """Logistic losses of scores: one column for two classes, else one a class.
 
-    Parameters are coefficients in whitened coordinates, class by class; for two classes
-    those of the second only.
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,)
+        Numbers of the classes.
+
+    n_classes : int
+        Their number.
     """
 
-    def __init__(self, design, labels, n_classes, estimator):
-        self.design = design
-        self.labels = labels
-        self.estimator = estimator
+    def __init__(self, labels, n_classes):
         self.n_columns = 1 if n_classes == 2 else n_classes
-        curvature = Design(
-            design.matrix, design.sample_weight, 4 * design.penalty, design.weighted
-        ).gram(np.ones(len(labels)))
-        self.transform = whitener(curvature) * np.sqrt(4 * design.total)
         self.onehot = labels[:, None] == np.arange(n_classes)
-        self.classes = []
-        for rows in self.onehot.T:
-            weight = np.ascontiguousarray(design.sample_weight[rows])
-            kept = (1 - estimator.trim_fraction) * weight.sum()
-            trimming = MaskTrimming(weight, kept, estimator.regularization_strength)
-            self.classes.append((rows, trimming))
+        self.sign = np.where(self.onehot[:, 1], 1.0, -1.0)
 
-    def columns(self, parameters):
-        """Return the coefficients in standardised units, one column a class."""
-        return self.transform @ parameters.reshape(-1, self.n_columns)
-
-    def _losses_and_slopes(self, scores):
+    def __call__(self, scores):
         """Return the losses and their derivatives by the scores."""
         if self.n_columns == 1:
-            sign = np.where(self.onehot[:, 1], 1.0, -1.0)
-            margin = sign * scores[:, 0]
-            slopes = -sign * special.expit(-margin)
+            margin = self.sign * scores[:, 0]
+            slopes = -self.sign * special.expit(-margin)
             return np.logaddexp(0.0, -margin), slopes[:, None]
-        logarithms = scores - special.logsumexp(scores, axis=1, keepdims=True)
+        logarithms = special.log_softmax(scores, axis=1)
         return -logarithms[self.onehot], np.exp(logarithms) - self.onehot
 
-    def losses(self, parameters):
-        """Return the losses of all rows."""
-        return self._losses_and_slopes(self.design.matrix @ self.columns(parameters))[0]
 
-    def trimmed(self, losses):
-        """Return the sum of the soft sums of the classes, and the mask."""
-        strength, value = self.estimator.regularization_strength, 0.0
-        mask = np.ones(len(losses))
-        if self.estimator.trim_fraction == 0 or np.isinf(strength):
-            mask *= 1 - self.estimator.trim_fraction
-            return self.design.sample_weight * mask @ losses, mask
-        for rows, trimming in self.classes:
+def _weighted_classes(weight, classes, labels, estimator):
+    """Return the weights of rows times those of their classes."""
+    if estimator.class_weight is None:
+        return weight
+    if weight is None:
+        weight = np.ones(len(labels))
+    if isinstance(estimator.class_weight, str):
+        factors = weight.sum() / (len(classes) * np.bincount(labels, weight))
+    else:
+        known = dict.fromkeys(classes.tolist(), 1.0)
+        unknown = [label for label in estimator.class_weight if label not in known]
+        if unknown:
+            raise ValueError(
+                f"class_weight must hold labels of y, got {unknown[0]!r}; the classes "
+                f"are {list(known)}."
+            )
+        known |= estimator.class_weight
+        factors = np.array([float(known[label]) for label in classes.tolist()])
+        if not factors.any():
+            raise ValueError(
+                "class_weight must be positive for a class of y, got only zeros."
+            )
+    return weight * factors[labels]
+
+
+def _whitening(design):
+    """Return the map of whitened to standardised coefficients."""
+    gram = design.with_penalty(4 * design.penalty).gram(np.ones(design.shape[0]))
+    return whitener(gram) * np.sqrt(4 * design.total)
+
+
+def class_trimming(design, labels, trim_fraction, strength):
+    """Return the map of losses to the sum of the classes' trimmed sums and the mask."""
+    weight = design.sample_weight
+    if trim_fraction == 0 or np.isinf(strength):
+        mask = np.full(len(labels), 1.0 - trim_fraction)
+        return lambda losses: (weight * mask @ losses, mask)
+    parts = []
+    for code in np.unique(labels):
+        rows = labels == code
+        own = np.ascontiguousarray(weight[rows])
+        if own.any():
+            kept = (1 - trim_fraction) * own.sum()
+            parts.append((rows, MaskTrimming(own, kept, strength)))
+
+    def trimmed(losses):
+        value, mask = 0.0, np.ones(len(losses))
+        for rows, trimming in parts:
             part, mask[rows] = trimming(losses[rows])
             value += part
         return value, mask
 
-    def objective(self, trimmed):
-        """Return the function to minimise, of value near 1."""
-        matrix, unit = self.design.matrix, self.design.total
+    return trimmed
 
-        def evaluate(parameters):
-            coefs = self.columns(parameters)
-            losses, slopes = self._losses_and_slopes(matrix @ coefs)
-            value, mask = trimmed(losses)
-            slopes *= (self.design.sample_weight * mask)[:, None]
-            penalty = self.design.penalty[:, None] * coefs
-            gradient = self.transform.T @ (matrix.T @ slopes + penalty)
-            value += 0.5 * np.sum(penalty * coefs)
-            return value / unit, gradient.ravel() / unit
 
-        return evaluate
+def make_objective(design, losses, trimming, transform):
+    """Return the function of whitened parameters to minimise, of value near 1."""
+    matrix, unit = design.matrix, design.total
 
-    def starts(self):
-        """Yield starts: all rows believed, and the compact half of each class."""
-        weight = self.design.sample_weight
-        origin = np.zeros(self.transform.shape[1] * self.n_columns)
-        everything = np.ones(len(self.labels))
-        masks = [everything]
-        if self.estimator.trim_fraction > 0:
-            masks.append(self._compact_halves())
-        for mask in masks:
+    def objective(parameters):
+        coefs = transform @ parameters.reshape(-1, losses.n_columns)
+        each, slopes = losses(matrix @ coefs)
+        value, mask = trimming(each)
+        slopes = slopes * (design.sample_weight * mask)[:, None]
+        penalty = design.penalty[:, None] * coefs
+        gradient = transform.T @ (matrix.T @ slopes + penalty)
+        value += 0.5 * np.sum(penalty * coefs)
+        return value / unit, gradient.ravel() / unit
 
-            def fixed(losses, mask=mask):
-                return weight * mask @ losses, mask
+    return objective
 
-            yield minimize(self.objective(fixed), origin, max_iter=1000, tol=1e-3).x
 
-    def _compact_halves(self):
-        """Return the mask of the half of each class nearest to its median."""
-        mask = np.zeros(len(self.labels))
-        for rows, trimming in self.classes:
-            own = self.design.take(np.flatnonzero(rows)).matrix
-            centre, _ = robust_units(own, trimming.sample_weight, True)
-            distance = np.abs(np.tanh(own - centre)).sum(axis=1)
-            half = MaskTrimming(trimming.sample_weight, 0.5 * trimming.kept, 0.0)
-            mask[rows] = half(distance)[1]
-        return mask
+def find_starts(design, labels, losses, transform, trim_fraction, max_iter):
+    """Return starts: all rows believed, and the compact half of each class."""
+    weight = design.sample_weight
+    masks = [np.ones(len(labels))]
+    if trim_fraction > 0:
+        masks.append(_compact_halves(design, labels, trim_fraction))
+    origin = np.zeros(transform.shape[1] * losses.n_columns)
+    starts = []
+    for mask in masks:
+
+        def fixed(each, mask=mask):
+            return weight * mask @ each, mask
+
+        objective = make_objective(design, losses, fixed, transform)
+        solution = minimize(objective, origin, max_iter=max_iter, tol=1e-3, warn=False)
+        starts.append(solution.x)
+    return starts
+
+
+def _compact_halves(design, labels, trim_fraction):
+    """Return the mask of the half of each class nearest to its median."""
+    mask = np.zeros(len(labels))
+    for code in np.unique(labels):
+        rows = np.flatnonzero(labels == code)
+        own, weight = design.take(rows).matrix, design.sample_weight[rows]
+        if not weight.any():
+            continue
+        centre, _ = robust_units(own, weight, True)
+        distance = np.abs(np.tanh(own - centre)).sum(axis=1)
+        half = 0.5 * (1 - trim_fraction) * weight.sum()
+        mask[rows], _ = keep_smallest(distance, half, weight)
+    return mask

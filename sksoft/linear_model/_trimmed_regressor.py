@@ -2,30 +2,52 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the trimmed linear regressions share: the interface of scikit-learn."""
 
-import numbers
-
 import numpy as np
 from scipy import special
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_scalar
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._optimize import fit_progress
-from sksoft._sklearn_compat import (
-    CallbackSupportMixin,
-    check_sample_weight,
-    with_callbacks,
+from sksoft._parameters import (
+    anything,
+    check_parameters,
+    fraction,
+    integer,
+    nonnegative_or_infinite,
+    one_of,
+    random_state,
+    verbosity,
+    word_or,
 )
-from sksoft._validation import (
-    check_flag,
-    check_fraction,
-    check_option,
-    nonnegative_number,
-    positive_integer,
-)
-from sksoft.linear_model._design import Standardizer
-from sksoft.linear_model._target_fit import TargetFit
+from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
+from sksoft._validation import check_flag, nonnegative_number
+from sksoft._weighted import as_counts, positive_rows
+from sksoft._whole_fit import whole_fit
+from sksoft.linear_model._breakdown import breakdown_point
+from sksoft.linear_model._design import feature_units, make_design
+from sksoft.linear_model._trimmed_fit import Method, fit_target
+
+
+def _efficiency(value, name):
+    """Raise unless value is a number from 0.3 to below 1."""
+    if not 0.3 <= nonnegative_number(value, name) < 1:
+        raise ValueError(f"{name} must be at least 0.3 and below 1, got {value}.")
+
+
+def _starts(value, name):
+    """Raise unless value is the name of a kind of starts, or not a name at all."""
+    # The shape of given coefficients is that of the data, and checked with them.
+    word_or(("auto", "deterministic", "random", "ols"), anything)(value, name)
+
+
+def _check_whole(weight):
+    if weight is not None and not (weight == np.floor(weight)).all():
+        raise ValueError(
+            "sample_weight must hold whole numbers with formulation='sort', got "
+            f"{weight[weight != np.floor(weight)][0]}."
+        )
 
 
 class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -33,6 +55,24 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     Subclasses set ``_power``: the loss is the absolute residual to this power.
     """
+
+    _parameter_checks = {
+        "trim_fraction": word_or(("auto",), fraction(0.5)),
+        "regularization_strength": nonnegative_or_infinite,
+        "formulation": one_of("mask", "sort"),
+        "regularization": one_of("l2", "entropic"),
+        "alpha": nonnegative_number,
+        "reweight": check_flag,
+        "efficiency": _efficiency,
+        "starts": _starts,
+        "n_starts": integer(1),
+        "fit_intercept": check_flag,
+        "max_iter": integer(1),
+        "tol": nonnegative_or_infinite,
+        "warm_start": check_flag,
+        "random_state": random_state,
+        "verbose": verbosity,
+    }
 
     def __init__(
         self,
@@ -43,6 +83,7 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         regularization="l2",
         alpha=0.0,
         reweight=True,
+        efficiency=0.95,
         starts="auto",
         n_starts=500,
         fit_intercept=True,
@@ -58,6 +99,7 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.regularization = regularization
         self.alpha = alpha
         self.reweight = reweight
+        self.efficiency = efficiency
         self.starts = starts
         self.n_starts = n_starts
         self.fit_intercept = fit_intercept
@@ -68,27 +110,29 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     @with_callbacks
+    @whole_fit
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data.
+            Training data; at most 2000 features if it is sparse.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target values. Each target is fitted on its own.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: 2 is a repetition, 0 is absence. Weights are
-            counts, not shares: their sum stands for the number of rows.
+            Whole numbers are repetitions: 2 counts a row twice, 0 leaves it out. Of
+            other weights only the ratios count: they are brought to mean one over the
+            rows that have any.
 
         Returns
         -------
         self : object
             Fitted estimator.
         """
-        self._check_parameters()
+        check_parameters(self)
         X, y = validate_data(
             self,
             X,
@@ -98,25 +142,35 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             multi_output=True,
             y_numeric=True,
         )
-        present, weight = self._check_weights(X, sample_weight)
-        standardizer = Standardizer(X[present], weight, self.fit_intercept)
-        design = standardizer.design(X[present], weight, self.alpha)
-        kept = self._kept_weight(design)
         targets = y.astype(np.float64, copy=False).reshape(len(y), -1)
-        fits = []
-        with fit_progress(self, X, y) as progress:
-            for index, target in enumerate(targets.T):
-                task = TargetFit(
-                    self,
+        given = [self._given_starts(target) for target in range(targets.shape[1])]
+        present, weight = positive_rows(sample_weight, X)
+        weight = as_counts(weight)
+        if self.formulation == "sort":
+            _check_whole(weight)
+        robust = not np.isinf(self.regularization_strength)
+        units = feature_units(
+            X[present], weight, self.fit_intercept, self.alpha, robust
+        )
+        design = make_design(X[present], weight, units, self.fit_intercept, self.alpha)
+        kept = self._kept_weight(design)
+        method = self._method()
+        with fit_progress(self, X[present], y[present], sample_weight=weight) as told:
+            fits = [
+                fit_target(
                     design,
-                    standardizer,
+                    units,
                     target[present],
                     kept,
-                    self._power,
-                    progress,
+                    method,
+                    starts,
+                    check_random_state(self.random_state),
+                    told,
                 )
-                fits.append(task.run(self._given_starts(index)))
-        self._store(X.dtype, y, present, fits, design, kept)
+                for target, starts in zip(targets.T, given, strict=True)
+            ]
+        weights = self._weights_of_all_rows(X, targets, present, units, fits)
+        self._store(X, y, design, kept, fits, weights)
         if self.verbose > 0:
             print(
                 f"{type(self).__name__}: objective {self.objective_}, reached by "
@@ -126,36 +180,19 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
         return self
 
-    def _check_parameters(self):
-        if not (isinstance(self.trim_fraction, str) and self.trim_fraction == "auto"):
-            check_fraction(self.trim_fraction, "trim_fraction", 0.5)
-        for name in ("regularization_strength", "tol"):
-            nonnegative_number(getattr(self, name), name, finite=False)
-        nonnegative_number(self.alpha, "alpha")
-        for name in ("n_starts", "max_iter"):
-            positive_integer(getattr(self, name), name)
-        check_scalar(self.verbose, "verbose", numbers.Integral, min_val=0)
-        for name in ("reweight", "fit_intercept", "warm_start"):
-            check_flag(getattr(self, name), name)
-        check_option(self.formulation, "formulation", ("mask", "sort"))
-        check_option(self.regularization, "regularization", ("l2", "entropic"))
-        if isinstance(self.starts, str):
-            kinds = ("auto", "deterministic", "random", "ols")
-            check_option(self.starts, "starts", kinds)
-
-    def _check_weights(self, X, sample_weight):
-        """Return the rows that count and their weights, None if all are one."""
-        if sample_weight is None:
-            return slice(None), None
-        weight = check_sample_weight(sample_weight, X)
-        if self.formulation == "sort" and not (weight == np.floor(weight)).all():
-            raise ValueError(
-                "sample_weight must hold whole numbers with formulation='sort', got "
-                f"{weight[weight != np.floor(weight)][0]}."
-            )
-        present = weight > 0
-        weight = weight[present]
-        return present, None if (weight == 1).all() else weight
+    def _method(self):
+        return Method(
+            power=self._power,
+            regularization_strength=float(self.regularization_strength),
+            formulation=self.formulation,
+            regularization=self.regularization,
+            reweight=self.reweight,
+            efficiency=float(self.efficiency),
+            starts=self.starts if isinstance(self.starts, str) else "given",
+            n_starts=self.n_starts,
+            max_iter=self.max_iter,
+            tol=self.tol,
+        )
 
     def _kept_weight(self, design):
         """Return how much weight the fit keeps (h, for unit weights)."""
@@ -184,44 +221,60 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 given.append((previous[target], np.ravel(self.intercept_)[target]))
         return given
 
-    def _store(self, dtype, y, present, fits, design, kept):
+    def _weights_of_all_rows(self, X, targets, present, units, fits):
+        """Return the weights that rows have or, absent from the fit, would have."""
+        weights = np.empty((len(targets), len(fits)))
+        weights[present] = np.column_stack([fit.weight for fit in fits])
+        if isinstance(present, slice):
+            return weights
+        rest = ~present
+        design = make_design(X[rest], None, units, self.fit_intercept, self.alpha)
+        for column, (fit, target) in enumerate(zip(fits, targets.T, strict=True)):
+            predicted = safe_sparse_dot(X[rest], fit.coef) + fit.intercept
+            weights[rest, column] = fit.weight_of(target[rest] - predicted, design)
+        return weights
+
+    def _breakdown_point(self, design, kept):
+        borne = design.total - kept
+        if self.regularization_strength > 0 and (
+            self.formulation == "sort" or np.isinf(self.regularization_strength)
+        ):
+            borne = 0.0
+        robust = isinstance(self.starts, str) and self.starts != "ols"
+        return breakdown_point(design.shape[0], design.weight_or_none, borne, robust)
+
+    def _store(self, X, y, design, kept, fits, weights):
         single = y.ndim == 1
 
         def stack(values, dtype=np.float64):
             values = np.array(values, dtype=dtype)
             return values[0] if single else values
 
-        def rows(values, fill):
-            full = np.full((len(y), len(fits)), fill)
-            full[present] = np.column_stack(values)
-            return full[:, 0] if single else full
-
-        self.coef_ = stack([fit.coef for fit in fits], dtype)
-        self.intercept_ = stack([fit.intercept for fit in fits], dtype)
+        coef = stack([fit.coef for fit in fits], X.dtype)
+        intercept = stack([fit.intercept for fit in fits], X.dtype)
+        threshold = stack([fit.threshold for fit in fits])
+        predicted = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
+        if X.dtype == np.float32:
+            # Single predictions of an exact fit are rounded.
+            size = np.median(np.abs(predicted), axis=0)
+            threshold = np.maximum(threshold, 32 * np.finfo(np.float32).eps * size)
+        outlying = np.abs(y.astype(np.float64, copy=False) - predicted) > threshold
+        loss_curves = [fit.loss_curve for fit in fits]
+        self.coef_ = coef
+        self.intercept_ = intercept
         self.scale_ = stack([fit.scale for fit in fits])
+        self.regularization_strength_ = stack([fit.strength for fit in fits])
         self.objective_ = stack([fit.objective for fit in fits])
         self.n_starts_at_optimum_ = stack([fit.n_agreeing for fit in fits], np.intp)
-        self.sample_weights_ = rows([fit.mask for fit in fits], 0.0)
-        self.support_ = rows([fit.support for fit in fits], False)
-        self.outlier_mask_ = ~self.support_
+        self.sample_weights_ = weights[:, 0] if single else weights
+        self.outlier_threshold_ = threshold
+        self.outlier_mask_ = outlying
         self.standard_errors_ = stack([fit.standard_errors for fit in fits])
-        self.loss_curve_ = [fit.loss_curve for fit in fits]
-        if single:
-            self.loss_curve_ = self.loss_curve_[0]
-        self.n_iter_ = max(max(len(fit.loss_curve) - 1 for fit in fits), 1)
-        dropped = design.total - kept
-        if self.regularization_strength > 0 and (
-            self.formulation == "sort" or np.isinf(self.regularization_strength)
-        ):
-            dropped = 0.0
-        self.breakdown_point_ = min((dropped + 1) / design.total, 1.0)
-        self._quantiles = [
-            np.quantile(fit.residuals, [0, 0.25, 0.5, 0.75, 1]) for fit in fits
-        ]
-        self._degrees_of_freedom = [
-            max(design.sample_weight @ fit.support - design.shape[1], 1.0)
-            for fit in fits
-        ]
+        self.loss_curve_ = loss_curves[0] if single else loss_curves
+        self.n_iter_ = max(max(len(curve) - 1 for curve in loss_curves), 1)
+        self.breakdown_point_ = self._breakdown_point(design, kept)
+        self._quantiles = [fit.quantiles for fit in fits]
+        self._degrees_of_freedom = max(design.total - design.shape[1], 1.0)
 
     def predict(self, X):
         """Predict the target.
@@ -245,8 +298,9 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def summary(self):
         """Return a table of the coefficients, their errors and the fate of the rows.
 
-        The errors, t values and p values are those of least squares on the rows of
-        ``support_``, as if these had been known beforehand.
+        Errors are those of ``standard_errors_``; tests and 95 % intervals refer to
+        Student's distribution with as many degrees of freedom as there are rows beyond
+        coefficients.
 
         Returns
         -------
@@ -262,22 +316,27 @@ class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         intercepts = np.ravel(self.intercept_)
         errors = np.atleast_2d(self.standard_errors_)
         width = max(len(name) for name in names)
+        freedom = self._degrees_of_freedom
+        reach = special.stdtrit(freedom, 0.975)
         blocks = []
         for target, coef in enumerate(coefs):
-            support = self.support_.reshape(len(self.support_), -1)[:, target]
-            freedom = self._degrees_of_freedom[target]
+            outliers = self.outlier_mask_.reshape(len(self.outlier_mask_), -1)
+            n_rows, n_kept = len(outliers), np.sum(~outliers[:, target])
             quantiles = "".join(f"{value:11.4g}" for value in self._quantiles[target])
             lines = [
-                f"{type(self).__name__}: {support.sum()} of {len(support)} rows kept",
+                f"{type(self).__name__}: {n_kept} of {n_rows} rows kept",
                 f"Residuals (min, 1Q, median, 3Q, max):{quantiles}",
-                f"{'':{width}}   estimate  std. error    t value    Pr(>|t|)",
+                f"{'':{width}}   estimate  std. error    t value    Pr(>|t|)"
+                "      [0.025      0.975]",
             ]
             values = np.append(coef, intercepts[target])[: len(names)]
             for name, value, error in zip(names, values, errors[target], strict=True):
                 t = value / error if error > 0 else np.copysign(np.inf, value)
                 p = 2 * special.stdtr(freedom, -abs(t))
+                low, high = value - reach * error, value + reach * error
                 lines.append(
                     f"{name:{width}} {value:10.4g}  {error:10.4g} {t:10.3f}  {p:10.3g}"
+                    f"  {low:10.4g} {high:10.4g}"
                 )
             lines.append(
                 f"Scale of the errors {np.ravel(self.scale_)[target]:.4g} on "

@@ -1,0 +1,37 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""How many wrong rows a fit bears."""
+
+import numpy as np
+
+
+def breakdown_point(n_samples, sample_weight, borne, robust_start):
+    """Return the smallest share of wrong rows that can spoil a fit, never optimistic.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        How often each row counts; None counts each once.
+
+    borne : float
+        Weight of the wrong rows that the optimum bears, wherever they are; 0 where
+        the fit is least squares or the like.
+
+    robust_start : bool
+        Whether the search begins where wrong rows cannot pull it.
+
+    Returns
+    -------
+    share : float
+        Share of the weight; NaN where it is not known, since the optimum bears wrong
+        rows but the start does not.
+    """
+    if borne > 0 and not robust_start:
+        return np.nan
+    total, least = float(n_samples), 1.0
+    if sample_weight is not None:
+        total, least = float(sample_weight.sum()), min(1.0, sample_weight.min())
+    return float(min((borne + least) / total, 1.0))
