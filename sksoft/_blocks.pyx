@@ -9,7 +9,7 @@ less pooling, scaled.
 
 from cython cimport floating
 
-from sksoft._ground cimport Span, at, spans_of
+from sksoft._ground cimport Span, at, spans_of, sum_of
 
 
 def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:, ::1] out):
@@ -138,17 +138,3 @@ cdef inline void pool(
     for i in range(n):
         pooled = total * share[i] if transpose and share != NULL else total
         values[i] = (values[i] - pooled) / strength if residual else pooled
-
-
-cdef inline double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
-    # Four running sums, so that an addition need not wait for the one before.
-    cdef Py_ssize_t i, quads = n - n % 4
-    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
-    for i in range(0, quads, 4):
-        a += values[i]
-        b += values[i + 1]
-        c += values[i + 2]
-        d += values[i + 3]
-    for i in range(quads, n):
-        a += values[i]
-    return (a + b) + (c + d)

@@ -1,11 +1,12 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Small functions that the ground kernels share, inlined into each of them.
+"""Small functions that the kernels share, inlined into each of them.
 
 Blocks of two or more entries are noted in a row of integers: their number, then the
 start and the stop of each. An entry that is in none of them is a block by itself.
 """
 
+from libc.math cimport exp
 from libc.string cimport memchr
 
 
@@ -25,6 +26,31 @@ cdef inline Py_ssize_t at(const Py_ssize_t* order, Py_ssize_t i) noexcept nogil:
 cdef inline double divided(double gap, double strength) noexcept nogil:
     # Ties have a gap of zero at any strength.
     return 0.0 if gap == 0.0 else gap / strength
+
+
+cdef inline double decay(double gap, double strength) noexcept nogil:
+    # The library's exp is many times slower where it underflows.
+    cdef double t = divided(gap, strength)
+    return exp(-t) if t < 745.0 else 0.0
+
+
+cdef inline double weight_at(const double* weight, Py_ssize_t i) noexcept nogil:
+    # Entries without weights weigh one each.
+    return 1.0 if weight == NULL else weight[i]
+
+
+cdef inline double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
+    # Four running sums, so that an addition need not wait for the one before.
+    cdef Py_ssize_t i, quads = n - n % 4
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
+    for i in range(0, quads, 4):
+        a += values[i]
+        b += values[i + 1]
+        c += values[i + 2]
+        d += values[i + 3]
+    for i in range(quads, n):
+        a += values[i]
+    return (a + b) + (c + d)
 
 
 cdef inline Py_ssize_t next_flag(

@@ -8,15 +8,12 @@ ranks, where every pair is, come out exact with ties sharing their average. For 
 Laplace law the sums are recurrences along the row (Struski et al. 2025).
 """
 
-from libc.math cimport INFINITY, erfc, exp, sqrt
+from libc.math cimport erfc, exp, sqrt
+
+from sksoft._ground cimport decay, divided, weight_at
 
 cdef double REACH = 40.0  # beyond it the tail of either law is below 1e-17
 cdef double FAR = 100.0  # beyond it the density is below 4e-44, less than single precision has
-cdef double UNDERFLOW = 745.0
-
-
-cdef inline double divided(double gap, double strength) noexcept nogil:
-    return 0.0 if gap == 0.0 else (gap / strength if strength > 0.0 else INFINITY)
 
 
 cdef inline double tail(double t, bint gaussian) noexcept nogil:
@@ -34,15 +31,6 @@ cdef inline double density(double t, bint gaussian) noexcept nogil:
         return exp(-0.25 * t * t) * 0.28209479177387814347  # 1 / (2 sqrt(pi))
     e = exp(-t)
     return e / ((1.0 + e) * (1.0 + e))
-
-
-cdef inline double decay(double gap, double strength) noexcept nogil:
-    cdef double t = divided(gap, strength)
-    return exp(-t) if t < UNDERFLOW else 0.0
-
-
-cdef inline double item(const double* weight, Py_ssize_t i) noexcept nogil:
-    return 1.0 if weight == NULL else weight[i]
 
 
 def pairwise_ranks(
@@ -77,18 +65,18 @@ cdef void ranks_row(
     cdef double t, p, before = 0.0, here, moved
     if start == 0:
         for i in range(n):
-            here = item(weight, i)
+            here = weight_at(weight, i)
             out[i] = 0.5 + before + 0.5 * here
             before += here
     for i in range(start, stop):
-        here = item(weight, i)
+        here = weight_at(weight, i)
         moved = 0.0
         for j in range(i + 1, n):
             t = divided(s[j] - s[i], strength)
             if t > REACH:
                 break
             p = tail(t, gaussian)
-            moved += item(weight, j) * p
+            moved += weight_at(weight, j) * p
             out[j] -= here * p
         out[i] += moved
 
@@ -151,13 +139,13 @@ cdef void differences_row(
                 break
             f = density(t, gaussian)
             if transpose:
-                f *= item(weight, j) * values[i] - item(weight, i) * values[j]
+                f *= weight_at(weight, j) * values[i] - weight_at(weight, i) * values[j]
                 moved += f
                 out[j] -= f
             else:
                 f *= values[i] - values[j]
-                moved += item(weight, j) * f
-                out[j] -= item(weight, i) * f
+                moved += weight_at(weight, j) * f
+                out[j] -= weight_at(weight, i) * f
         out[i] += moved
     if stop == n:
         for i in range(n):
@@ -180,11 +168,12 @@ def laplace_ranks(
             before = below = above = 0.0
             for i in range(n):
                 if i > 0:
-                    below = (below + item(w, i - 1)) * decay(s[r, i] - s[r, i - 1], strength[r])
-                out[r, i] = 0.5 + before + 0.5 * (item(w, i) - below)
-                before += item(w, i)
+                    below += weight_at(w, i - 1)
+                    below *= decay(s[r, i] - s[r, i - 1], strength[r])
+                out[r, i] = 0.5 + before + 0.5 * (weight_at(w, i) - below)
+                before += weight_at(w, i)
             for i in range(n - 2, -1, -1):
-                above = (above + item(w, i + 1)) * decay(s[r, i + 1] - s[r, i], strength[r])
+                above = (above + weight_at(w, i + 1)) * decay(s[r, i + 1] - s[r, i], strength[r])
                 out[r, i] += 0.5 * above
 
 
@@ -217,7 +206,7 @@ def laplace_differences(
                 for k in range(1, n):
                     i = k if step == 1 else n - 1 - k
                     e = decay(step * (s[r, i] - s[r, i - step]), strength[r])
-                    total += item(w, i - step)
+                    total += weight_at(w, i - step)
                     if transpose and w != NULL:
                         moved = e * (moved + values[r, i - step])
                         total *= e

@@ -12,24 +12,13 @@ around it, never as a number y that far entries could drown.
 
 from libc.math cimport INFINITY, exp, log, sqrt
 
+from sksoft._ground cimport decay, divided, weight_at
+
 
 cdef struct Place:
     Py_ssize_t before    # the last entry at or below the solution, -1 for none
     double to_before     # the distances in strengths, infinite beyond the ends
     double to_after
-
-
-cdef inline double divided(double gap, double strength) noexcept nogil:
-    return 0.0 if gap == 0.0 else (gap / strength if strength > 0.0 else INFINITY)
-
-
-cdef inline double decay(double gap, double strength) noexcept nogil:
-    cdef double t = divided(gap, strength)
-    return exp(-t) if t < 745.0 else 0.0
-
-
-cdef inline double item(const double* weight, Py_ssize_t i) noexcept nogil:
-    return 1.0 if weight == NULL else weight[i]
 
 
 cdef void sums(
@@ -40,10 +29,10 @@ cdef void sums(
     cdef Py_ssize_t i
     below[0] = 0.0
     for i in range(1, n):
-        below[i] = (below[i - 1] + item(weight, i - 1)) * decay(s[i] - s[i - 1], strength)
+        below[i] = (below[i - 1] + weight_at(weight, i - 1)) * decay(s[i] - s[i - 1], strength)
     above[n - 1] = 0.0
     for i in range(n - 2, -1, -1):
-        above[i] = (above[i + 1] + item(weight, i + 1)) * decay(s[i + 1] - s[i], strength)
+        above[i] = (above[i + 1] + weight_at(weight, i + 1)) * decay(s[i + 1] - s[i], strength)
 
 
 cdef double middle(
@@ -51,7 +40,7 @@ cdef double middle(
     const double* above,
 ) noexcept nogil:
     # f at entry i; mass is the total weight before each entry.
-    return mass[i] + 0.5 * item(weight, i) + 0.5 * (above[i] - below[i])
+    return mass[i] + 0.5 * weight_at(weight, i) + 0.5 * (above[i] - below[i])
 
 
 cdef Place solve(
@@ -65,9 +54,9 @@ cdef Place solve(
     place.before = before
     place.to_before = place.to_after = INFINITY
     if before >= 0:
-        left = below[before] + item(weight, before)
+        left = below[before] + weight_at(weight, before)
     if after < n:
-        right = above[after] + item(weight, after)
+        right = above[after] + weight_at(weight, after)
     if before < 0:
         place.to_after = -log(2.0 * level / right) if level > 0.0 else INFINITY
     elif after == n:
@@ -99,7 +88,7 @@ cdef void masses(const double* weight, Py_ssize_t n, double* mass) noexcept nogi
     cdef Py_ssize_t i
     mass[0] = 0.0
     for i in range(n):
-        mass[i + 1] = mass[i] + item(weight, i)
+        mass[i + 1] = mass[i] + weight_at(weight, i)
 
 
 def laplace_mask(

@@ -8,11 +8,9 @@ tau grows, so that its values at tau = s_j and at tau = s_j - strength tell whic
 are exactly 0 and exactly 1; neither threshold is ever formed.
 """
 
-from libc.math cimport INFINITY, pow
+from libc.math cimport pow
 
-
-cdef inline double divided(double gap, double strength) noexcept nogil:
-    return 0.0 if gap == 0.0 else (gap / strength if strength > 0.0 else INFINITY)
+from sksoft._ground cimport divided, weight_at
 
 
 cdef inline double raised(double t, int power) noexcept nogil:
@@ -22,10 +20,6 @@ cdef inline double raised(double t, int power) noexcept nogil:
     for _ in range(power - 1):
         out *= t
     return out
-
-
-cdef inline double item(const double* weight, Py_ssize_t i) noexcept nogil:
-    return 1.0 if weight == NULL else weight[i]
 
 
 cdef double sum_at(
@@ -41,13 +35,13 @@ cdef double sum_at(
             t = divided(s[j] - s[i], strength)
             if t >= 1.0:
                 break
-            total += item(weight, i) * raised(1.0 - t, power)
+            total += weight_at(weight, i) * raised(1.0 - t, power)
         return mass[j] + total
     for i in range(j + 1, n):
         t = divided(s[i] - s[j], strength)
         if t >= 1.0:
             return mass[i] + total
-        total += item(weight, i) * raised(t, power)
+        total += weight_at(weight, i) * raised(t, power)
     return total
 
 
@@ -76,7 +70,7 @@ cdef double distance_to_threshold(
     cdef Py_ssize_t i
     cdef double t, u, total, slope, mass = 0.0, last = s[stop - 1], moved
     for i in range(start, stop):
-        mass += item(weight, i)
+        mass += weight_at(weight, i)
     t = divided(last - s[start], strength) + pow(k / mass, 1.0 / power)
     if t > 1.0:
         t = 1.0
@@ -85,8 +79,8 @@ cdef double distance_to_threshold(
         for i in range(start, stop):
             u = t - divided(last - s[i], strength)
             if u > 0.0:
-                total += item(weight, i) * raised(u, power)
-                slope += item(weight, i) * power * raised(u, power - 1)
+                total += weight_at(weight, i) * raised(u, power)
+                slope += weight_at(weight, i) * power * raised(u, power - 1)
         if slope == 0.0:
             break
         moved = t - (total - k) / slope
@@ -122,7 +116,7 @@ def power_mask(
             w = &weight[r, 0] if weight is not None else NULL
             mass[n] = 0.0
             for i in range(n - 1, -1, -1):
-                mass[i] = mass[i + 1] + item(w, i)
+                mass[i] = mass[i + 1] + weight_at(w, i)
             start = boundary(k[r], False, &s[r, 0], w, &mass[0], n, strength[r], power)
             stop = boundary(k[r], True, &s[r, 0], w, &mass[0], n, strength[r], power)
             if stop < start:

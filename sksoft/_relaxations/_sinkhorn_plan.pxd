@@ -13,7 +13,7 @@ cdef struct Plan:
 
 cdef Plan plan_in(double[:, :, ::1] work, double[::1] room) noexcept nogil
 
-cdef double divided(double difference, double strength) noexcept nogil
+cdef double logit(double difference, double strength) noexcept nogil
 
 cdef void set_odds(
     Plan* plan, const double* x, double strength, const double* offset
@@ -30,5 +30,3 @@ cdef void factorize(
 cdef void solve_factorized(
     double* hessian, const double* scale, Py_ssize_t steps, double* vector
 ) noexcept nogil
-
-cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil

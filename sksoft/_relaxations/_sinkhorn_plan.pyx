@@ -17,6 +17,8 @@ from libc.math cimport exp, fabs, sqrt
 from scipy.linalg.cython_blas cimport dgemm
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
+from sksoft._ground cimport sum_of
+
 # Odds and sums are kept between 1 / HUGE and HUGE: their products do not overflow.
 cdef double HUGE = 2.0**500
 cdef double LOG_HUGE = 346.0
@@ -37,7 +39,7 @@ cdef Plan plan_in(double[:, :, ::1] work, double[::1] room) noexcept nogil:
     return plan
 
 
-cdef double divided(double difference, double strength) noexcept nogil:
+cdef double logit(double difference, double strength) noexcept nogil:
     # A quotient in logits, without more than saturates; the strength may be zero.
     if difference == 0.0:
         return 0.0
@@ -53,7 +55,7 @@ cdef void set_odds(
     for j in range(plan.m - 1):
         odds = plan.odds + j * plan.n
         for i in range(plan.n):
-            t = divided(x[i] - x[j + 1], strength) - offset[j]
+            t = logit(x[i] - x[j + 1], strength) - offset[j]
             if t > LOG_HUGE:
                 odds[i] = HUGE
             elif t < -LOG_HUGE:
@@ -144,20 +146,6 @@ cdef void solve_factorized(
     dpotrs(&lower, &m, &one, hessian, &m, vector, &m, &info)
     for j in range(steps):
         vector[j] *= scale[j]
-
-
-cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
-    # Four running sums, so that an addition need not wait for the one before.
-    cdef Py_ssize_t i, quads = n - n % 4
-    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
-    for i in range(0, quads, 4):
-        a += values[i]
-        b += values[i + 1]
-        c += values[i + 2]
-        d += values[i + 3]
-    for i in range(quads, n):
-        a += values[i]
-    return (a + b) + (c + d)
 
 
 def read_plans(

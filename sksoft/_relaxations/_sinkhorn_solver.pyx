@@ -10,9 +10,9 @@ from libc.math cimport exp, fabs, log
 
 from sksoft._relaxations._sinkhorn_plan cimport (
     Plan,
-    divided,
     evaluate,
     factorize,
+    logit,
     plan_in,
     set_odds,
     solve_factorized,
@@ -33,10 +33,10 @@ def start_plans(const double[:, ::1] x, const double[::1] strength, double[:, ::
     with nogil:
         for r in range(x.shape[0]):
             for j in range(steps):
-                offset[r, j] = -0.5 * divided(x[r, j + 1] - x[r, j], strength[r])
+                offset[r, j] = -0.5 * logit(x[r, j + 1] - x[r, j], strength[r])
             rest = 0.0
             for i in range(steps, n):
-                rest += exp(-divided(x[r, i] - x[r, steps], strength[r]))
+                rest += exp(-logit(x[r, i] - x[r, steps], strength[r]))
             offset[r, steps - 1] -= log(rest)
 
 

@@ -10,7 +10,9 @@ never visited.
 """
 
 from cython cimport floating
-from libc.math cimport INFINITY, exp
+from libc.math cimport exp
+
+from sksoft._ground cimport divided
 
 cdef double REACH = 60.0  # weights below exp(-60) of the largest are left out
 
@@ -18,10 +20,6 @@ cdef double REACH = 60.0  # weights below exp(-60) of the largest are left out
 cdef struct Window:
     Py_ssize_t start
     Py_ssize_t stop
-
-
-cdef inline double divided(double gap, double strength) noexcept nogil:
-    return 0.0 if gap == 0.0 else (gap / strength if strength > 0.0 else INFINITY)
 
 
 cdef inline double slope(Py_ssize_t m, bint neural) noexcept nogil:
