@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress, minimize
 from sksoft._parameters import (
     check_parameters,
@@ -42,7 +43,9 @@ from sksoft.linear_model._trimming import MaskTrimming
 MOST_COPIES = 10_000_000
 
 
-class MedianOfMeansRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class MedianOfMeansRegressor(
+    LazyRowsMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+):
     """Linear regression that a few gross errors or long tails do not disturb.
 
     The rows fall into random blocks, and the soft median of the mean squared residuals

@@ -12,6 +12,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress, minimize
 from sksoft._parameters import (
     check_parameters,
@@ -40,7 +41,9 @@ from sksoft.linear_model._trimming import MaskTrimming
 NO_UNITS = Units(0.0, 1.0)
 
 
-class TrimmedLogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class TrimmedLogisticRegression(
+    LazyRowsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Logistic regression that ignores rows whose labels look wrong.
 
     In each class the rows with the largest logistic losses are left out, by soft

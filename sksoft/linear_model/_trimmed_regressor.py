@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
     anything,
@@ -50,7 +51,9 @@ def _check_whole(weight):
         )
 
 
-class TrimmedRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class TrimmedRegressor(
+    LazyRowsMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+):
     """Base of the linear regressions on the rows with the smallest losses.
 
     Subclasses set ``_power``: the loss is the absolute residual to this power.

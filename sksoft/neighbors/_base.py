@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._network import LinearPlusNetwork
 from sksoft._optimize import Adam, Solution, fit_progress
 from sksoft._sklearn_compat import (
@@ -62,6 +63,7 @@ def is_auto(value):
 
 
 class SoftNeighborsBase(
+    LazyRowsMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._fitted import replace_fitted
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters
 from sksoft._validation import nonnegative_number
 from sksoft.operators import soft_quantile_normalize
@@ -20,7 +21,12 @@ from sksoft.preprocessing._columns import (
 )
 
 
-class QuantileNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class QuantileNormalizer(
+    LazyRowsMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Give every sample the same distribution of values.
 
     Quantile normalisation of genomics [1]_: the values of a sample, a row, are replaced

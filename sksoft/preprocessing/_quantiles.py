@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._fitted import replace_fitted
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters, integer, none_or, one_of
 from sksoft._validation import nonnegative_number
 from sksoft.operators import soft_rank
@@ -25,7 +26,12 @@ from sksoft.preprocessing._columns import (
 )
 
 
-class SoftQuantileTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class SoftQuantileTransformer(
+    LazyRowsMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Map each feature through its smoothed distribution function.
 
     The distribution function of the training sample is smoothed by replacing each of

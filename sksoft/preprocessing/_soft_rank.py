@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._fitted import replace_fitted
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters, one_of
 from sksoft._validation import nonnegative_number
 from sksoft.operators import soft_rank
@@ -25,7 +26,12 @@ from sksoft.preprocessing._columns import (
 )
 
 
-class SoftRankTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class SoftRankTransformer(
+    LazyRowsMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Replace each feature by its soft rank within the training sample.
 
     Each feature is mapped through the increasing, piecewise linear function that takes

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._fitted import validated, validated_fit
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._lists import Lists, Objective
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -36,7 +37,7 @@ from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order
 from sksoft.ranking._scorer import Design, Scorer, ScorerMixin, SquaredError
 
 
-class SoftLabelRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
+class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstimator):
     """Rank labels by scores that are fitted to soft ranks.
 
     The score of each label is a linear function of the features, to which a small

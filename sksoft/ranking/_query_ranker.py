@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoft._fitted import validated, validated_fit
 from sksoft._gains import GAINS, DiscountedGain, check_relevance, checked_cutoff
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._lists import Lists, Objective, encode_groups, list_weights
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -40,7 +41,7 @@ from sksoft.metrics import ndcg_score
 from sksoft.ranking._scorer import Design, Scorer, ScorerMixin
 
 
-class SoftNDCGRanker(CallbackSupportMixin, ScorerMixin, BaseEstimator):
+class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstimator):
     """Rank the documents of queries by scores that maximise a soft NDCG.
 
     The score of a document is a linear function of its features, to which a small

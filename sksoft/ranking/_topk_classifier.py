@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._fitted import validated, validated_fit
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
     check_parameters,
@@ -43,7 +44,7 @@ LEAST_C = 1e-300
 
 
 class TopKLogisticRegression(
-    CallbackSupportMixin, ScorerMixin, ClassifierMixin, BaseEstimator
+    LazyRowsMixin, CallbackSupportMixin, ScorerMixin, ClassifierMixin, BaseEstimator
 ):
     """Logistic regression that puts the right class among the first k.
 

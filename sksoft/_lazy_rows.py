@@ -1,0 +1,126 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Estimators and Dask collections: rows are predicted lazily, and fits are refused.
+
+Dask is imported only where a collection of it is passed.
+"""
+
+import functools
+
+import numpy as np
+
+# Methods that treat each row by itself: chunks of rows can be treated one by one.
+ROWWISE = (
+    "decision_function",
+    "inverse_transform",
+    "predict",
+    "predict_log_proba",
+    "predict_order",
+    "predict_proba",
+    "predict_topk",
+    "score_samples",
+    "transform",
+)
+FITS = ("fit", "partial_fit")
+
+
+def is_collection(values):
+    """Return whether something is an array or a data frame of Dask."""
+    return type(values).__module__.partition(".")[0] in (
+        "dask",
+        "dask_expr",
+    ) and hasattr(values, "__dask_graph__")
+
+
+class LazyRowsMixin:
+    """Make the methods of an estimator know Dask collections when they see them.
+
+    Predictions and transformations of a collection are lazy: an array for an array; for
+    a data frame an array, or a data frame where ``set_output`` asks for one. A fit
+    raises a TypeError that says what to do, for it would load all rows silently.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name in ROWWISE:
+            if callable(vars(cls).get(name)):
+                setattr(cls, name, _lazily(vars(cls)[name]))
+        for name in FITS:
+            if callable(vars(cls).get(name)):
+                setattr(cls, name, _in_memory(vars(cls)[name]))
+
+
+def _in_memory(fit):
+    @functools.wraps(fit)
+    def checked_fit(self, X, *args, **kwargs):
+        for values in (X, *args, *kwargs.values()):
+            if is_collection(values):
+                raise TypeError(
+                    f"{type(self).__name__}.{fit.__name__} takes data in memory, got a "
+                    f"Dask {type(values).__name__}. Pass X.compute() if it fits in "
+                    "memory, or fit a sample of the rows: the fitted estimator then "
+                    "predicts and transforms Dask collections lazily. Searches over "
+                    "parameters run on a cluster by joblib's Dask backend."
+                )
+        return fit(self, X, *args, **kwargs)
+
+    return checked_fit
+
+
+def _lazily(method):
+    @functools.wraps(method)
+    def lazy_method(self, X, *args, **kwargs):
+        if not is_collection(X):
+            return method(self, X, *args, **kwargs)
+
+        def apply(rows):
+            return method(self, rows, *args, **kwargs)
+
+        if hasattr(X, "chunks"):
+            return _map_array(apply, X)
+        return _map_frame(apply, X)
+
+    return lazy_method
+
+
+def _map_array(apply, X):
+    """Apply a function of rows to a Dask array, chunk by chunk."""
+    import dask.array as da
+
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, got shape {X.shape}.")
+    X = X.rechunk({1: -1})
+    # One row tells shape and type of the result, and whether the arguments are right.
+    sample = np.asarray(apply(np.zeros((1, X.shape[1]), X.dtype)))
+    tail = sample.shape[1:]
+    return da.map_blocks(
+        functools.partial(_apply_to_chunk, apply, sample[:0]),
+        X,
+        dtype=sample.dtype,
+        chunks=(X.chunks[0], *((n,) for n in tail)),
+        drop_axis=None if tail else 1,
+        meta=sample[:0],
+    )
+
+
+def _apply_to_chunk(apply, nothing, rows):
+    return np.asarray(apply(rows)) if len(rows) else nothing
+
+
+def _map_frame(apply, X):
+    """Apply a function of rows to a Dask data frame, partition by partition."""
+    import dask
+    import dask.array as da
+
+    sample = apply(X._meta_nonempty)
+    if hasattr(sample, "columns"):
+        return X.map_partitions(apply, meta=sample.iloc[:0])
+    sample = np.asarray(sample)
+    chunk = dask.delayed(functools.partial(_apply_to_chunk, apply, sample[:0]))
+    shape = (np.nan, *sample.shape[1:])
+    return da.concatenate(
+        [
+            da.from_delayed(chunk(part), shape=shape, dtype=sample.dtype)
+            for part in X.to_delayed()
+        ]
+    )
