@@ -9,6 +9,7 @@ from test_common import public_estimators
 
 from sksoft._lazy_rows import ROWWISE, LazyRowsMixin
 from sksoft.ranking import SoftNDCGRanker
+from sksoft.sequence import BeamSearchTagger
 
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
@@ -92,3 +93,9 @@ def test_wrong_columns_are_reported_at_the_call(X):
     model = fitted(ESTIMATORS[0], X)
     with pytest.raises(ValueError, match=r"2 features, but .* is expecting 3"):
         getattr(model, methods(model)[0])(da.from_array(X[:, :2]))
+
+
+def test_sequences_are_not_cut_into_chunks(X):
+    model = fitted(BeamSearchTagger, X)
+    with pytest.raises(TypeError, match="predict takes nothing but X with a Dask"):
+        model.predict(da.from_array(X), sequence=np.arange(60) // 6)

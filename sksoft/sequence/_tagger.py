@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
     check_parameters,
@@ -63,7 +64,9 @@ class BeamPrediction(NamedTuple):
     probabilities: np.ndarray
 
 
-class BeamSearchTagger(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class BeamSearchTagger(
+    LazyRowsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Label the rows of sequences, by a linear model trained through its beam search.
 
     The score of a sequence of labels is the sum of the emissions of its labels, linear
