@@ -13,9 +13,7 @@ def fit_isotonic(
     weight: NDArray[np.float64] | None,
     entropic: bool,
     out: NDArray[np.float64],
-    starts: NDArray[np.intp],
-    stops: NDArray[np.intp],
-    n_blocks: NDArray[np.intp],
+    blocks: NDArray[np.intp],
     heads: NDArray[np.intp],
     work: NDArray[np.float64],
 ) -> None: ...

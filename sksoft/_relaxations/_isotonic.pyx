@@ -10,15 +10,15 @@ The level is the weighted mean, or the logarithm of the weighted mean of exponen
 from cython cimport floating
 from libc.math cimport INFINITY, exp, expm1, log, log1p
 
+from sksoft._ground cimport Span, spans_of
+
 
 def fit_isotonic(
     const floating[:, ::1] x,
     const double[:, ::1] weight,
     bint entropic,
     double[:, ::1] out,
-    Py_ssize_t[:, ::1] starts,
-    Py_ssize_t[:, ::1] stops,
-    Py_ssize_t[::1] n_blocks,
+    Py_ssize_t[:, ::1] blocks,
     Py_ssize_t[::1] heads,
     double[:, ::1] work,
 ):
@@ -28,13 +28,15 @@ def fit_isotonic(
     """
     cdef Py_ssize_t r, i, b, start, stop, n = x.shape[1], count
     cdef double value
+    cdef Span* spans
     with nogil:
         for r in range(x.shape[0] if n > 0 else 0):
             count = pool_row(
                 &x[r, 0], NULL if weight is None else &weight[r, 0], n, entropic, &heads[0],
                 &work[0, 0], &work[1, 0],
             )
-            n_blocks[r] = 0
+            spans = spans_of(&blocks[r, 0])
+            blocks[r, 0] = 0
             value = -INFINITY
             for b in range(count):
                 start = heads[b]
@@ -44,9 +46,9 @@ def fit_isotonic(
                 for i in range(start, stop):
                     out[r, i] = value
                 if stop - start > 1:
-                    starts[r, n_blocks[r]] = start
-                    stops[r, n_blocks[r]] = stop
-                    n_blocks[r] += 1
+                    spans[blocks[r, 0]].start = start
+                    spans[blocks[r, 0]].stop = stop
+                    blocks[r, 0] += 1
 
 
 cdef Py_ssize_t pool_row(

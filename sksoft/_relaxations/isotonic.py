@@ -46,9 +46,7 @@ class Isotonic(Operator):
             weight,
             self.entropic,
             fit,
-            blocks.starts,
-            blocks.stops,
-            blocks.n_blocks,
+            blocks.table,
             np.empty(n, np.intp),
             np.empty((2, n)),
         )

@@ -68,13 +68,14 @@ class Blocks:
 
         Here an entry by itself is a block too.
         """
-        n_rows, room = self.starts.shape
-        noted = np.arange(room) < self.n_blocks[:, None]
+        n_rows = len(self.table)
+        starts, stops = self.table[:, 1::2], self.table[:, 2::2]
+        noted = np.arange(starts.shape[1]) < self.table[:, :1]
         first = self.n * np.arange(n_rows)[:, None]
         # One from the second entry of a block on, to its stop.
         steps = np.zeros(n_rows * self.n + 1, np.intp)
-        steps[(first + self.starts)[noted] + 1] += 1
-        steps[(first + self.stops)[noted]] -= 1
+        steps[(first + starts)[noted] + 1] += 1
+        steps[(first + stops)[noted]] -= 1
         starts = np.flatnonzero(np.cumsum(steps[:-1]) == 0)
         return starts, np.diff(starts, append=n_rows * self.n)
 
