@@ -7,7 +7,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
-from sksoft._validation import check_fraction
+from sksoft._validation import check_fraction, check_unmasked
 
 __all__ = ["make_label_ranking"]
 
@@ -48,6 +48,8 @@ def make_label_ranking(X, y, *, missing=0.0, random_state=None):
 
     Raises
     ------
+    TypeError
+        If an array is masked.
     ValueError
         If the arrays do not fit, no feature varies, `y` does not hold classes, or
         `missing` is not between 0 and 1.
@@ -72,11 +74,14 @@ def make_label_ranking(X, y, *, missing=0.0, random_state=None):
            [3., 2., 1.]])
     """
     check_fraction(missing, "missing", 1.0)
-    X, y = check_X_y(X, y)
+    check_unmasked(X=X, y=y)
+    X, y = check_X_y(X, y, dtype=np.float64)
     check_classification_targets(y)
     if not np.ptp(X, axis=0).any():
         raise ValueError("X must have a feature that varies, got constants only.")
-    score = GaussianNB().fit(X, y).predict_joint_log_proba(X)
+    # Squares of very large or small features would not be numbers.
+    scaled = np.ldexp(X, -np.frexp(np.abs(X).max())[1])
+    score = GaussianNB().fit(scaled, y).predict_joint_log_proba(scaled)
     order = np.argsort(-score, axis=1, kind="stable")
     dropped = check_random_state(random_state).uniform(size=order.shape) < missing
     kept = ~np.take_along_axis(dropped, order, axis=1)

@@ -40,3 +40,18 @@ def test_errors_of_data():
         make_label_ranking([[1.0, 2.0], [1.0, 2.0]], [0, 1])
     with pytest.raises(ValueError, match="Unknown label type"):
         make_label_ranking([[0.0], [1.0]], [None, None])
+
+
+@pytest.mark.parametrize("factor", [2.0**-700, 2.0**600])
+def test_any_unit_of_the_features(factor):
+    X, y = load_iris(return_X_y=True)
+    expected = make_label_ranking(X, y)[1]
+    np.testing.assert_array_equal(make_label_ranking(factor * X, y)[1], expected)
+
+
+def test_masked_arrays_are_refused():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(TypeError, match="X must be a plain array, got a masked array"):
+        make_label_ranking(np.ma.array(X), y)
+    with pytest.raises(TypeError, match="y must be a plain array, got a masked array"):
+        make_label_ranking(X, np.ma.array(y))

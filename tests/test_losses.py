@@ -415,3 +415,62 @@ def test_gains_that_would_overflow_are_refused():
 def test_groups_must_be_hashable():
     with pytest.raises(TypeError, match=r"groups must hold hashable .* got \[0\] at"):
         soft_spearman_loss([1.0, 2.0], [1, 2], groups=[[0], [0]])
+
+
+@pytest.mark.parametrize(("loss", "params"), named(LIST_LOSSES))
+def test_lists_of_one_entry_are_refused(loss, params):
+    for scores in (np.zeros((5, 1)), np.zeros(1)):
+        with pytest.raises(ValueError, match=r"at least 2 entries .* groups="):
+            loss(scores, np.zeros(scores.shape), **params)
+    with pytest.raises(ValueError, match="got at most 1 in a list"):
+        loss([0.0, 1.0], [1.0, np.nan], **params)
+    with pytest.raises(ValueError, match="got at most 1 in a list"):
+        loss([0.0, 1.0], [1.0, 0.0], groups=[0, 1], **params)
+
+
+@pytest.mark.parametrize(("loss", "params"), named(LABEL_LOSSES))
+def test_a_single_class_is_refused(loss, params):
+    with pytest.raises(ValueError, match="at least two classes along the last axis"):
+        loss(np.zeros((5, 1)), np.zeros(5, dtype=int), **params)
+
+
+@pytest.mark.parametrize(("loss", "params"), named(LIST_LOSSES))
+def test_masked_arrays_are_refused(loss, params):
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+    plain = [1.0, 2.0, 3.0]
+    for arguments, more in (
+        ((masked, plain), {}),
+        ((plain, masked), {}),
+        ((plain, plain), {"groups": np.ma.array([0, 0, 0])}),
+        ((plain, plain), {"groups": [0, 0, 0], "sample_weight": np.ma.ones(3)}),
+    ):
+        with pytest.raises(TypeError, match="must be a plain array, got a masked"):
+            loss(*arguments, **more, **params)
+
+
+def test_masked_labels_are_refused():
+    with pytest.raises(TypeError, match="target must be a plain array, got a masked"):
+        topk_cross_entropy_loss(np.zeros((2, 3)), np.ma.array([0, 1]))
+
+
+def test_groups_are_numbered_once(monkeypatch):
+    import sksoft._lists as lists
+
+    calls = []
+    original = lists.encode_groups
+
+    def counted(*args, **params):
+        calls.append(1)
+        return original(*args, **params)
+
+    monkeypatch.setattr(lists, "encode_groups", counted)
+    monkeypatch.setattr("sksoft.ranking._query_ranker.encode_groups", counted)
+    soft_spearman_loss([1.0, 2.0, 3.0], [1, 2, 3], groups=list("aab"))
+    assert len(calls) == 1
+    from sksoft.ranking import SoftNDCGRanker
+
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    ranker = SoftNDCGRanker().fit(X, np.arange(12) % 3, qid=np.arange(12) // 4)
+    assert len(calls) == 2
+    ranker.score(X, np.arange(12) % 3, qid=np.arange(12) // 4)
+    assert len(calls) == 3

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores of rankings against SciPy and scikit-learn."""
 
+import inspect
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -97,3 +99,46 @@ def test_perfect_and_reversed_rankings_stay_within_the_range(score):
         ranks = np.tile(np.arange(1.0, 4.0), (n, 1))
         assert 1.0 - 1e-12 < score(ranks, ranks) <= 1.0
         assert -1.0 <= score(ranks, -ranks) < -1.0 + 1e-12
+
+
+def test_kendall_of_a_long_list_takes_no_pairs():
+    rng = np.random.default_rng(2)
+    x, y = rng.integers(0, 5000, size=(2, 30_000)).astype(float)
+    y += 0.3 * x
+    expected = kendalltau(x, y).statistic
+    assert kendall_tau_score(x, y) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [None, 3])
+@pytest.mark.parametrize("ignore_ties", [False, True])
+def test_ndcg_is_that_of_scikit_learn_at_its_defaults(k, ignore_ties):
+    rng = np.random.default_rng(3)
+    grades = rng.integers(0, 4, size=(20, 6))
+    grades[:3] = 0
+    scores = rng.integers(0, 4, size=(20, 6)).astype(float)
+    weight = rng.uniform(size=20)
+    params = {"k": k, "ignore_ties": ignore_ties, "sample_weight": weight}
+    assert ndcg_score(grades, scores, **params) == pytest.approx(
+        sklearn.metrics.ndcg_score(grades, scores, **params)
+    )
+    shared = inspect.signature(sklearn.metrics.ndcg_score).parameters
+    ours = inspect.signature(ndcg_score).parameters
+    for name, parameter in shared.items():
+        assert ours[name].default == parameter.default
+    # Keywords come in the same order.
+    assert list(shared) == [name for name in ours if name in shared]
+
+
+MASKED = np.ma.array([[1.0, 2.0, 9.0]], mask=[[False, False, True]])
+
+
+@pytest.mark.parametrize("score", [spearman_score, kendall_tau_score, ndcg_score])
+def test_masked_arrays_are_refused(score):
+    plain = [[1.0, 2.0, 0.0]]
+    with pytest.raises(TypeError, match="y_true must be a plain array, got a masked"):
+        score(MASKED, plain)
+    name = "y_score" if score is ndcg_score else "y_pred"
+    with pytest.raises(TypeError, match=f"{name} must be a plain array, got a masked"):
+        score(plain, MASKED)
+    with pytest.raises(TypeError, match="sample_weight must be a plain array"):
+        score(plain, plain, sample_weight=np.ma.ones(1))

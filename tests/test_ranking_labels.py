@@ -240,3 +240,9 @@ def test_ranks_that_are_all_missing_are_refused():
     with pytest.raises(ValueError, match="y must rank a label, got NaN only"):
         SoftLabelRanker().fit(X, missing, sample_weight=np.arange(20) < 10)
     assert np.isfinite(SoftLabelRanker().fit(X, missing).coef_).all()
+
+
+@pytest.mark.parametrize("convert", [ranks_from_order, order_from_ranks])
+def test_masked_orders_are_refused(convert):
+    with pytest.raises(TypeError, match="must be a plain array, got a masked array"):
+        convert(np.ma.array([0, 1, 2]))

@@ -4,6 +4,8 @@
 
 import numpy as np
 
+from sksoft._validation import plain_array
+
 # How scikit-learn is to validate ranks.
 RANKS = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
 
@@ -23,6 +25,8 @@ def ranks_from_order(order):
 
     Raises
     ------
+    TypeError
+        If `order` does not hold numbers.
     ValueError
         If a row does not hold each label once.
 
@@ -41,7 +45,7 @@ def ranks_from_order(order):
     >>> ranks_from_order([2, 0, 1])
     array([2, 3, 1])
     """
-    order = np.asarray(order)
+    order = plain_array(order, "order")
     if order.ndim == 0:
         raise ValueError(f"order must have at least one dimension, got {order}.")
     n_labels = order.shape[-1]
@@ -71,6 +75,8 @@ def order_from_ranks(ranks):
 
     Raises
     ------
+    TypeError
+        If `ranks` do not hold numbers.
     ValueError
         If a rank is missing.
 
@@ -89,7 +95,7 @@ def order_from_ranks(ranks):
     >>> order_from_ranks([2, 3, 1])
     array([2, 0, 1])
     """
-    ranks = np.asarray(ranks, dtype=np.float64)
+    ranks = plain_array(ranks, "ranks").astype(np.float64)
     if ranks.ndim == 0:
         raise ValueError(f"ranks must have at least one dimension, got {ranks}.")
     if np.isnan(ranks).any():
