@@ -34,6 +34,28 @@ cdef inline void extend(
             out[c] = base + (emission[c] + pair[c] + triple[c])
 
 
+cdef inline bint is_behind(const double* candidates, intp_t i, intp_t j) noexcept nogil:
+    # Of equal candidates the first is better.
+    return candidates[i] < candidates[j] or (candidates[i] == candidates[j] and i > j)
+
+
+cdef inline void sift_down(
+    const double* candidates, intp_t* heap, intp_t root, intp_t size
+) noexcept nogil:
+    # The worst is on top: move what stands at the root to where it belongs.
+    cdef intp_t child
+    cdef intp_t item = heap[root]
+    while 2 * root + 1 < size:
+        child = 2 * root + 1
+        if child + 1 < size and is_behind(candidates, heap[child + 1], heap[child]):
+            child += 1
+        if not is_behind(candidates, heap[child], item):
+            break
+        heap[root] = heap[child]
+        root = child
+    heap[root] = item
+
+
 cdef inline void choose_best(
     const double* candidates,
     intp_t n_candidates,
@@ -41,20 +63,29 @@ cdef inline void choose_best(
     intp_t k,
     intp_t* best,
 ) noexcept nogil:
-    # The k best so far, in order; of equal ones the first.
-    cdef intp_t i, place
+    # A heap of the k best so far, which is sorted at the end.
+    cdef intp_t i, worst
     cdef intp_t found = 0
-    cdef double worst = -INFINITY
     for i in range(n_candidates):
-        if (found == k and not candidates[i] > worst) or i == excluded:
+        if i == excluded:
             continue
-        place = found if found < k else k - 1
-        while place > 0 and candidates[best[place - 1]] < candidates[i]:
-            best[place] = best[place - 1]
-            place -= 1
-        best[place] = i
-        found += found < k
-        worst = candidates[best[found - 1]]
+        if found < k:
+            best[found] = i
+            found += 1
+            if found == k:
+                for worst in range(k // 2 - 1, -1, -1):
+                    sift_down(candidates, best, worst, k)
+        elif candidates[i] > candidates[best[0]]:
+            best[0] = i
+            sift_down(candidates, best, 0, k)
+    if found < k:
+        for i in range(found // 2 - 1, -1, -1):
+            sift_down(candidates, best, i, found)
+    for i in range(found - 1, 0, -1):
+        worst = best[0]
+        best[0] = best[i]
+        best[i] = worst
+        sift_down(candidates, best, 0, i)
     for i in range(found, k):
         best[i] = -1
 
