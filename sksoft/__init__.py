@@ -24,6 +24,7 @@ from sksoft.operators import (
     soft_trimmed_mean,
     squash,
     strength_bounds,
+    superquantile,
     vjp,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "soft_trimmed_mean",
     "squash",
     "strength_bounds",
+    "superquantile",
     "vjp",
 ]
 

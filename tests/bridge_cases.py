@@ -49,6 +49,7 @@ OPERATOR_CASES = [
     ("soft_median", {}, [], {"regularization_strength": 0.6}),
     ("soft_trimmed_mean", {}, [], {"proportiontocut": 0.25, "keepdims": True}),
     ("soft_median_of_means", {}, [], {"n_groups": 2}),
+    ("superquantile", {"q": np.array([0.3, 0.7]), "weights": W}, ["q", "weights"], {}),
     ("soft_ecdf", {"points": np.array([-0.3, 0.1, 0.9])}, [], {}),
     ("soft_ecdf", {"points": 0.2}, [], {"axis": 0}),
     ("soft_quantile_normalize", {}, [], {"regularization_strength": 0.5}),

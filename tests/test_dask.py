@@ -184,6 +184,7 @@ REQUIRED = {
     "soft_topk": {"k": 1},
     "soft_topk_sorted": {"k": 1},
     "soft_trimmed_mean": {"proportiontocut": 0.2},
+    "superquantile": {"q": 0.5},
 }
 
 

@@ -31,6 +31,7 @@ CALLS = {
     "soft_quantile": {"q": 0.5},
     "soft_median": {},
     "soft_trimmed_mean": {"proportiontocut": 0.2},
+    "superquantile": {"q": 0.5},
     "soft_median_of_means": {"n_groups": 2},
     "soft_ecdf": {"points": [0.5, 1.5]},
     "soft_quantile_normalize": {},

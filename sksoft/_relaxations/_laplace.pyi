@@ -32,5 +32,5 @@ def laplace_averages(
     transpose: bool,
     work: NDArray[float64],
     out: NDArray[float64],
-    slide: NDArray[float64],
+    d_strength: NDArray[float64],
 ) -> None: ...

@@ -192,12 +192,12 @@ def laplace_averages(
     bint transpose,
     double[:, ::1] work,
     double[:, ::1] out,
-    double[:, ::1] slide,
+    double[:, ::1] d_strength,
 ):
     """Apply the Jacobian of the sort, or its transpose.
 
     Row i of the Jacobian averages with weights exp(-|y_i - s_j| / strength). With
-    transpose, slide receives the derivatives of the sort in the strength: the averages
+    transpose, d_strength receives the derivatives of the sort in the strength: the averages
     of (y_i - s_j) / strength.
     """
     cdef Py_ssize_t r, i, j, n = s.shape[1]
@@ -249,7 +249,7 @@ def laplace_averages(
                     if right > 0.0:
                         work[3, j + 1] += right * values[r, i] / norm
                         total -= right * (work[5, j + 1] + to_after[r, i] * work[1, j + 1])
-                    slide[r, i] = total / norm
+                    d_strength[r, i] = total / norm
                 else:
                     if left > 0.0:
                         total += left * work[2, j]

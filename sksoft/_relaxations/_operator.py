@@ -68,8 +68,8 @@ class Operator:
         def evaluate(strength):
             shape = self.output_shape(rows.shape[1])
             out = np.empty((len(rows), *shape))
-            given = {**parameters, self.strength: strength}
-            self.forward(rows, order, out, keep=False, **given)
+            every = {**parameters, self.strength: strength}
+            self.forward(rows, order, out, keep=False, **every)
             return out.reshape(len(rows), math.prod(shape))
 
         return approximate_bounds(evaluate, rows, self.pools, tolerance)

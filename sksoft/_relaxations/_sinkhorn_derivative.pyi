@@ -7,7 +7,7 @@ def differentiate_plans(
     strength: np.ndarray,
     offset: np.ndarray,
     steps: np.ndarray,
-    moved: np.ndarray | None,
+    plan_out: np.ndarray | None,
     work: np.ndarray,
     hessian: np.ndarray,
     vectors: np.ndarray,

@@ -23,7 +23,7 @@ def differentiate_plans(
     const double[::1] strength,
     const double[:, ::1] offset,
     double[:, :, ::1] steps,
-    double[:, :, ::1] moved,
+    double[:, :, ::1] plan_out,
     double[:, :, ::1] work,
     double[:, ::1] hessian,
     double[:, ::1] vectors,
@@ -32,7 +32,7 @@ def differentiate_plans(
 
     steps holds differences, from target to target, of the derivatives of the logits, or of
     a cotangent of the plan. They are replaced by what the plan's derivatives sum up to
-    above each boundary, and `moved`, where given, receives these derivatives. Masses stay
+    above each boundary, and `plan_out`, where given, receives these derivatives. Masses stay
     fixed: the offsets follow.
     """
     cdef Py_ssize_t r, j
@@ -42,8 +42,8 @@ def differentiate_plans(
         for r in range(x.shape[0]):
             for j in range(offset.shape[1]):
                 vectors[1, j] = 1.0
-            if moved is not None:
-                result = &moved[r, 0, 0]
+            if plan_out is not None:
+                result = &plan_out[r, 0, 0]
             set_odds(&plan, &x[r, 0], strength[r], &offset[r, 0])
             evaluate(&plan, &vectors[1, 0], &vectors[2, 0], result)
             factorize(&plan, NULL, &hessian[0, 0], &vectors[3, 0])
@@ -51,7 +51,7 @@ def differentiate_plans(
             solve_factorized(&hessian[0, 0], &vectors[3, 0], offset.shape[1], &vectors[1, 0])
             for j in range(offset.shape[1]):
                 shift(&steps[r, j, 0], vectors[1, j], plan.n)
-            if moved is not None:
+            if plan_out is not None:
                 multiply_centred(&plan, &steps[r, 0, 0], result)
             add_tails(&plan, &steps[r, 0, 0], &vectors[1, 0], True)
 

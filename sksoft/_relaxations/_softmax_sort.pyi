@@ -23,7 +23,7 @@ def pull_relaxed_sort(
     stop: int,
     work: NDArray[float64],
     out: NDArray[float64],
-    slide: NDArray[float64],
+    d_strength: NDArray[float64],
 ) -> None: ...
 def push_relaxed_sort(
     s: NDArray[float64],

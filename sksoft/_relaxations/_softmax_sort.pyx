@@ -66,7 +66,7 @@ cdef double pull_row(
     # are short in strengths, so that nothing overflows. The cotangent of the weights is
     # overwritten by that of the logits.
     cdef Py_ssize_t j
-    cdef double mean = 0.0, beyond, c, slide = 0.0
+    cdef double mean = 0.0, beyond, c, d_strength = 0.0
     for j in range(window.start, window.stop):
         mean += p[j] * cotangent[j]
     for j in range(window.start, window.stop):
@@ -77,15 +77,15 @@ cdef double pull_row(
         c = beyond * slope(j - 1 - i, neural)
         out[j] -= c
         out[j - 1] += c
-        slide += c * ((s[j] - s[j - 1]) / strength)
+        d_strength += c * ((s[j] - s[j - 1]) / strength)
     beyond = 0.0
     for j in range(window.start, i):
         beyond += cotangent[j]
         c = beyond * slope(i - 1 - j, neural)
         out[j + 1] -= c
         out[j] += c
-        slide += c * ((s[j + 1] - s[j]) / strength)
-    return slide
+        d_strength += c * ((s[j + 1] - s[j]) / strength)
+    return d_strength
 
 
 cdef void push_row(
@@ -141,7 +141,7 @@ def pull_relaxed_sort(
     Py_ssize_t stop,
     double[:, ::1] work,
     double[:, ::1] out,
-    double[::1] slide,
+    double[::1] d_strength,
 ):
     """Add to the gradients in sorted rows, and in the strength.
 
@@ -167,7 +167,7 @@ def pull_relaxed_sort(
                         &work[2, 0],
                     )
             if strength[r] > 0.0:
-                slide[r] += total / strength[r]
+                d_strength[r] += total / strength[r]
                 for i in range(n):
                     out[r, i] += work[2, i] / strength[r]
 

@@ -17,39 +17,18 @@ import numpy as np
 from sksoft._blocks import put_rows
 from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations.masks import (
-    EntropicSelection,
     SparseSelection,
-    lapsum_mask,
+    entropic_mask,
+    laplace_mask,
     sparse_mask,
 )
 from sksoft._threads import check_abandoned
 
-
-def _entropic_mask(values, weight, k, strength):
-    operator = EntropicSelection(True, weight is not None)
-    order = np.tile(np.arange(values.shape[1]), (len(values), 1))
-    mask = np.empty(values.shape)
-    state = operator.forward(
-        values,
-        order,
-        mask,
-        keep=True,
-        k=k,
-        regularization_strength=strength,
-        weights=weight,
-    )
-    return mask, state[1], np.ones(len(values))
-
-
-def _sparse_mask(values, weight, k, strength):
-    return sparse_mask(1, values, weight, k, strength)
-
-
 # Masks of sorted rows, and their slopes times strength as shares and factors.
 MASKS = {
-    "permutahedron": _sparse_mask,
-    "sinkhorn": _entropic_mask,
-    "laplace": lapsum_mask,
+    "permutahedron": sparse_mask,
+    "sinkhorn": entropic_mask,
+    "laplace": laplace_mask,
 }
 
 
@@ -116,18 +95,28 @@ class _Band:
     def by_weights(self, growth):
         """Return the derivatives in the weights, the levels growing with the total."""
         lower, upper = self.lower, self.upper
-        moved = (lower.mask - upper.mask) * (self.distance - lower.mean)
-        moved += upper.mask * (upper.mean - lower.mean)
+        gain = (lower.mask - upper.mask) * (self.distance - lower.mean)
+        gain += upper.mask * (upper.mean - lower.mean)
         below, above = growth
-        moved += (1.0 - below) * lower.mean - (1.0 - above) * upper.mean
-        moved -= (above - below) * self.offset[:, None]
-        return moved / self.width[:, None]
+        gain += (1.0 - below) * lower.mean - (1.0 - above) * upper.mean
+        gain -= (above - below) * self.offset[:, None]
+        return gain / self.width[:, None]
 
 
-class _State(NamedTuple):
+class Sample(NamedTuple):
+    """Sorted values and weights of some rows, and the mass up to each value."""
+
+    values: np.ndarray
+    weight: np.ndarray | None
+    strength: np.ndarray
+    mass: np.ndarray
+
+
+class BandState(NamedTuple):
+    """The bands of some rows."""
+
     order: np.ndarray
-    # Sorted values and weights, strengths, and the mass up to each value.
-    sample: tuple
+    sample: Sample
     ends: list
     growth: list
     # The band, where there is only one.
@@ -173,7 +162,7 @@ class BandMean(Operator):
         values = taken(rows, order)
         weight = None if weights is None else taken(weights, order)
         mass = np.cumsum(np.ones_like(values) if weight is None else weight, axis=1)
-        sample = values, weight, regularization_strength, mass
+        sample = Sample(values, weight, regularization_strength, mass)
         ends = list(zip(*self.bands(mass[:, -1], **parameters), strict=True))
         means = np.empty((len(values), len(ends)))
         only = None
@@ -187,10 +176,10 @@ class BandMean(Operator):
         if not keep:
             return None
         growth = list(zip(*self.growth(**parameters), strict=True))
-        return _State(order, sample, ends, growth, only if len(ends) == 1 else None)
+        return BandState(order, sample, ends, growth, only if len(ends) == 1 else None)
 
     def bounds(self, rows, order, tolerance, weights=None, **parameters):
-        if self.mask is not _sparse_mask:
+        if self.mask is not sparse_mask:
             if weights is not None:
                 parameters["weights"] = weights
             return super().bounds(rows, order, tolerance, **parameters)
@@ -244,8 +233,8 @@ class BandMean(Operator):
         cotangent = cotangent.reshape(len(cotangent), len(state.ends))
         total = np.zeros(state.order.shape)
         for place, band in self._each(state):
-            moved = band.by_weights(state.growth[place])
-            total += moved * cotangent[:, place, None]
+            gain = band.by_weights(state.growth[place])
+            total += gain * cotangent[:, place, None]
         gradient = np.empty(state.order.shape)
         put_rows(total, state.order, gradient)
         return gradient
@@ -275,9 +264,32 @@ class Quantile(BandMean):
         """A band that moves exchanges the values at its two ends."""
         gradient = np.empty(cotangent.shape)
         columns = gradient.reshape(len(cotangent), len(state.ends))
-        mass = state.sample[-1]
+        total = state.sample.mass[:, -1]
         for place, band in self._each(state):
-            columns[:, place] = band.by_levels() * (mass[:, -1] - 1.0)
+            columns[:, place] = band.by_levels() * (total - 1.0)
+        return cotangent * gradient
+
+
+class Superquantile(Quantile):
+    """All the mass from N q on: the mean of the largest values."""
+
+    def bands(self, total, q):
+        start = total * q.reshape(-1, 1)
+        return start, np.broadcast_to(total, start.shape)
+
+    def growth(self, q):
+        return q.reshape(-1), np.ones(q.size)
+
+    def pull_q(self, state, cotangent):
+        """A band that starts later loses the value at its start."""
+        gradient = np.empty(cotangent.shape)
+        columns = gradient.reshape(len(cotangent), len(state.ends))
+        total = state.sample.mass[:, -1]
+        for place, band in self._each(state):
+            # All of the mass has no slope: its first value is the smallest.
+            everything = state.ends[place][0] <= 0.0
+            first = np.where(everything, band.distance[:, 0], band.lower.mean[:, 0])
+            columns[:, place] = (band.offset - first) / band.width * total
         return cotangent * gradient
 
 
@@ -307,6 +319,13 @@ class TrimmedMean(BandMean):
         return (0.0,), (1.0,)
 
 
+class GroupState(NamedTuple):
+    """The bands of means of groups, and the number of entries behind them."""
+
+    means: BandState
+    n: int
+
+
 class MedianOfMeans(Median):
     """The median of the means of consecutive groups, of sizes as equal as possible."""
 
@@ -334,21 +353,20 @@ class MedianOfMeans(Median):
             keep=keep,
             regularization_strength=regularization_strength,
         )
-        return (state, rows.shape[1]) if keep else None
+        return GroupState(state, rows.shape[1]) if keep else None
 
     def bounds(self, rows, order, tolerance):
         means = self._means(rows)
         return super().bounds(means, np.argsort(means, axis=1), tolerance)
 
     def pullback(self, state, cotangent, out):
-        state, n = state
-        _, sizes = self._groups(n)
+        _, sizes = self._groups(state.n)
         gradient = np.empty((len(out), self.n_groups))
-        super().pullback(state, cotangent, gradient)
+        super().pullback(state.means, cotangent, gradient)
         out[...] = np.repeat(gradient / sizes, sizes, axis=1)
 
     def pushforward(self, state, tangent, out):
-        super().pushforward(state[0], self._means(tangent), out)
+        super().pushforward(state.means, self._means(tangent), out)
 
     def pull_regularization_strength(self, state, cotangent):
-        return super().pull_regularization_strength(state[0], cotangent)
+        return super().pull_regularization_strength(state.means, cotangent)

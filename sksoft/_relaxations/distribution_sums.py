@@ -3,6 +3,7 @@
 """Ranks, sorts and distribution functions as sums of a law around each value."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, ndtr
@@ -20,8 +21,17 @@ from sksoft._relaxations._operator import Operator, directed, taken
 from sksoft._threads import check_abandoned, pieces
 
 
-class PairwiseRank(Operator):
-    """Sums over pairs of a distribution function; "logistic" is the logistic."""
+class RankState(NamedTuple):
+    """Sorted rows and what they were ranked with."""
+
+    order: np.ndarray
+    values: np.ndarray
+    weight: np.ndarray | None
+    strength: np.ndarray
+
+
+class DistributionSumRank(Operator):
+    """Sums over pairs of the distribution function of a law."""
 
     sorts = "always"
     homogeneous = True
@@ -40,7 +50,9 @@ class PairwiseRank(Operator):
         self._rank(values, weight, regularization_strength, ranks)
         settle_ranks(values, ranks)
         put_rows(ranks, order, out)
-        return (order, values, weight, regularization_strength) if keep else None
+        if not keep:
+            return None
+        return RankState(order, values, weight, regularization_strength)
 
     def _rank(self, values, weight, strength, out):
         """Write the ranks of sorted rows, in sorted order."""
@@ -54,9 +66,9 @@ class PairwiseRank(Operator):
     def _apply(self, state, vector, out, transpose):
         order, values, weight, strength = state
         vector = taken(vector, order)
-        moved = np.empty_like(vector)
+        product = np.empty_like(vector)
         if self.law == "laplace":
-            laplace_differences(values, weight, vector, strength, transpose, moved)
+            laplace_differences(values, weight, vector, strength, transpose, product)
         else:
             gaussian = self.law == "gaussian"
             for start, stop in pieces(values.shape[1], values.size):
@@ -69,9 +81,9 @@ class PairwiseRank(Operator):
                     transpose,
                     start,
                     stop,
-                    moved,
+                    product,
                 )
-        put_rows(moved, order, out)
+        put_rows(product, order, out)
 
     def pullback(self, state, cotangent, out):
         self._apply(state, cotangent, out, True)
@@ -82,12 +94,23 @@ class PairwiseRank(Operator):
     def pull_weights(self, state, cotangent):
         """A weight adds to all ranks; F(-t) = 1 - F(t) makes their sum ranks itself."""
         order, values, _, strength = state
-        given = taken(cotangent, order)
+        cotangent = taken(cotangent, order)
         ranks = np.empty(values.shape)
-        self._rank(values, given, strength, ranks)
+        self._rank(values, cotangent, strength, ranks)
         gradient = np.empty(values.shape)
-        put_rows(given.sum(axis=1, keepdims=True) - (ranks - 0.5), order, gradient)
+        put_rows(cotangent.sum(axis=1, keepdims=True) - (ranks - 0.5), order, gradient)
         return gradient
+
+
+class LaplaceSortState(NamedTuple):
+    """Sorted rows, and where their levels lie between the entries."""
+
+    order: np.ndarray
+    values: np.ndarray
+    # The entry before each level, and the distances to it and to the one after it.
+    before: np.ndarray
+    distances: np.ndarray
+    strength: np.ndarray
 
 
 class LaplaceSort(Operator):
@@ -116,12 +139,14 @@ class LaplaceSort(Operator):
         out[...] = result[:, ::-1] if self.descending else result
         if not keep:
             return None
-        return order, values, before, distances, regularization_strength
+        return LaplaceSortState(
+            order, values, before, distances, regularization_strength
+        )
 
     def _average(self, state, vector, transpose):
         _, values, before, distances, strength = state
         out = np.empty(values.shape)
-        slide = np.empty(values.shape)
+        d_strength = np.empty(values.shape)
         laplace_averages(
             values,
             strength,
@@ -131,23 +156,23 @@ class LaplaceSort(Operator):
             transpose,
             np.empty((6, values.shape[1])),
             out,
-            slide,
+            d_strength,
         )
-        return out, slide
+        return out, d_strength
 
     def pullback(self, state, cotangent, out):
         gradient = directed(cotangent, self.descending)
-        put_rows(self._average(state, gradient, True)[0], state[0], out)
+        put_rows(self._average(state, gradient, True)[0], state.order, out)
 
     def pushforward(self, state, tangent, out):
-        moved = self._average(state, taken(tangent, state[0]), False)[0]
-        out[...] = moved[:, ::-1] if self.descending else moved
+        levels = self._average(state, taken(tangent, state.order), False)[0]
+        out[...] = levels[:, ::-1] if self.descending else levels
 
     def pull_regularization_strength(self, state, cotangent):
         """The levels move by the average distance, in strengths, to the entries."""
         gradient = directed(cotangent, self.descending)
-        slide = self._average(state, gradient, True)[1]
-        return np.where(state[-1] > 0.0, (gradient * slide).sum(axis=1), 0.0)
+        d_strength = self._average(state, gradient, True)[1]
+        return np.where(state.strength > 0.0, (gradient * d_strength).sum(axis=1), 0.0)
 
 
 def _laplace_cdf(t):
@@ -160,6 +185,16 @@ LAWS = {
     "gaussian": (ndtr, lambda t: np.exp(-0.5 * t * t) / np.sqrt(2.0 * np.pi)),
     "laplace": (_laplace_cdf, lambda t: 0.5 * np.exp(-np.abs(t))),
 }
+
+
+class EcdfState(NamedTuple):
+    """Entries, their weights and the sums of these, points, and strengths."""
+
+    x: np.ndarray
+    weight: np.ndarray
+    total: np.ndarray
+    points: np.ndarray
+    strength: np.ndarray
 
 
 class Ecdf(Operator):
@@ -188,7 +223,9 @@ class Ecdf(Operator):
             below = self._below(x, point, regularization_strength)
             # Divided once: nothing that sums to the total exceeds one.
             columns[:, column] = np.clip((weight * below).sum(axis=1) / total, 0, 1)
-        return (x, weight, total, points, regularization_strength) if keep else None
+        if not keep:
+            return None
+        return EcdfState(x, weight, total, points, regularization_strength)
 
     def _below(self, x, point, strength):
         """Return F for each entry: a step at the entry itself for a strength of 0."""
@@ -214,8 +251,8 @@ class Ecdf(Operator):
         x, _, _, points, strength = state
         columns = out.reshape(len(x), len(points))
         for column, point in enumerate(points):
-            moved = -(self._slope(state, point)[0] * tangent).sum(axis=1)
-            columns[:, column] = _steps(moved[:, None], strength, hard=0.0)[:, 0]
+            change = -(self._slope(state, point)[0] * tangent).sum(axis=1)
+            columns[:, column] = _steps(change[:, None], strength, hard=0.0)[:, 0]
 
     def pull_points(self, state, cotangent):
         _, _, _, points, strength = state

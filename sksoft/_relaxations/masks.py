@@ -1,14 +1,15 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Masks that select k entries of a row: by entropic transport, sparse, and LapSum."""
+"""Masks that select k entries of a row: by entropic transport, sparse, and Laplace."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from sksoft._blocks import put_rows
 from sksoft._relaxations._bounds import bisect_pooled, hard_bound
-from sksoft._relaxations._laplace import laplace_mask
+from sksoft._relaxations._laplace import laplace_mask as solve_laplace
 from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations._power_mask import power_mask
 from sksoft._relaxations._sinkhorn_mask import (
@@ -23,7 +24,7 @@ from sksoft._relaxations._sinkhorn_mask import (
 POWERS = {"l2": 1, "l3/2": 2, "l4/3": 3}
 
 
-def sparse_mask(power, values, weight, k, strength):
+def sparse_mask(values, weight, k, strength, power=1):
     """Return masks of sorted rows; slopes times strength as shares and factors."""
     mask, share, factor = _room(values)
     room = np.empty(values.shape[1] + 1)
@@ -31,16 +32,73 @@ def sparse_mask(power, values, weight, k, strength):
     return mask, share, factor
 
 
-def lapsum_mask(values, weight, k, strength):
+def laplace_mask(values, weight, k, strength):
     """Return masks of sorted rows; slopes times strength as shares and factors."""
     mask, share, factor = _room(values)
     work = np.empty((3, values.shape[1] + 1))
-    laplace_mask(values, weight, k, strength, work, mask, share, factor)
+    solve_laplace(values, weight, k, strength, work, mask, share, factor)
     return mask, share, factor
+
+
+def entropic_mask(values, weight, k, strength):
+    """Return masks of sorted rows; slopes times strength as shares and factors."""
+    order = np.tile(np.arange(values.shape[1]), (len(values), 1))
+    mask, slope, _ = entropic_threshold(values, order, weight, k, strength)
+    return mask, slope, np.ones(len(values))
+
+
+def entropic_threshold(rows, order, weights, k, strength):
+    """Return entropic masks of the largest entries and what they are made of.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n)
+        The values.
+    order : ndarray of shape (n_rows, n)
+        Their ascending order.
+    weights : ndarray of shape (n_rows, n) or None
+        The weights of the entries.
+    k, strength : ndarray of shape (n_rows,)
+        The weight to select, and the strength.
+
+    Returns
+    -------
+    mask : ndarray of shape (n_rows, n)
+        The selection.
+    slope : ndarray of shape (n_rows, n)
+        Its slopes times the strength.
+    threshold : ndarray of shape (n_rows,)
+        Where an entry would be selected by half; not finite where the mask is hard.
+    """
+    mask = np.empty(rows.shape)
+    state = EntropicSelection(True, weights is not None).forward(
+        rows,
+        order,
+        mask,
+        keep=True,
+        k=k,
+        regularization_strength=strength,
+        weights=weights,
+    )
+    with np.errstate(invalid="ignore"):
+        threshold = state.pivot + strength * state.offset
+    return mask, state.slope, np.where(strength > 0.0, threshold, np.nan)
 
 
 def _room(values):
     return np.empty(values.shape), np.empty(values.shape), np.zeros(len(values))
+
+
+class SelectionState(NamedTuple):
+    """Masks of sorted rows and their slopes times strength, shares times factors."""
+
+    order: np.ndarray
+    values: np.ndarray
+    mask: np.ndarray
+    share: np.ndarray
+    factor: np.ndarray
+    weight: np.ndarray | None
+    strength: np.ndarray
 
 
 class _Selection(Operator):
@@ -68,15 +126,18 @@ class _Selection(Operator):
         put_rows(mask, order, out)
         if not keep:
             return None
-        return order, values, mask, share, factor, weight, regularization_strength
+        return SelectionState(
+            order, values, mask, share, factor, weight, regularization_strength
+        )
 
     def _apply(self, state, vector, out, transpose):
-        order, _, _, share, factor, weight, strength = state
-        moved = np.empty(share.shape)
-        slope = share * factor[:, None]
-        vector = taken(vector, order)
-        selection_product(slope, weight, strength, vector, transpose, moved)
-        put_rows(moved, order, out)
+        product = np.empty(state.share.shape)
+        slope = state.share * state.factor[:, None]
+        vector = taken(vector, state.order)
+        selection_product(
+            slope, state.weight, state.strength, vector, transpose, product
+        )
+        put_rows(product, state.order, out)
 
     def pullback(self, state, cotangent, out):
         self._apply(state, cotangent, out, True)
@@ -86,31 +147,31 @@ class _Selection(Operator):
 
     def pull_k(self, state, cotangent):
         """<cotangent, d mask / dk>: what one more unit to select is worth."""
-        order, _, _, share, _, weight, _ = state
-        product = (share * taken(cotangent, order)).sum(axis=1)
+        share, weight = state.share, state.weight
+        product = (share * taken(cotangent, state.order)).sum(axis=1)
         norm = (share if weight is None else share * weight).sum(axis=1)
         return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
 
     def pull_regularization_strength(self, state, cotangent):
         """-<cotangent, J x> / strength, with x from an entry at the threshold on."""
-        order, values, _, share, _, _, strength = state
+        values, share, strength = state.values, state.share, state.strength
         if values.shape[1] == 0:
             return np.zeros(len(values))
         pivot = np.take_along_axis(values, share.argmax(axis=1)[:, None], axis=1)
         rows = np.empty_like(values)
-        put_rows(np.where(share > 0.0, values - pivot, 0.0), order, rows)
-        moved = np.empty_like(values)
-        self._apply(state, rows, moved, False)
-        product = (moved * cotangent).sum(axis=1)
+        put_rows(np.where(share > 0.0, values - pivot, 0.0), state.order, rows)
+        tangent_out = np.empty_like(values)
+        self._apply(state, rows, tangent_out, False)
+        product = (tangent_out * cotangent).sum(axis=1)
         return np.divide(
             -product, strength, out=np.zeros_like(product), where=strength > 0.0
         )
 
     def pull_weights(self, state, cotangent):
         """A heavier entry leaves less to select."""
-        order, _, mask = state[:3]
-        gradient = np.empty(mask.shape)
-        put_rows(-mask * self.pull_k(state, cotangent)[:, None], order, gradient)
+        gradient = np.empty(state.mask.shape)
+        worth = self.pull_k(state, cotangent)[:, None]
+        put_rows(-state.mask * worth, state.order, gradient)
         return gradient
 
 
@@ -122,7 +183,7 @@ class SparseSelection(_Selection):
         self.power = POWERS[regularization]
 
     def solve(self, values, weight, k, strength):
-        return sparse_mask(self.power, values, weight, k, strength)
+        return sparse_mask(values, weight, k, strength, self.power)
 
     def bounds(self, rows, order, tolerance, k, weights=None):
         values = taken(rows, order)
@@ -155,11 +216,23 @@ class LaplaceSelection(_Selection):
     """The Laplace distribution function of (x - tau) / strength."""
 
     def solve(self, values, weight, k, strength):
-        return lapsum_mask(values, weight, k, strength)
+        return laplace_mask(values, weight, k, strength)
 
 
 # Weights that sum to k up to rounding select exactly those entries.
 ROUNDING = 1e-14
+
+
+class EntropicState(NamedTuple):
+    """Entropic masks: their slopes times strength, and their thresholds."""
+
+    rows: np.ndarray
+    slope: np.ndarray
+    # The threshold is pivot + strength * offset.
+    pivot: np.ndarray
+    offset: np.ndarray
+    strength: np.ndarray
+    weights: np.ndarray | None
 
 
 class EntropicSelection(Operator):
@@ -184,19 +257,24 @@ class EntropicSelection(Operator):
             )
         slope = np.empty(rows.shape)
         _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope)
-        return (rows, slope, pivot, offset, strength, weights) if keep else None
+        if not keep:
+            return None
+        return EntropicState(rows, slope, pivot, offset, strength, weights)
 
     def pullback(self, state, cotangent, out):
-        _, slope, _, _, strength, weights = state
-        selection_product(slope, weights, strength, cotangent, True, out)
+        self._apply(state, cotangent, True, out)
 
     def pushforward(self, state, tangent, out):
-        _, slope, _, _, strength, weights = state
-        selection_product(slope, weights, strength, tangent, False, out)
+        self._apply(state, tangent, False, out)
+
+    def _apply(self, state, vector, transpose, out):
+        selection_product(
+            state.slope, state.weights, state.strength, vector, transpose, out
+        )
 
     def _multiplier(self, state, cotangent):
         """<cotangent, dp/dk>: what one more unit to select is worth."""
-        _, slope, _, _, _, weights = state
+        slope, weights = state.slope, state.weights
         norm = slope.sum(axis=1) if weights is None else (slope * weights).sum(axis=1)
         product = (slope * cotangent).sum(axis=1)
         return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
@@ -207,20 +285,20 @@ class EntropicSelection(Operator):
 
     def pull_weights(self, state, cotangent):
         """Return the gradient in the weights, each where it stood."""
-        rows, _, pivot, offset, strength, _ = state
-        e = np.empty(rows.shape)
-        shift_rows(rows, pivot, strength, offset, e)
+        e = np.empty(state.rows.shape)
+        shift_rows(state.rows, state.pivot, state.strength, state.offset, e)
         p = 1.0 / (1.0 + np.exp(e, out=e))
         return -p * self._multiplier(state, cotangent)[:, None]
 
     def pull_regularization_strength(self, state, cotangent):
         """Return the gradient in the strength, -<cotangent, J x / strength>, by row."""
-        rows, slope, pivot, _, strength, weights = state
+        strength = state.strength
         with np.errstate(invalid="ignore", over="ignore"):
-            distance = np.where(slope > 0.0, pivot[:, None] - rows, 0.0)
-        moved = np.empty_like(slope)
-        selection_product(slope, weights, strength, distance, False, moved)
-        product = (moved * cotangent).sum(axis=1)
+            distance = state.pivot[:, None] - state.rows
+        distance = np.where(state.slope > 0.0, distance, 0.0)
+        tangent_out = np.empty_like(distance)
+        self._apply(state, distance, False, tangent_out)
+        product = (tangent_out * cotangent).sum(axis=1)
         return np.divide(
             product, strength, out=np.zeros_like(product), where=strength > 0.0
         )

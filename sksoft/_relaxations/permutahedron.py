@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft sort and soft rank as projections onto the permutahedron."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sksoft._blocks import pool_blocks, put_rows, shift_blocks
@@ -118,6 +120,15 @@ def _decays(values, strength=None):
     return np.exp(out, out=out)
 
 
+class SortState(NamedTuple):
+    """Blocks of sorted rows, and the shares of their entries if not uniform."""
+
+    order: np.ndarray
+    blocks: Blocks
+    share: np.ndarray | None
+    strength: np.ndarray
+
+
 class PermutahedronSort(Operator):
     """P(1..n / strength, x) with L2 or entropic regularisation."""
 
@@ -159,7 +170,7 @@ class PermutahedronSort(Operator):
             np.add(target, 0.0, out=target)
         if self.descending:
             out[...] = target[:, ::-1]
-        return order, blocks, share, regularization_strength
+        return SortState(order, blocks, share, regularization_strength)
 
     def _project(self, values, strength, blocks):
         project_exponential(
@@ -196,9 +207,9 @@ class PermutahedronSort(Operator):
         # Finite numbers differ by too little for a strength below this to pool them.
         safe = np.maximum(strength, 1e-301)
         share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
-        moved = np.empty_like(positions)
-        blocks.pool(positions, moved, share=share, strength=strength)
-        return -(moved * self._directed(cotangent)).sum(axis=1) / safe
+        residual = np.empty_like(positions)
+        blocks.pool(positions, residual, share=share, strength=strength)
+        return -(residual * self._directed(cotangent)).sum(axis=1) / safe
 
     def bounds(self, rows, order, tolerance):
         ascending = taken(rows, order)
@@ -217,6 +228,16 @@ class PermutahedronSort(Operator):
             settled = np.isinf(pooled) | (n < 2)
             pooled = np.where(settled, pooled, bisect_pooled(pooled, is_pooled))
         return hard, pooled
+
+
+class RankState(NamedTuple):
+    """Blocks of sorted rows, and the shares and factors of the Jacobian on them."""
+
+    problem: "_RankProblem"
+    blocks: Blocks
+    share: np.ndarray | None
+    factor: np.ndarray | None
+    strength: np.ndarray
 
 
 class PermutahedronRank(Operator):
@@ -262,7 +283,7 @@ class PermutahedronRank(Operator):
                 if weights is not None:
                     problem.ranks = values.copy()
                 share, factor = self._linear(problem, blocks, values)
-        return problem, blocks, share, factor, regularization_strength
+        return RankState(problem, blocks, share, factor, regularization_strength)
 
     def _linear(self, problem, blocks, values):
         """Return the shares and factors of the Jacobian, given the sorted ranks."""
@@ -325,17 +346,17 @@ class PermutahedronRank(Operator):
         last = blocks.last(ranks)
         mean = last + blocks.sums(weight * (ranks - last)) / mass
         within = 0.5 - (ranks - mean) / mass
-        given = taken(cotangent, problem.order)
+        cotangent = taken(cotangent, problem.order)
         if self.regularization == "kl":
-            given *= ranks / mean
+            cotangent *= ranks / mean
         if self.regularization == "entropic":
             share = np.exp(ranks - last)
             share /= blocks.sums(weight * share) / mass
             soft = strength[:, None] > 0.0
             within = np.where(soft, _growth(mass) + (1.0 - share) / mass, within)
-        out = np.empty(given.shape)
-        moved = blocks.later(given) + blocks.sums(given) * within
-        put_rows(moved, problem.order, out)
+        gradient = blocks.later(cotangent) + blocks.sums(cotangent) * within
+        out = np.empty(gradient.shape)
+        put_rows(gradient, problem.order, out)
         return out
 
     def bounds(self, rows, order, tolerance, weights=None, targets=None):

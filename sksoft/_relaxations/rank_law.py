@@ -3,12 +3,20 @@
 """The law of the ranks of noisy scores."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from sksoft._relaxations._operator import Operator
 from sksoft._relaxations._rank_law import pull_rank_law, push_rank_law, rank_law
 from sksoft._threads import pieces
+
+
+class RankLawState(NamedTuple):
+    """Entries and the deviation of their noise."""
+
+    x: np.ndarray
+    sigma: np.ndarray
 
 
 class RankLaw(Operator):
@@ -55,7 +63,7 @@ class RankLaw(Operator):
         noise, work, law = self._noise(n), np.empty((2, n + 1)), np.empty(x.shape)
         for piece in self._pieces(x.shape):
             rank_law(x, sigma, *noise, *piece, work, law, out)
-        return (x, sigma) if keep else None
+        return RankLawState(x, sigma) if keep else None
 
     def pullback(self, state, cotangent, out):
         x, sigma = state
@@ -80,7 +88,7 @@ class RankLaw(Operator):
     def pull_sigma(self, state, cotangent):
         """The law only depends on x / sigma."""
         x, sigma = state
-        moved = np.empty(cotangent.shape)
-        self.pushforward(state, x, moved)
-        product = (moved * cotangent).sum(axis=(1, 2))
+        tangent_out = np.empty(cotangent.shape)
+        self.pushforward(state, x, tangent_out)
+        product = (tangent_out * cotangent).sum(axis=(1, 2))
         return np.where(sigma > 0.0, -product / np.where(sigma > 0.0, sigma, 1.0), 0.0)

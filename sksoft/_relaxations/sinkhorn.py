@@ -223,13 +223,13 @@ class SinkhornSort(SinkhornOperator):
         return (cotangent[:, None] @ plans.read())[:, 0]
 
     def read_tangent(self, plans, tangent, out):
-        _, moved = plans.differentiate(_repeated(plans, tangent), read=True)
+        _, plan_out = plans.differentiate(_repeated(plans, tangent), read=True)
         # A product of two numbers in the unit of x could overflow, or vanish.
-        scale = np.abs(moved).max(axis=(1, 2), initial=0.0)[:, None]
+        scale = np.abs(plan_out).max(axis=(1, 2), initial=0.0)[:, None]
         scale = np.where(scale > 0.0, scale, 1.0)
-        moved /= scale[:, None]
-        moved *= _distances(plans)
-        inner = _quotient(moved.sum(axis=2), plans.strength) * scale
+        plan_out /= scale[:, None]
+        plan_out *= _distances(plans)
+        inner = _quotient(plan_out.sum(axis=2), plans.strength) * scale
         out[:] = self._directed(inner + _product(plans.read(), tangent))
 
 

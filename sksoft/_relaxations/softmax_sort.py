@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """NeuralSort and SoftSort: a softmax over the values for each place of the order."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sksoft._blocks import put_rows
@@ -17,7 +19,15 @@ from sksoft._relaxations._softmax_sort import (
 from sksoft._threads import pieces
 
 
-class RelaxedSort(Operator):
+class SoftmaxState(NamedTuple):
+    """Sorted rows and their strengths."""
+
+    order: np.ndarray
+    values: np.ndarray
+    strength: np.ndarray
+
+
+class SoftmaxSort(Operator):
     """Average the values with the weights of NeuralSort or SoftSort."""
 
     sorts = "always"
@@ -40,38 +50,38 @@ class RelaxedSort(Operator):
         # Rounding must not exchange neighbours.
         np.maximum.accumulate(result, axis=1, out=result)
         out[...] = result[:, ::-1] if self.descending else result
-        return (order, values, regularization_strength) if keep else None
+        return SoftmaxState(order, values, regularization_strength) if keep else None
 
     def _pull(self, state, cotangent):
         _, values, strength = state
-        out, slide = np.zeros(values.shape), np.zeros(len(values))
+        out, d_strength = np.zeros(values.shape), np.zeros(len(values))
         gradient = directed(cotangent, self.descending)
         work = np.empty((3, values.shape[1]))
         for piece in pieces(values.shape[1], values.size):
             pull_relaxed_sort(
-                values, gradient, strength, self.neural, *piece, work, out, slide
+                values, gradient, strength, self.neural, *piece, work, out, d_strength
             )
-        return out, slide
+        return out, d_strength
 
     def pullback(self, state, cotangent, out):
-        put_rows(self._pull(state, cotangent)[0], state[0], out)
+        put_rows(self._pull(state, cotangent)[0], state.order, out)
 
     def pull_regularization_strength(self, state, cotangent):
         return self._pull(state, cotangent)[1]
 
     def pushforward(self, state, tangent, out):
         order, values, strength = state
-        moved = np.empty(values.shape)
+        tangent_out = np.empty(values.shape)
         work = np.empty((2, values.shape[1]))
         tangent = taken(tangent, order)
         for piece in pieces(values.shape[1], values.size):
             push_relaxed_sort(
-                values, tangent, strength, self.neural, *piece, work, moved
+                values, tangent, strength, self.neural, *piece, work, tangent_out
             )
-        out[...] = moved[:, ::-1] if self.descending else moved
+        out[...] = tangent_out[:, ::-1] if self.descending else tangent_out
 
 
-class RelaxedPermutation(Operator):
+class SoftmaxPermutation(Operator):
     """The weights of NeuralSort or SoftSort: a softmax for each place in the order."""
 
     sorts = "always"
@@ -101,7 +111,7 @@ class RelaxedPermutation(Operator):
                 work,
                 out,
             )
-        return (order, values, regularization_strength) if keep else None
+        return SoftmaxState(order, values, regularization_strength) if keep else None
 
     def pullback(self, state, cotangent, out):
         order, values, strength = state

@@ -3,6 +3,7 @@
 """Standardising and squashing rows by the logistic function."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,15 @@ from sksoft._relaxations._operator import Operator
 
 # The standard deviation of the standard logistic distribution.
 LOGISTIC_SCALE = math.pi / math.sqrt(3.0)
+
+
+class SquashState(NamedTuple):
+    """Standardised rows, slopes of the curve, and the deviations in units of rows."""
+
+    z: np.ndarray
+    slope: np.ndarray
+    deviation: np.ndarray
+    unit: np.ndarray
 
 
 class LogisticSquash(Operator):
@@ -33,7 +43,7 @@ class LogisticSquash(Operator):
             return None
         slope = LOGISTIC_SCALE * squashed * (1.0 - squashed)
         slope[constant[:, 0]] = 0.0
-        return z, slope, deviation, unit
+        return SquashState(z, slope, deviation, unit)
 
     @staticmethod
     def _standardized(values, z):
@@ -50,8 +60,8 @@ class LogisticSquash(Operator):
 
     def pushforward(self, state, tangent, out):
         z, slope, deviation, unit = state
-        moved = slope * self._standardized(tangent.astype(np.float64), z)
-        out[...] = _scaled(moved, deviation, unit)
+        values = slope * self._standardized(tangent.astype(np.float64), z)
+        out[...] = _scaled(values, deviation, unit)
 
 
 def _scaled(values, deviation, unit):

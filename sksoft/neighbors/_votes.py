@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft._relaxations.masks import EntropicSelection
+from sksoft._relaxations.masks import entropic_threshold
 
 # The loss of a vote that is all wrong is bounded: labels may be wrong too.
 LOG_FLOOR = 0.05
@@ -176,20 +176,9 @@ def soft_medians(y, votes, total, softness):
     """
     y = np.ascontiguousarray(y)
     order = np.argsort(y, axis=1)
-    above = np.empty_like(y)
     strength = np.full(len(y), softness)
-    _, slope, pivot, offset, _, _ = EntropicSelection(True, True).forward(
-        y,
-        order,
-        above,
-        keep=True,
-        k=0.5 * total,
-        regularization_strength=strength,
-        weights=votes,
-    )
-    hard = np.isinf(offset) | (strength == 0.0)
-    with np.errstate(invalid="ignore"):
-        median = pivot + strength * offset
+    above, slope, median = entropic_threshold(y, order, votes, 0.5 * total, strength)
+    hard = ~np.isfinite(median)
     if hard.any():
         median[hard] = _hard_medians(y[hard], votes[hard], order[hard])
     curvature = (slope * votes).sum(axis=1)

@@ -19,6 +19,7 @@ from sksoft.operators.statistics import (
     soft_median_of_means,
     soft_quantile,
     soft_trimmed_mean,
+    superquantile,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "soft_trimmed_mean",
     "squash",
     "strength_bounds",
+    "superquantile",
     "vjp",
 ]
 

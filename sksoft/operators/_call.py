@@ -38,13 +38,13 @@ class Call:
         if x.ndim == 0:
             raise ValueError(f"x must have at least one dimension, got the scalar {x}.")
         self.axis = normalized_axis(axis, x.ndim) - x.ndim
-        moved = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
-        self.shape, self.x_shape = x.shape, moved.shape
-        self.n = moved.shape[-1]
+        rows = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
+        self.shape, self.x_shape = x.shape, rows.shape
+        self.n = rows.shape[-1]
         self.dtype = x.dtype
-        batch = moved.shape[:-1]
+        batch = rows.shape[:-1]
         self.n_rows = math.prod(batch)
-        self.rows = np.ascontiguousarray(moved).reshape(self.n_rows, self.n)
+        self.rows = np.ascontiguousarray(rows).reshape(self.n_rows, self.n)
         if operator.negates:
             self.rows = -self.rows
         self.order = None
@@ -272,8 +272,8 @@ class Call:
             )
         gradient = np.concatenate(parts)
         gradient = gradient.reshape((*self.batch, *gradient.shape[1:]))
-        given = (self.scalars | self.vectors | self.shared)[name]
-        gradient = _summed(gradient, np.shape(given))
+        argument = (self.scalars | self.vectors | self.shared)[name]
+        gradient = _summed(gradient, np.shape(argument))
         if name in self.vectors and gradient.ndim > 1:
             gradient = np.moveaxis(gradient, -1, self.axis)
         return gradient[()]
@@ -281,9 +281,9 @@ class Call:
     def _pull_homogeneous(self, part, state, cotangent):
         # Euler's identity for degree 0: strength * df/dstrength = -J x.
         strength = self.parameters["regularization_strength"][part]
-        moved = np.empty(cotangent.shape)
-        self.operator.pushforward(state, self.rows[part].astype(np.float64), moved)
-        product = (moved * cotangent).sum(axis=tuple(range(1, moved.ndim)))
+        out = np.empty(cotangent.shape)
+        self.operator.pushforward(state, self.rows[part].astype(np.float64), out)
+        product = (out * cotangent).sum(axis=tuple(range(1, out.ndim)))
         safe = np.where(strength > 0.0, strength, 1.0)
         return np.where(strength > 0.0, -product / safe, 0.0)
 

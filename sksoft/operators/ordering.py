@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The public soft sort, rank and permutation: one name each for all their methods."""
 
-from functools import partial
-
 import numpy as np
 
-from sksoft._relaxations.distribution_sums import LaplaceSort, PairwiseRank
+from sksoft._relaxations.distribution_sums import DistributionSumRank, LaplaceSort
 from sksoft._relaxations.permutahedron import PermutahedronRank, PermutahedronSort
 from sksoft._relaxations.rank_law import RankLaw
 from sksoft._relaxations.sinkhorn import (
@@ -14,7 +12,7 @@ from sksoft._relaxations.sinkhorn import (
     SinkhornRank,
     SinkhornSort,
 )
-from sksoft._relaxations.softmax_sort import RelaxedPermutation, RelaxedSort
+from sksoft._relaxations.softmax_sort import SoftmaxPermutation, SoftmaxSort
 from sksoft._validation import check_flag, nonnegative, real_array
 from sksoft.operators._call import bind, differentiable
 from sksoft.operators._methods import check_method
@@ -38,23 +36,25 @@ RANK_METHODS = {
 }
 PERMUTATION_METHODS = {"sinkhorn": ("entropic",), "neuralsort": (), "softsort": ()}
 
-# What the methods without a choice make of the direction.
+# What the methods make of a regularisation and the direction.
 SORTS = {
-    "sinkhorn": SinkhornSort,
-    "neuralsort": partial(RelaxedSort, "neuralsort"),
-    "softsort": partial(RelaxedSort, "softsort"),
-    "laplace": LaplaceSort,
+    "permutahedron": PermutahedronSort,
+    "sinkhorn": lambda _, descending: SinkhornSort(descending),
+    "neuralsort": lambda _, descending: SoftmaxSort("neuralsort", descending),
+    "softsort": lambda _, descending: SoftmaxSort("softsort", descending),
+    "laplace": lambda _, descending: LaplaceSort(descending),
 }
 RANKS = {
-    "sinkhorn": SinkhornRank,
-    "logistic": partial(PairwiseRank, "logistic"),
-    "gaussian": partial(PairwiseRank, "gaussian"),
-    "laplace": partial(PairwiseRank, "laplace"),
+    "permutahedron": PermutahedronRank,
+    "sinkhorn": lambda _, descending: SinkhornRank(descending),
+    "logistic": lambda _, descending: DistributionSumRank("logistic", descending),
+    "gaussian": lambda _, descending: DistributionSumRank("gaussian", descending),
+    "laplace": lambda _, descending: DistributionSumRank("laplace", descending),
 }
 PERMUTATIONS = {
-    "sinkhorn": SinkhornPermutation,
-    "neuralsort": partial(RelaxedPermutation, "neuralsort"),
-    "softsort": partial(RelaxedPermutation, "softsort"),
+    "sinkhorn": lambda _, descending: SinkhornPermutation(descending),
+    "neuralsort": lambda _, descending: SoftmaxPermutation("neuralsort", descending),
+    "softsort": lambda _, descending: SoftmaxPermutation("softsort", descending),
 }
 
 
@@ -150,10 +150,7 @@ def soft_sort(
     check_flag(descending, "descending")
     regularization = check_method(method, regularization, SORT_METHODS)
     strength = nonnegative(regularization_strength, "regularization_strength")
-    if method in SORTS:
-        operator = SORTS[method](descending)
-    else:
-        operator = PermutahedronSort(regularization, descending)
+    operator = SORTS[method](regularization, descending)
     return bind(operator, x, axis, {"regularization_strength": strength})
 
 
@@ -279,19 +276,12 @@ def soft_rank(
         vectors["weights"] = nonnegative(weights, "weights")
     if targets is not None:
         vectors["targets"] = _checked_targets(targets, weights, regularization)
-    operator = rank_operator(method, regularization, descending)
+    operator = RANKS[method](regularization, descending)
     call = bind(operator, x, axis, {"regularization_strength": strength}, vectors)
     if weights is not None and call.n:
         if not call.parameters["weights"].any(axis=1).all():
             raise ValueError("weights must have a positive sum, got only zeros.")
     return call
-
-
-def rank_operator(method, regularization, descending=False):
-    """Return the operator of a checked method and regularisation."""
-    if method in RANKS:
-        return RANKS[method](descending)
-    return PermutahedronRank(regularization, descending)
 
 
 @differentiable()
@@ -383,9 +373,9 @@ def soft_permutation(
            [0.93, 0.  , 0.07]])
     """
     check_flag(descending, "descending")
-    check_method(method, regularization, PERMUTATION_METHODS)
+    regularization = check_method(method, regularization, PERMUTATION_METHODS)
     strength = nonnegative(regularization_strength, "regularization_strength")
-    operator = PERMUTATIONS[method](descending)
+    operator = PERMUTATIONS[method](regularization, descending)
     return bind(operator, x, axis, {"regularization_strength": strength})
 
 

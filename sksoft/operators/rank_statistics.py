@@ -13,7 +13,7 @@ from sksoft._validation import nonnegative, real_array
 from sksoft.operators._call import bind, differentiable
 from sksoft.operators._composition import Composition, Outer
 from sksoft.operators._methods import check_method
-from sksoft.operators.ordering import RANK_METHODS, rank_operator
+from sksoft.operators.ordering import RANK_METHODS, RANKS
 
 __all__ = ["soft_quantile_normalize", "soft_spearmanr"]
 
@@ -107,7 +107,7 @@ def _bind_ranks(x, axis, method, regularization, strength):
     """Return the call for soft ranks in double precision."""
     regularization = check_method(method, regularization, RANK_METHODS)
     strength = nonnegative(strength, "regularization_strength")
-    operator = rank_operator(method, regularization)
+    operator = RANKS[method](regularization, False)
     scalars = {"regularization_strength": strength}
     return bind(operator, x.astype(np.float64, copy=False), axis, scalars)
 

@@ -29,6 +29,12 @@ TOPK_METHODS = {
     "permutahedron": tuple(POWERS),
     "laplace": (),
 }
+# What the methods make of a regularisation, the direction and the presence of weights.
+SELECTIONS = {
+    "sinkhorn": lambda _, largest, weighted: EntropicSelection(largest, weighted),
+    "permutahedron": lambda power, largest, _: SparseSelection(power, largest),
+    "laplace": lambda _, largest, __: LaplaceSelection(largest),
+}
 
 
 @differentiable(per_row=("k", "regularization_strength"), per_entry=("weights",))
@@ -146,12 +152,7 @@ def soft_topk(
     vectors = {}
     if weights is not None:
         vectors["weights"] = nonnegative(weights, "weights")
-    if method == "sinkhorn":
-        operator = EntropicSelection(largest, weights is not None)
-    elif method == "permutahedron":
-        operator = SparseSelection(regularization, largest)
-    else:
-        operator = LaplaceSelection(largest)
+    operator = SELECTIONS[method](regularization, largest, weights is not None)
     call = bind(operator, x, axis, scalars, vectors)
     _check_k(call)
     return call

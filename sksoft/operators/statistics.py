@@ -9,6 +9,7 @@ from sksoft._relaxations.bands import (
     Median,
     MedianOfMeans,
     Quantile,
+    Superquantile,
     TrimmedMean,
 )
 from sksoft._relaxations.distribution_sums import LAWS, Ecdf
@@ -28,10 +29,11 @@ __all__ = [
     "soft_median_of_means",
     "soft_quantile",
     "soft_trimmed_mean",
+    "superquantile",
 ]
 
 
-def _bind_bands(operator, x, axis, strength, method, weights=None, shared=None):
+def _bind_bands(operator, x, axis, strength, weights=None, shared=None, least=1.0):
     check_flag(operator.keepdims, "keepdims")
     strength = nonnegative(strength, "regularization_strength")
     vectors = {}
@@ -45,12 +47,23 @@ def _bind_bands(operator, x, axis, strength, method, weights=None, shared=None):
         )
     if weights is not None and call.n_rows:
         total = call.parameters["weights"].sum(axis=1).min()
-        if total < 1.0:
+        if total == 0.0:
+            raise ValueError("weights must have a positive sum, got only zeros.")
+        if total < least:
             raise ValueError(
                 "weights count repetitions and must sum to at least 1 along the axis, "
                 f"got a sum of {total}."
             )
     return call
+
+
+def _checked_probabilities(q):
+    q = real_array(q, "q").astype(np.float64)
+    if q.ndim > 1:
+        raise ValueError(f"q must be a number or one-dimensional, got shape {q.shape}.")
+    if q.size and not (q.min() >= 0.0 and q.max() <= 1.0):
+        raise ValueError(f"q must lie between 0 and 1, got {q}.")
+    return q
 
 
 def _mask_method(method):
@@ -138,14 +151,10 @@ def soft_quantile(
     >>> soft_quantile(x, [0.75, 0.5], regularization_strength=3.0).round(3)
     array([8.   , 3.667])
     """
-    q = real_array(q, "q").astype(np.float64)
-    if q.ndim > 1:
-        raise ValueError(f"q must be a number or one-dimensional, got shape {q.shape}.")
-    if q.size and not (q.min() >= 0.0 and q.max() <= 1.0):
-        raise ValueError(f"q must lie between 0 and 1, got {q}.")
+    q = _checked_probabilities(q)
     operator = Quantile(_mask_method(method), keepdims, q.shape)
     strength = regularization_strength
-    return _bind_bands(operator, x, axis, strength, method, weights, {"q": q})
+    return _bind_bands(operator, x, axis, strength, weights, {"q": q})
 
 
 @differentiable(per_entry=("weights",))
@@ -210,7 +219,7 @@ def soft_median(
     """
     operator = Median(_mask_method(method), keepdims)
     strength = regularization_strength
-    return _bind_bands(operator, x, axis, strength, method, weights)
+    return _bind_bands(operator, x, axis, strength, weights)
 
 
 @differentiable(per_entry=("weights",))
@@ -285,7 +294,91 @@ def soft_trimmed_mean(
         )
     operator = TrimmedMean(_mask_method(method), keepdims, proportiontocut)
     strength = regularization_strength
-    return _bind_bands(operator, x, axis, strength, method, weights)
+    return _bind_bands(operator, x, axis, strength, weights)
+
+
+@differentiable(per_entry=("weights",))
+def superquantile(
+    x,
+    q,
+    *,
+    axis=-1,
+    weights=None,
+    keepdims=False,
+    method="permutahedron",
+    regularization_strength=0.0,
+):
+    """Average the largest share of a sample: the mean of what lies above a quantile.
+
+    The superquantile, or conditional value at risk, is the mean of the share 1 - q with
+    the largest values [1]_: of losses, the mean of the worst. Where that share is no
+    whole number of values, the last one counts in part. It is convex and continuous in
+    `x`, so that it has exact derivatives without any softening; a strength softens
+    which values belong to the share, as for :func:`soft_trimmed_mean`, whose mirror
+    this is: it keeps the tail that a trimmed mean cuts off. The mean of the smallest
+    share is ``-superquantile(-x, q)``.
+
+    Parameters
+    ----------
+    x : array-like of shape (..., n, ...)
+        The values, n at least 1. float32 and float64 are kept, other real types become
+        float64.
+    q : float or array-like of shape (n_quantiles,)
+        The share of the smallest values that is left out, at least 0, which gives the
+        mean, and below 1. From ``1 - 1 / n`` on the result is the maximum.
+    axis : int, default=-1
+        The axis of the samples.
+    weights : array-like of shape (n,) or of the shape of `x`, default=None
+        Non-negative, with a positive sum. An integer weight is a repetition of the
+        value; only ratios of weights matter.
+    keepdims : bool, default=False
+        Whether the axis is kept, with length 1.
+    method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
+        The mask at the quantile, as for :func:`soft_quantile`.
+    regularization_strength : float or array-like, default=0.0
+        At least 0, in the unit of `x`; one value, or values that broadcast against the
+        batch shape. 0 gives the exact superquantile, a large one the mean.
+
+    Returns
+    -------
+    superquantiles : float or ndarray of shape (n_quantiles, ...)
+        As for :func:`soft_quantile`: the axis of the quantiles comes first and is
+        absent for a single number.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold real numbers.
+    ValueError
+        If `q` is negative or not below 1, the weights are all zero; else as
+        :func:`soft_quantile`.
+
+    See Also
+    --------
+    soft_quantile : The value at which the share begins.
+    soft_trimmed_mean : The mean without both tails.
+    vjp : The exact gradient, in `x`, `q`, the strength and `weights`.
+
+    References
+    ----------
+    .. [1] Rockafellar and Uryasev, "Optimization of Conditional Value-at-Risk", Journal
+       of Risk 2, 2000.
+
+    Examples
+    --------
+    >>> from sksoft import superquantile, vjp
+    >>> float(superquantile([1.0, 2.0, 4.0, 8.0], 0.5))
+    6.0
+    >>> value, pullback = vjp(superquantile, [1.0, 2.0, 4.0, 8.0], 0.375)
+    >>> pullback(1.0)
+    array([0. , 0.2, 0.4, 0.4])
+    """
+    q = _checked_probabilities(q)
+    if q.size and q.max() == 1.0:
+        raise ValueError(f"q must be at least 0 and below 1, got {q}.")
+    operator = Superquantile(_mask_method(method), keepdims, q.shape)
+    strength = regularization_strength
+    return _bind_bands(operator, x, axis, strength, weights, {"q": q}, least=0.0)
 
 
 @differentiable()
@@ -350,7 +443,7 @@ def soft_median_of_means(
     """
     check_integer(n_groups, "n_groups")
     operator = MedianOfMeans(_mask_method(method), keepdims, int(n_groups))
-    call = _bind_bands(operator, x, axis, regularization_strength, method)
+    call = _bind_bands(operator, x, axis, regularization_strength)
     if not 1 <= n_groups <= call.n:
         raise ValueError(
             "n_groups must lie between 1 and the number of entries along the axis, "
