@@ -198,7 +198,10 @@ def checked_scores(scores, name="scores"):
 
 def checked_target(target, shape, name, scores="scores"):
     """Return a float64 target of this shape, in which NaN may stand for absence."""
-    target = plain_array(target, name).astype(np.float64)
+    target = plain_array(target, name)
+    if target.dtype.kind in "iu":
+        target = real_array(target, name)
+    target = target.astype(np.float64)
     if target.shape != shape:
         raise ValueError(
             f"{name} must have the shape of {scores}, {shape}, got {target.shape}."

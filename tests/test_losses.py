@@ -474,3 +474,16 @@ def test_groups_are_numbered_once(monkeypatch):
     assert len(calls) == 2
     ranker.score(X, np.arange(12) % 3, qid=np.arange(12) // 4)
     assert len(calls) == 3
+
+
+def test_integers_that_become_ties_are_told():
+    target = np.array([2**60, 2**60 + 1, 0])
+    with pytest.warns(UserWarning, match="target holds integers beyond"):
+        soft_spearman_loss([1.0, 2.0, 3.0], target)
+
+
+def test_lists_without_entries():
+    for shape in ((3, 0), (0, 3), (0,)):
+        value, gradient = soft_kendall_loss(np.empty(shape), np.empty(shape))
+        assert value == 0.0
+        assert gradient.shape == shape

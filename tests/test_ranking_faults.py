@@ -20,7 +20,7 @@ from sksoft.metrics import (
     spearman_scorer,
 )
 from sksoft.ranking import SoftLabelRanker, SoftNDCGRanker, TopKLogisticRegression
-from sksoft.ranking._scorer import AS_GOOD, PENALTIES, Design
+from sksoft.ranking._design import AS_GOOD, PENALTIES, Design
 
 RANKERS = [SoftLabelRanker, SoftNDCGRanker, TopKLogisticRegression]
 
@@ -360,3 +360,49 @@ def test_scorers_are_documented(scorer):
     runner = doctest.DocTestRunner()
     runner.run(test)
     assert runner.summarize(verbose=False).failed == 0
+
+
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_callbacks_get_the_rows_and_weights_of_the_fit(ranker):
+    pytest.importorskip("sklearn.callback")
+    seen = []
+
+    class Watcher:
+        def setup(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, X, y, metadata):
+            seen.append((X, y, metadata))
+            return False
+
+        def teardown(self, estimator, context):
+            pass
+
+    (X, y), qid = data_of(ranker)
+    weight = np.where(np.arange(len(X)) < 18, 0.0, 1.5)
+    ranker().set_callbacks(Watcher()).fit(X, y, sample_weight=weight, **qid)
+    rows, target, metadata = seen[0]
+    np.testing.assert_array_equal(rows, X[18:])
+    np.testing.assert_array_equal(target, y[18:])
+    np.testing.assert_array_equal(metadata["sample_weight"], weight[18:])
+    assert metadata.keys() == {"sample_weight", *qid}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_strengths_of_the_fit_are_told():
+    (X, y), _ = data_of(TopKLogisticRegression)
+    for loss, expected in (("ranking", 0.6 / 3.0), ("svm", 0.6)):
+        params = {"loss": loss, "regularization_strength": 0.6, "k": 2}
+        classifier = TopKLogisticRegression(**params).fit(X, y)
+        assert classifier.regularization_strength_ == pytest.approx(expected)
+
+
+def test_ranks_of_one_label_each_have_no_score():
+    (X, y), _ = data_of(SoftLabelRanker)
+    ranker = SoftLabelRanker().fit(X, y)
+    alone = np.where(np.arange(3) == 0, 1.0, np.nan) * np.ones((len(y), 1))
+    with pytest.raises(ValueError, match="y must rank two labels of a sample, got at"):
+        ranker.score(X, alone)

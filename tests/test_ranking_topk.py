@@ -143,5 +143,6 @@ def test_fitted_attributes_are_those_of_a_linear_model(mix):
     classifier = TopKLogisticRegression(mix=mix).fit(*crowded(60))
     fitted = {name for name in vars(classifier) if name.endswith("_")}
     assert fitted == {
-        "classes_", "coef_", "intercept_", "loss_curve_", "n_features_in_", "n_iter_"
+        "classes_", "coef_", "intercept_", "loss_curve_", "n_features_in_", "n_iter_",
+        "regularization_strength_",
     }  # fmt: skip

@@ -33,8 +33,9 @@ from sksoft.losses._fenchel_young import FenchelYoungRanks
 from sksoft.losses._spearman import Spearman
 from sksoft.metrics import spearman_score
 from sksoft.operators import soft_rank
+from sksoft.ranking._design import Design
 from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order
-from sksoft.ranking._scorer import Design, Scorer, ScorerMixin, SquaredError
+from sksoft.ranking._scorer import Scorer, ScorerMixin, SquaredError
 
 
 class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstimator):
@@ -356,6 +357,11 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         predicted = self.predict(X)
         if y.shape[1] < 2:
             return np.nan
+        most = (~np.isnan(y)).sum(axis=1).max()
+        if most < 2:
+            raise ValueError(
+                f"y must rank two labels of a sample, got at most {most} in each."
+            )
         return spearman_score(y, predicted, sample_weight=sample_weight)
 
 

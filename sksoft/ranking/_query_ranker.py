@@ -38,7 +38,8 @@ from sksoft._weighted import centred_columns, column_scales
 from sksoft.losses._listnet import ListNet
 from sksoft.losses._ndcg import SoftNDCG
 from sksoft.metrics import ndcg_score
-from sksoft.ranking._scorer import Design, Scorer, ScorerMixin
+from sksoft.ranking._design import Design
+from sksoft.ranking._scorer import Scorer, ScorerMixin
 
 
 class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstimator):

@@ -37,7 +37,8 @@ from sksoft.losses._reduction import LabelObjective, checked_k
 from sksoft.losses._topk_cross_entropy import TopKCrossEntropy
 from sksoft.losses._topk_ranking import TopKRanking
 from sksoft.losses._topk_svm import SmoothTopKSVM
-from sksoft.ranking._scorer import Design, Scorer, ScorerMixin
+from sksoft.ranking._design import Design
+from sksoft.ranking._scorer import Scorer, ScorerMixin
 
 # Inverses of smaller numbers could not be multiplied.
 LEAST_C = 1e-300
@@ -108,6 +109,10 @@ class TopKLogisticRegression(
 
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Intercepts of the scores; for two classes, of their difference.
+
+    regularization_strength_ : float
+        The strength of the top-k loss, in units of the scores; for "ranking", of the
+        squashed scores.
 
     loss_curve_ : list of float
         The objective at the start and after each iteration of the second fit.
@@ -258,8 +263,16 @@ class TopKLogisticRegression(
         def fitted(params):
             found = scorer.attributes(params)
             linear = {name: found[name] for name in ("coef_", "intercept_")}
-            return {**seen, "classes_": classes, **linear}
+            return {
+                **seen,
+                "classes_": classes,
+                "regularization_strength_": strength,
+                **linear,
+            }
 
+        strength = float(self.regularization_strength)
+        if self.loss == "ranking":
+            strength /= n_classes - 1.0
         objective = _of_one_score(entropy) if binary else entropy
         topk_counts = self.mix < 1.0 and self.k < n_classes
         if self.warm_start and hasattr(self, "coef_"):
@@ -271,7 +284,7 @@ class TopKLogisticRegression(
             if topk_counts:
                 start = self._first_fit(scorer, start, objective, rate)
         if topk_counts:
-            loss = self._topk_loss(n_classes)
+            loss = self._topk_loss(strength)
             topk = LabelObjective(loss, shape, labels, weight)
             mixed = _mixed(entropy, topk, self.mix)
             objective = _of_one_score(mixed) if binary else mixed
@@ -279,12 +292,9 @@ class TopKLogisticRegression(
             self._fit_scorer(scorer, start, objective, rate, progress, fitted)
         return self
 
-    def _topk_loss(self, n_classes):
-        strength = self.regularization_strength
+    def _topk_loss(self, strength):
         if self.loss == "ranking":
-            return TopKRanking(
-                self.k, strength / (n_classes - 1.0), "permutahedron", None
-            )
+            return TopKRanking(self.k, strength, "permutahedron", None)
         loss = TopKCrossEntropy if self.loss == "cross_entropy" else SmoothTopKSVM
         return loss(self.k, strength)
 
