@@ -57,6 +57,7 @@ __version__ = "0.1.0.dev0"
 
 # Loaded when they are first asked for.
 _SUBPACKAGES = [
+    "boosting",
     "datasets",
     "inspection",
     "linear_model",
@@ -69,7 +70,7 @@ _SUBPACKAGES = [
     "sequence",
 ]
 # They need packages that may be missing, so that dir() does not offer them.
-_BRIDGES = ["boosting", "jax", "torch"]
+_BRIDGES = ["jax", "torch"]
 
 
 def __dir__():

@@ -66,6 +66,27 @@ def bridged_signature(operator, straight_through):
     return signature.replace(parameters=[*signature.parameters.values(), extra])
 
 
+def popped_straight_through(params, strength):
+    """Take straight_through out of the arguments of an operator that has a strength."""
+    if strength is None:
+        return False
+    value = params.pop("straight_through", False)
+    if value is not False and value is not True:
+        raise TypeError(f"straight_through must be True or False, got {value!r}.")
+    return value
+
+
+def published(module, function, bridged, documentation, hard, **texts):
+    """Give a bridged function the name and signature of its own, and documentation."""
+    name = function.__name__
+    summary = inspect.getdoc(function).partition("\n")[0]
+    bridged.__name__ = bridged.__qualname__ = name
+    bridged.__module__ = module
+    bridged.__signature__ = bridged_signature(function, hard)
+    bridged.__doc__ = documentation.format(summary=summary, name=name, **texts)
+    return bridged
+
+
 class Spec(NamedTuple):
     """What is fixed before any array is known: an operator and its options."""
 
@@ -322,23 +343,9 @@ def output_shape(spec, shapes):
     def without_axis(shape):
         return [size for i, size in enumerate(shape) if i != len(shape) + axis]
 
-    known = all(type(size) is int for shape in shapes.values() for size in shape)
+    known = _all_known(shapes)
     n = x_shape[axis]
-    samples = {}
-    for name, shape in shapes.items():
-        if known:
-            sample = shape
-        elif name == "x":
-            sample = [1] * len(shape)
-            sample[axis] = ANY_LENGTH
-        elif name in operator.per_row:
-            sample = ()
-        elif name in operator.per_entry:
-            sample = (ANY_LENGTH,)
-        else:
-            sample = tuple(int(size) for size in shape)
-        samples[name] = (np.ones if name in operator.per_entry else np.zeros)(sample)
-    call = operator.bind(**samples, **options)
+    call = _bound_to_samples(spec, shapes, axis)
     core = [n if not known and size == ANY_LENGTH else size for size in call.core_shape]
     batch = without_axis(x_shape)
     for name in operator.per_row:
@@ -356,6 +363,38 @@ def output_shape(spec, shapes):
         batch.insert(len(batch) + 1 + axis, core[0])
         return tuple(batch)
     return (*batch, *core)
+
+
+def check_differentiable_shapes(spec, shapes, wrt):
+    """Raise unless there are gradients with respect to these arguments."""
+    axis = dict(spec.options).get("axis", -1)
+    call = _bound_to_samples(spec, shapes, axis)
+    check_differentiable(spec, call, wrt)
+
+
+def _all_known(shapes):
+    return all(type(size) is int for shape in shapes.values() for size in shape)
+
+
+def _bound_to_samples(spec, shapes, axis):
+    """Bind an operator to zeros of these shapes, which checks them and the options."""
+    operator = OPERATORS[spec.operator]
+    known = _all_known(shapes)
+    samples = {}
+    for name, shape in shapes.items():
+        if known:
+            sample = shape
+        elif name == "x":
+            sample = [1] * len(shape)
+            sample[axis] = ANY_LENGTH
+        elif name in operator.per_row:
+            sample = ()
+        elif name in operator.per_entry:
+            sample = (ANY_LENGTH,)
+        else:
+            sample = tuple(int(size) for size in shape)
+        samples[name] = (np.ones if name in operator.per_entry else np.zeros)(sample)
+    return operator.bind(**samples, **dict(spec.options))
 
 
 def _broadcast(shape, other):

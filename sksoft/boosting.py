@@ -21,6 +21,11 @@ from sksoft.operators import soft_rank, soft_spearmanr
 
 __all__ = ["RankObjective"]
 
+
+def __dir__():
+    return __all__
+
+
 OBJECTIVES = ("pairwise", "ndcg", "spearman", "listnet")
 METRICS = ("ndcg", "spearman")
 # Curvatures are at least this share of what they are at equal scores.

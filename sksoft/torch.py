@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The soft operators and losses for PyTorch: tensors in and out, exact gradients.
 
-Every operator of :mod:`sksoft.operators` and every loss of :mod:`sksoft.losses` is here
-under its name. Values equal those of NumPy bit for bit, and gradients flow through
-:mod:`torch.autograd` to every argument that :func:`sksoft.vjp` knows. Reverse mode,
-forward mode (along `x`), :func:`torch.vmap`, :func:`torch.func.grad` and
-:func:`torch.compile` work, nested too. Second derivatives raise.
+Every operator of :mod:`sksoft.operators` and every loss of scores of
+:mod:`sksoft.losses` is here under its name. Values equal those of NumPy bit for bit,
+and gradients flow through :mod:`torch.autograd` to every argument that
+:func:`sksoft.vjp` knows. Reverse mode, forward mode (along `x`), :func:`torch.vmap`,
+:func:`torch.func.grad` and :func:`torch.compile` work, nested too. Second derivatives
+raise.
 
 The computation takes place on the CPU: tensors of other devices are copied there, and
 results back.
@@ -20,12 +21,13 @@ from sksoft._bridge import (
     LOSSES,
     OPERATORS,
     Spec,
-    bridged_signature,
     by_name,
     evaluate,
     linearize,
     output_shape,
+    popped_straight_through,
     positional_names,
+    published,
     strength_name,
 )
 
@@ -285,13 +287,7 @@ def _bridged_operator(operator):
     operator_name = operator.__name__
 
     def bridged(*args, **params):
-        straight_through = False
-        if strength is not None:
-            straight_through = params.pop("straight_through", False)
-            if straight_through is not False and straight_through is not True:
-                raise TypeError(
-                    f"straight_through must be True or False, got {straight_through!r}."
-                )
+        straight_through = popped_straight_through(params, strength)
         arguments = by_name(operator, positions, args, params)
         if "x" not in arguments:
             inspect.signature(operator).bind(**arguments)
@@ -649,20 +645,10 @@ sksoft.losses.{name} : The same for arrays, with references.
 """
 
 
-def _publish(function, bridged, documentation, hard, **texts):
-    """Export a bridged function with a name, a signature and documentation."""
-    name = function.__name__
-    summary = inspect.getdoc(function).partition("\n")[0]
-    bridged.__name__ = bridged.__qualname__ = name
-    bridged.__module__ = __name__
-    bridged.__signature__ = bridged_signature(function, hard)
-    bridged.__doc__ = documentation.format(summary=summary, name=name, **texts)
-    globals()[name] = bridged
-
-
 for _function in OPERATORS.values():
     _hard = strength_name(_function) is not None
-    _publish(
+    globals()[_function.__name__] = published(
+        __name__,
         _function,
         _bridged_operator(_function),
         OPERATOR_DOC,
@@ -671,4 +657,6 @@ for _function in OPERATORS.values():
     )
 for _function in LOSSES.values():
     _first = positional_names(_function)[0]
-    _publish(_function, _bridged_loss(_function), LOSS_DOC, False, first=_first)
+    globals()[_function.__name__] = published(
+        __name__, _function, _bridged_loss(_function), LOSS_DOC, False, first=_first
+    )

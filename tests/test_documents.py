@@ -16,7 +16,7 @@ MODULES = ["sksoft"] + [
     for module in pkgutil.iter_modules(sksoft.__path__)
     if not module.name.startswith("_")
     # The names of bridges are those of the operators and losses.
-    and module.name not in ("operators", "torch")
+    and module.name not in ("operators", "jax", "torch")
 ]
 
 

@@ -1,0 +1,267 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The operators and losses for JAX: make test-jax."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from bridge_cases import OPERATOR_CASES, OPERATOR_IDS, W, X, loss_target
+from jax.test_util import check_grads
+from numpy.testing import assert_allclose, assert_array_equal
+
+import sksoft
+import sksoft.jax as soft
+from sksoft import losses
+from sksoft._bridge import LOSSES, OPERATORS, strength_name
+
+cases = pytest.mark.parametrize(
+    ("name", "arrays", "wrt", "options"), OPERATOR_CASES, ids=OPERATOR_IDS
+)
+
+
+def given(arrays):
+    return {
+        "x": jnp.asarray(X),
+        **{name: jnp.asarray(array) for name, array in arrays.items()},
+    }
+
+
+def total(name, options, x, others):
+    value = getattr(soft, name)(x, **others, **options)
+    return (value * jnp.linspace(0.5, 1.5, value.size).reshape(value.shape)).sum()
+
+
+@cases
+@pytest.mark.parametrize("double", [False, True])
+def test_equals_numpy(name, arrays, wrt, options, double):
+    with jax.enable_x64(double):
+        dtype = jnp.float64 if double else jnp.float32
+        arguments = given(arrays)
+        plain = {key: np.asarray(array) for key, array in arguments.items()}
+        expected, pullback = sksoft.vjp(
+            OPERATORS[name], **plain, **options, wrt=("x", *wrt)
+        )
+        value = getattr(soft, name)(**arguments, **options)
+        assert value.dtype == dtype
+        assert_array_equal(value, expected)
+        jitted = jax.jit(lambda kwargs: getattr(soft, name)(**kwargs, **options))
+        assert_array_equal(jitted(arguments), expected)
+        keys = [key for key in ("x", *wrt) if plain[key].dtype.kind == "f"]
+        parts = {key: arguments[key] for key in keys}
+        rest = {key: value for key, value in arguments.items() if key not in keys}
+        _, pull = jax.vjp(
+            lambda parts: getattr(soft, name)(**parts, **rest, **options), parts
+        )
+        cotangent = jnp.linspace(-1.0, 2.0, value.size).reshape(value.shape)
+        cotangent = cotangent.astype(dtype)
+        (found,) = pull(cotangent)
+        gradients = pullback(np.asarray(cotangent))
+        for key, gradient in zip(("x", *wrt), gradients, strict=True):
+            assert found[key].dtype == dtype
+            assert_array_equal(found[key], np.asarray(gradient).astype(dtype))
+
+
+@cases
+def test_gradients(name, arrays, wrt, options):
+    with jax.enable_x64(True):
+        arguments = given(arrays)
+        parts = {key: arguments.pop(key) for key in ("x", *wrt)}
+        check_grads(
+            lambda parts: getattr(soft, name)(**parts, **arguments, **options),
+            (parts,),
+            order=1,
+            modes=["rev"],
+            atol=1e-6,
+            rtol=1e-6,
+        )
+
+
+@cases
+def test_transforms(name, arrays, wrt, options):
+    arguments = given(arrays)
+    x = arguments.pop("x")
+    batch = jnp.stack([x, 0.8 * x, x - 0.1])
+
+    def function(x, others):
+        return total(name, options, x, others)
+
+    gradient = jax.grad(function)
+    expected = jnp.stack([gradient(row, arguments) for row in batch])
+    operator = getattr(soft, name)
+    mapped = jax.vmap(lambda x: operator(x, **arguments, **options))(batch)
+    rows = [operator(row, **arguments, **options) for row in batch]
+    assert_array_equal(mapped, jnp.stack(rows))
+    for transform in (lambda f: f, jax.jit):
+        found = transform(jax.vmap(gradient, in_axes=(0, None)))(batch, arguments)
+        assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        found = transform(
+            jax.grad(
+                lambda b: jax.vmap(function, in_axes=(0, None))(b, arguments).sum()
+            )
+        )(batch)
+        assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    cube = jnp.stack([batch, batch + 0.05], axis=2)
+    nested = jax.vmap(
+        jax.vmap(gradient, in_axes=(0, None)), in_axes=(2, None), out_axes=2
+    )(cube, arguments)
+    again = jax.vmap(gradient, in_axes=(0, None))(cube[:, :, 1], arguments)
+    assert_allclose(nested[:, :, 1], again, rtol=1e-5, atol=1e-6)
+    jacobian = jax.jacrev(lambda x: operator(x, **arguments, **options))(x)
+    assert jacobian.shape == rows[0].shape + x.shape
+    if wrt:
+        stacked = {
+            key: jnp.stack([array, 0.9 * array])
+            for key, array in arguments.items()
+            if key in wrt
+        }
+
+        def of_others(parts):
+            return function(x, {**arguments, **parts})
+
+        found = jax.vmap(jax.grad(of_others))(stacked)
+        for i in range(2):
+            part = {key: array[i] for key, array in stacked.items()}
+            expected = jax.grad(of_others)(part)
+            for key in stacked:
+                assert_allclose(found[key][i], expected[key], rtol=1e-4, atol=1e-5)
+
+
+def test_second_derivatives_raise():
+    x = jnp.asarray(X)
+
+    def function(x):
+        return (soft.soft_rank(x, regularization_strength=0.5) ** 2).sum()
+
+    def loss(x):
+        return soft.soft_kendall_loss(x, W)
+
+    for f in (function, loss):
+        for twice in (jax.hessian(f), jax.grad(lambda x, f=f: jax.grad(f)(x).sum())):
+            with pytest.raises((TypeError, ValueError), match=r"jvp|JVP"):
+                twice(x)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_straight_through(name):
+    _, arrays, _, options = next(case for case in OPERATOR_CASES if case[0] == name)
+    strength = strength_name(OPERATORS[name])
+    arguments = given(arrays)
+    x = arguments.pop("x")
+    if strength is None:
+        with pytest.raises(TypeError, match="straight_through"):
+            getattr(soft, name)(x, **arguments, straight_through=True)
+        return
+    through = {**options, "straight_through": True}
+    found = getattr(soft, name)(x, **arguments, **through)
+    hard = {**arguments, **options, strength: 0.0}
+    assert_array_equal(found, getattr(soft, name)(x, **hard))
+    expected = jax.grad(lambda x: total(name, options, x, arguments))(x)
+    assert_array_equal(
+        jax.grad(lambda x: total(name, through, x, arguments))(x), expected
+    )
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_precision(dtype):
+    x = jnp.asarray(X, dtype)
+    value = soft.soft_rank(x, regularization_strength=0.5)
+    assert value.dtype == dtype
+    expected = soft.soft_rank(x.astype(jnp.float32), regularization_strength=0.5)
+    assert_array_equal(value, expected.astype(dtype))
+    gradient = jax.grad(lambda x: soft.soft_rank(x).sum())(x)
+    assert gradient.dtype == dtype
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name):
+    scores, target = jnp.asarray(X), jnp.asarray(loss_target(name))
+    weight = jnp.asarray([1.0, 2.0, 0.5])
+    function = getattr(soft, name)
+    expected, gradient = getattr(losses, name)(
+        np.asarray(scores), np.asarray(target), sample_weight=np.asarray(weight)
+    )
+    for transform in (lambda f: f, jax.jit):
+        call = transform(lambda x: function(x, target, sample_weight=weight))
+        value, found = jax.value_and_grad(call)(scores)
+        assert value.dtype == jnp.float32
+        assert value == np.float32(expected)
+        assert_array_equal(found, gradient)
+    tangent = jnp.asarray(W)
+    _, pushed = jax.jvp(call, (scores,), (tangent,))
+    assert_allclose(pushed, (gradient * W).sum(), rtol=1e-4, atol=1e-6)
+    batch = jnp.stack([scores, 0.8 * scores])
+    found = jax.vmap(jax.grad(lambda scores: function(scores, target)))(batch)
+    for row, part in zip(batch, found, strict=True):
+        _, gradient = getattr(losses, name)(np.asarray(row), np.asarray(target))
+        assert_array_equal(part, gradient)
+
+
+def test_large_arrays_do_not_hang():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(300, 2000)))
+    function = jax.jit(jax.grad(lambda x: (soft.soft_rank(x) ** 2).sum()))
+    assert function(x).shape == x.shape
+
+
+def test_compiled_once():
+    count = 0
+
+    def function(x, strength):
+        nonlocal count
+        count += 1
+        return soft.soft_rank(x, regularization_strength=strength)
+
+    jitted = jax.jit(function)
+    for strength in (0.1, 0.2, 0.3):
+        found = jitted(jnp.asarray(X), strength)
+        single = np.float32(strength)
+        expected = sksoft.soft_rank(
+            X.astype(np.float32), regularization_strength=single
+        )
+        assert_array_equal(found, expected)
+    assert count == 1
+
+
+def test_wrong_input():
+    x = jnp.asarray(X)
+    with pytest.raises(
+        TypeError, match=r"^x must be an array of a floating-point dtyp"
+    ):
+        soft.soft_rank(jnp.arange(3))
+    with pytest.raises(
+        TypeError, match=r"^x must be an array of JAX or NumPy, got list"
+    ):
+        soft.soft_rank([1.0, 2.0])
+    with pytest.raises(TypeError, match="missing a required argument: 'x'"):
+        soft.soft_topk(k=2)
+    with pytest.raises(TypeError, match="too many positional"):
+        soft.soft_rank(x, 1)
+    # When it is traced, before any value is known.
+    for wrong, message in [
+        (lambda x: soft.soft_topk(x, 9), r"^k must lie between 0 and .* 5, got 9"),
+        (lambda x: soft.soft_rank(x, method="bubble"), r"^method must be"),
+        (lambda x: soft.soft_rank(x, regularization_strength=-1.0), r"must be .* >= 0"),
+        (lambda x: soft.soft_rank(x, weights=jnp.ones(4)), r"^weights must have"),
+        (lambda x: soft.soft_spearman_loss(x, jnp.ones(4)), r"^target must have"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message):
+            jax.eval_shape(wrong, x)
+    with pytest.raises(ValueError, match=r"^y must not require a gradient: soft_spear"):
+        jax.grad(lambda y: soft.soft_spearmanr(x, y).sum())(x)
+    with pytest.raises(ValueError, match=r"^target must not require a gradient"):
+        jax.grad(lambda y: soft.soft_spearman_loss(x, y))(x)
+    with pytest.raises(Exception, match="x must hold finite numbers"):
+        soft.soft_rank(x.at[0, 0].set(jnp.nan)).block_until_ready()
+
+
+@pytest.mark.parametrize("name", soft.__all__)
+def test_documentation(name):
+    function = getattr(soft, name)
+    original = OPERATORS.get(name) or LOSSES[name]
+    assert function.__doc__.startswith(inspect.getdoc(original).partition("\n")[0])
+    names = [*inspect.signature(function).parameters]
+    expected = [*inspect.signature(original).parameters]
+    assert names in (expected, [*expected, "straight_through"])
+    assert function.__module__ == "sksoft.jax"
