@@ -115,6 +115,26 @@ def test_imports(path):
             assert not private, f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
+def test_private_names_stay_in_their_module(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("sksoft."):
+            private = [item.name for item in node.names if item.name.startswith("_")]
+            assert not private, f"{path} imports {private} from {node.module}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "losses").glob("*.py")), ids=lambda p: p.name
+)
+def test_losses_import_no_kernel(path):
+    kernels = {
+        ".".join(kernel.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for kernel in PACKAGE.rglob("*.pyi")
+    }
+    for name in imported_names(ast.parse(path.read_text(encoding="utf-8"))):
+        assert name.rpartition(".")[0] not in kernels, name
+
+
 def run(code, **environment):
     """Run Python code in a new process and return what it prints."""
     result = subprocess.run(
