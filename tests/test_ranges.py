@@ -14,6 +14,7 @@ from sksoft import (
     jvp,
     rank_distribution,
     soft_ecdf,
+    soft_isotonic,
     soft_median,
     soft_quantile,
     soft_rank,
@@ -38,7 +39,9 @@ def samples(count=300):
         yield x, 10.0 ** rng.uniform(-6, 6), rng
 
 
-@pytest.mark.parametrize("method", ["logistic", "gaussian", "laplace", "permutahedron"])
+@pytest.mark.parametrize(
+    "method", ["logistic", "gaussian", "laplace", "permutahedron", "sinkhorn"]
+)
 def test_ranks_are_in_order_and_ties_are_equal(method):
     for x, strength, _ in samples():
         ranks = soft_rank(x, method=method, regularization_strength=strength)
@@ -50,13 +53,25 @@ def test_ranks_are_in_order_and_ties_are_equal(method):
         assert np.all(np.diff(ranks[order])[tied] == 0.0)
 
 
-@pytest.mark.parametrize("method", ["neuralsort", "softsort", "permutahedron"])
+@pytest.mark.parametrize(
+    "method", ["neuralsort", "softsort", "permutahedron", "sinkhorn"]
+)
 def test_sorted_values_are_in_order_and_in_range(method):
     for x, strength, _ in samples():
         y = soft_sort(x, method=method, regularization_strength=strength)
         assert np.all(np.diff(y) >= 0.0)
         assert y[0] >= x.min()
         assert y[-1] <= x.max()
+
+
+@pytest.mark.parametrize("regularization", ["l2", "entropic"])
+def test_isotonic_fits_are_in_order_and_in_range(regularization):
+    for x, _, rng in samples():
+        for weights in (None, rng.integers(0, 3, len(x)) + 0.1):
+            y = soft_isotonic(x, regularization=regularization, weights=weights)
+            assert np.all(np.diff(y) >= 0.0)
+            assert y[0] >= x.min()
+            assert y[-1] <= x.max()
 
 
 @pytest.mark.parametrize("method", MASKS)
@@ -171,6 +186,8 @@ DERIVATIVES += [
     ("soft_quantile_normalize", {}, ("regularization_strength",)),
     ("soft_quantile_normalize", {"target": [1.0, 3.0]}, ("target",)),
     ("squash", {}, ()),
+    ("soft_isotonic", {}, ()),
+    ("soft_isotonic", {"regularization": "entropic", "increasing": False}, ()),
     ("soft_quantile", {"q": [0.2, 0.4]}, ("q", "regularization_strength")),
     ("soft_quantile", {"q": []}, ("q", "regularization_strength")),
     ("soft_median", {}, ("regularization_strength",)),

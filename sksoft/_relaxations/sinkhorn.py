@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoft._blocks import put_rows
+from sksoft._relaxations._comparisons import settle_ranks
 from sksoft._relaxations._operator import Operator, directed, taken
 from sksoft._relaxations._sinkhorn_derivative import differentiate_plans
 from sksoft._relaxations._sinkhorn_plan import put_plans, read_plans, take_steps
@@ -188,8 +189,10 @@ class SinkhornRank(SinkhornOperator):
         self.negates = descending
 
     def read(self, plans, out):
-        targets = np.arange(1.0, out.shape[1] + 1.0)
-        put_rows(targets @ plans.read(), plans.order, out)
+        n = out.shape[1]
+        ranks = np.clip(np.arange(1.0, n + 1.0) @ plans.read(), 1.0, n)
+        settle_ranks(plans.x, ranks)
+        put_rows(ranks, plans.order, out)
 
     def spread(self, plans, cotangent):
         return _repeated(plans, taken(cotangent, plans.order))
@@ -210,8 +213,10 @@ class SinkhornSort(SinkhornOperator):
 
     def read(self, plans, out):
         # Around an entry, so that equal entries are kept to the last digit.
-        first = plans.x[:, :1]
+        first, last = plans.x[:, :1], plans.x[:, -1:]
         values = _product(plans.read(), plans.x - first) + first
+        # Rounding must not exchange neighbours, nor leave the range.
+        values = np.maximum.accumulate(np.clip(values, first, last), axis=1)
         out[:] = self._directed(values)
 
     def spread(self, plans, cotangent):
