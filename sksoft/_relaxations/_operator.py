@@ -24,7 +24,8 @@ class Operator:
     sorts = "never"
     # The map is written for -x: the other direction of a ranking or of a selection.
     negates = False
-    # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength).
+    # The output has the degree-0 homogeneity f(c x, c strength) = f(x, strength), and
+    # does not change when x is shifted.
     homogeneous = False
     # The name of the strength.
     strength = "regularization_strength"

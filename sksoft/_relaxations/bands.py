@@ -32,6 +32,11 @@ MASKS = {
 }
 
 
+def _finite(values):
+    """What overflowed to both sides must not sum to NaN."""
+    return np.clip(values, -1e280, 1e280)
+
+
 class _Edge:
     """One end of a band: its mask, and the shares of the slope of the mask."""
 
@@ -81,12 +86,14 @@ class _Band:
             edge.differentiate(distance, strength)
         self.distance, self.strength = distance, strength
         tilt = (self.lower.slope - self.upper.slope) / self.width[:, None]
-        self.gradient = share + tilt
+        self.gradient = _finite(share + tilt)
 
     def by_strength(self):
         """Return the derivative in the strength."""
         change = (self.upper.variance - self.lower.variance) / self.width
-        return change / np.where(self.strength > 0.0, self.strength, 1.0)
+        with np.errstate(over="ignore"):
+            change /= np.where(self.strength > 0.0, self.strength, 1.0)
+        return _finite(change)
 
     def by_levels(self):
         """Return the derivative in both levels: values are exchanged at the ends."""
@@ -172,7 +179,8 @@ class BandMean(Operator):
         # Rounding must not exchange the quantiles of two levels.
         ascending = np.argsort([pair[0][:1].sum() for pair in ends])
         means[:, ascending] = np.maximum.accumulate(means[:, ascending], axis=1)
-        out[...] = means.reshape(out.shape)
+        # Zeros of both signs give the same bits.
+        out[...] = means.reshape(out.shape) + 0.0
         if not keep:
             return None
         growth = list(zip(*self.growth(**parameters), strict=True))
@@ -219,7 +227,8 @@ class BandMean(Operator):
         tangent = taken(tangent, state.order)
         columns = out.reshape(len(tangent), len(state.ends))
         for place, band in self._each(state):
-            columns[:, place] = (band.gradient * tangent).sum(axis=1)
+            with np.errstate(over="ignore"):
+                columns[:, place] = (band.gradient * tangent).sum(axis=1)
 
     def pull_regularization_strength(self, state, cotangent):
         cotangent = cotangent.reshape(len(cotangent), len(state.ends))

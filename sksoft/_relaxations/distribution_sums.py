@@ -136,7 +136,10 @@ class LaplaceSort(Operator):
             before,
             *distances,
         )
-        out[...] = result[:, ::-1] if self.descending else result
+        # Zeros of both signs sort to the same bits.
+        result += 0.0
+        with np.errstate(over="ignore"):
+            out[...] = result[:, ::-1] if self.descending else result
         if not keep:
             return None
         return LaplaceSortState(
@@ -166,7 +169,8 @@ class LaplaceSort(Operator):
 
     def pushforward(self, state, tangent, out):
         levels = self._average(state, taken(tangent, state.order), False)[0]
-        out[...] = levels[:, ::-1] if self.descending else levels
+        with np.errstate(over="ignore"):
+            out[...] = levels[:, ::-1] if self.descending else levels
 
     def pull_regularization_strength(self, state, cotangent):
         """The levels move by the average distance, in strengths, to the entries."""
@@ -245,14 +249,16 @@ class Ecdf(Operator):
         gradient = np.zeros_like(x)
         for column, point in enumerate(points):
             gradient -= self._slope(state, point)[0] * cotangent[:, column, None]
-        out[...] = _steps(gradient, strength, hard=0.0)
+        with np.errstate(over="ignore"):
+            out[...] = _steps(gradient, strength, hard=0.0)
 
     def pushforward(self, state, tangent, out):
         x, _, _, points, strength = state
         columns = out.reshape(len(x), len(points))
         for column, point in enumerate(points):
             change = -(self._slope(state, point)[0] * tangent).sum(axis=1)
-            columns[:, column] = _steps(change[:, None], strength, hard=0.0)[:, 0]
+            with np.errstate(over="ignore"):
+                columns[:, column] = _steps(change[:, None], strength, hard=0.0)[:, 0]
 
     def pull_points(self, state, cotangent):
         _, _, _, points, strength = state

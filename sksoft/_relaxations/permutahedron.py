@@ -209,7 +209,8 @@ class PermutahedronSort(Operator):
         share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
         residual = np.empty_like(positions)
         blocks.pool(positions, residual, share=share, strength=strength)
-        return -(residual * self._directed(cotangent)).sum(axis=1) / safe
+        with np.errstate(over="ignore"):
+            return -(residual * self._directed(cotangent)).sum(axis=1) / safe
 
     def bounds(self, rows, order, tolerance):
         ascending = taken(rows, order)

@@ -75,7 +75,8 @@ class RankLaw(Operator):
                 x, cotangent, sigma, *noise, *piece, history, adjoint, gradient
             )
         width = noise[-1] * sigma
-        out[...] = gradient / np.where(width > 0.0, width, 1.0)[:, None]
+        with np.errstate(over="ignore"):
+            out[...] = gradient / np.where(width > 0.0, width, 1.0)[:, None]
 
     def pushforward(self, state, tangent, out):
         x, sigma = state
@@ -91,4 +92,6 @@ class RankLaw(Operator):
         tangent_out = np.empty(cotangent.shape)
         self.pushforward(state, x, tangent_out)
         product = (tangent_out * cotangent).sum(axis=(1, 2))
-        return np.where(sigma > 0.0, -product / np.where(sigma > 0.0, sigma, 1.0), 0.0)
+        safe = np.where(sigma > 0.0, sigma, 1.0)
+        with np.errstate(over="ignore"):
+            return np.where(sigma > 0.0, -product / safe, 0.0)

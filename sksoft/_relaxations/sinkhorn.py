@@ -217,7 +217,8 @@ class SinkhornSort(SinkhornOperator):
         values = _product(plans.read(), plans.x - first) + first
         # Rounding must not exchange neighbours, nor leave the range.
         values = np.maximum.accumulate(np.clip(values, first, last), axis=1)
-        out[:] = self._directed(values)
+        # Zeros of both signs sort to the same bits.
+        out[:] = self._directed(values) + 0.0
 
     def spread(self, plans, cotangent):
         cotangent = directed(cotangent, self.descending)

@@ -49,6 +49,8 @@ class SoftmaxSort(Operator):
             )
         # Rounding must not exchange neighbours.
         np.maximum.accumulate(result, axis=1, out=result)
+        # Zeros of both signs sort to the same bits.
+        result += 0.0
         out[...] = result[:, ::-1] if self.descending else result
         return SoftmaxState(order, values, regularization_strength) if keep else None
 
@@ -129,7 +131,8 @@ class SoftmaxPermutation(Operator):
                 work,
                 gradient,
             )
-        gradient /= np.where(strength > 0.0, strength, 1.0)[:, None]
+        with np.errstate(over="ignore"):
+            gradient /= np.where(strength > 0.0, strength, 1.0)[:, None]
         put_rows(gradient, order, out)
 
     def pushforward(self, state, tangent, out):

@@ -282,10 +282,15 @@ class Call:
         # Euler's identity for degree 0: strength * df/dstrength = -J x.
         strength = self.parameters["regularization_strength"][part]
         out = np.empty(cotangent.shape)
-        self.operator.pushforward(state, self.rows[part].astype(np.float64), out)
+        # A shift of a row moves nothing: distances leave nothing of equal values.
+        rows = self.rows[part].astype(np.float64)
+        self.operator.pushforward(state, rows - rows[:, :1], out)
+        # What overflowed to both sides must not sum to NaN.
+        np.clip(out, -1e280, 1e280, out=out)
         product = (out * cotangent).sum(axis=tuple(range(1, out.ndim)))
         safe = np.where(strength > 0.0, strength, 1.0)
-        return np.where(strength > 0.0, -product / safe, 0.0)
+        with np.errstate(over="ignore"):
+            return np.where(strength > 0.0, -product / safe, 0.0)
 
     def bounds(self, tolerance):
         """Return the two bounds of the strength, in the batch shape."""
@@ -316,6 +321,10 @@ def _summed(array, shape):
     """Sum an array over the axes along which an array of this shape was broadcast."""
     if array.shape == shape:
         return array
+    if not np.isfinite(array).all():
+        # Gradients that overflowed to both sides must not sum to NaN.
+        largest = np.finfo(array.dtype).max / array.size
+        array = np.clip(array, -largest, largest)
     extra = array.ndim - len(shape)
     if extra:
         array = array.sum(axis=tuple(range(extra)))

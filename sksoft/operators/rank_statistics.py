@@ -152,7 +152,8 @@ class _MappedCall:
         self.joins_rows = outer.joins_rows
 
     def _cast(self, array):
-        return np.asarray(array).astype(self.dtype, copy=False)[()]
+        with np.errstate(over="ignore"):
+            return np.asarray(array).astype(self.dtype, copy=False)[()]
 
     def run(self, keep):
         """Return the value first, as the run of a call does."""
@@ -181,7 +182,9 @@ class _MappedCall:
 
         def push(tangent):
             tangent = real_array_like(tangent, self.call.shape, np.float64, "tangent")
-            return self._cast(outer_pushforward(pushforward(tangent), tangent))
+            # What overflowed to both sides must not sum to NaN.
+            change = np.clip(pushforward(tangent), -1e280, 1e280)
+            return self._cast(outer_pushforward(change, tangent))
 
         return out, pullback, push
 
