@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
+# Kernels that check every index, and kernels under GCC's sanitizers.
+DEBUG := .venv-debug
+SANITIZE := .venv-sanitize
 # Packages to which there are bridges: make test-torch, and so on. Each has an environment
 # of its own; one build of the package serves them all.
 BRIDGES := torch jax boosting
@@ -21,7 +24,7 @@ EXAMPLES := operators/plot_soft_sort_and_rank robust/plot_robust_regression \
 
 # pip must not run twice at once in one environment.
 .NOTPARALLEL:
-.PHONY: docs-test demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
+.PHONY: fuzz sanitize debug-kernels docs-test demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
 
 demo: $(VENV)/.package $(VENV)/.group-examples
 	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES:%=examples/%.py)
@@ -38,6 +41,35 @@ test-oldest: $(OLDEST)/.package
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
 $(BRIDGES:%=test-%): test-%: .venv-%/.package
 	.venv-$*/bin/pytest tests/bridges/test_$*.py docs/recipes/$*.rst
+
+# make fuzz FUZZ_SECONDS=600 SEED=0; the short form of these three is make fuzz SHORT=1.
+SHORT ?=
+FUZZ_SECONDS ?= $(if $(SHORT),20,120)
+FUZZ = tools/fuzz.py --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.package $(VENV)/.group-test
+	$(VENV)/bin/python $(FUZZ)
+
+# The kernels with address and undefined-behaviour sanitizers: their tests, and random
+# calls. The sanitizers stop the process at the first finding.
+KERNEL_TESTS := $(if $(SHORT),,test_order* test_sorting* test_networks* test_blocks* \
+	test_permutahedron* test_pairwise* test_sparse_topk* test_line_transport* \
+	test_transport* test_statistics* test_neighbors_kernels* test_isotonic*) \
+	test_ranges* test_weight_gradients*
+SANITIZED = ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+	UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)"
+
+sanitize: $(SANITIZE)/.package
+	$(SANITIZED) $(SANITIZE)/bin/python -m pytest -q -p no:cacheprovider \
+		$(wildcard $(KERNEL_TESTS:%=tests/%.py))
+	$(SANITIZED) $(SANITIZE)/bin/python $(FUZZ) --oracle-cases 0
+
+# The suite with kernels that check every index; in short, what calls all of them.
+debug-kernels: $(DEBUG)/.package
+	$(DEBUG)/bin/python -m pytest -q -p no:cacheprovider \
+		$(if $(SHORT),tests/test_ranges.py tests/test_weight_gradients.py \
+		tests/test_fuzz.py tests/test_neighbors_kernels.py)
 
 lint: $(VENV)/.group-lint
 	$(VENV)/bin/ruff check
@@ -60,14 +92,14 @@ dist: $(VENV)/.group-dist
 	$(VENV)/bin/python tools/check_dist.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(BRIDGES:%=.venv-%) $(WHEEL)
+	rm -rf $(VENV) $(OLDEST) $(DEBUG) $(SANITIZE) $(BRIDGES:%=.venv-%) $(WHEEL)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated examples/output
 	rm -f docs/sg_execution_times.rst
 	find sksoft \( -name '*.c' -o -name '*.so' -o -name '*.pyd' \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.made $(OLDEST)/.made $(BRIDGES:%=.venv-%/.made):
+$(VENV)/.made $(OLDEST)/.made $(DEBUG)/.made $(SANITIZE)/.made $(BRIDGES:%=.venv-%/.made):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(@D)
@@ -88,6 +120,13 @@ $(OLDEST)/.package: $(SOURCES) tools/oldest.txt | $(OLDEST)/.made
 	rm -rf build
 	$(OLDEST)/$(PIP_INSTALL) --constraint tools/oldest.txt --group test \
 		--only-binary numpy,scipy,scikit-learn,pandas .
+	touch $@
+
+$(DEBUG)/.package: export SKSOFT_DEBUG_CYTHON = 1
+$(SANITIZE)/.package: export SKSOFT_SANITIZE = 1
+$(DEBUG)/.package $(SANITIZE)/.package: %/.package: $(SOURCES) | %/.made
+	rm -rf build
+	$*/$(PIP_INSTALL) --group test .
 	touch $@
 
 $(WHEEL)/.made: $(SOURCES) | $(VENV)/.made

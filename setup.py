@@ -45,8 +45,17 @@ FLAGS = {"sksoft._networks": ["-ffinite-math-only", "-fno-signed-zeros"]}
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
 DEBUG = os.environ.get("SKSOFT_DEBUG_CYTHON", "0") == "1"
+# SKSOFT_SANITIZE=1 builds kernels that stop at a bad address or at undefined behaviour.
+SANITIZE = os.environ.get("SKSOFT_SANITIZE", "0") == "1"
 # SKSOFT_COVERAGE_CYTHON=1 builds kernels that report line coverage (slow).
 COVERAGE = os.environ.get("SKSOFT_COVERAGE_CYTHON", "0") == "1"
+
+SANITIZERS = [
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+    "-g",
+]
 
 DIRECTIVES = {
     "language_level": 3,
@@ -72,8 +81,12 @@ class BuildExt(build_ext):
         if self.compiler.compiler_type != "msvc":
             for extension in self.extensions:
                 flags = FLAGS.get(extension.name, [])
-                extension.extra_compile_args += ["-O3", *flags]
-                if sys.platform == "linux" and not DEBUG:
+                if SANITIZE:
+                    flags = [*flags, *SANITIZERS]
+                    extension.extra_link_args += SANITIZERS
+                level = "-O1" if SANITIZE else "-O3"
+                extension.extra_compile_args += [level, *flags]
+                if sys.platform == "linux" and not (DEBUG or SANITIZE):
                     extension.extra_link_args.append("-Wl,--strip-all")
         super().build_extensions()
 
@@ -85,6 +98,8 @@ setup(
             for name, sources in EXTENSIONS.items()
         ],
         compiler_directives=DIRECTIVES,
+        # Not beside the sources, where the usual build would take them for its own.
+        build_dir="build/debug" if DEBUG else None,
     ),
     cmdclass={"build_ext": BuildExt},
 )
