@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoft._blocks import put_rows
-from sksoft._relaxations._comparisons import settle_ranks
+from sksoft._relaxations._comparisons import laplace_ranks, settle_ranks
 from sksoft._relaxations._operator import Operator, directed, taken
 from sksoft._relaxations._sinkhorn_derivative import differentiate_plans
 from sksoft._relaxations._sinkhorn_plan import put_plans, read_plans, take_steps
@@ -192,6 +192,13 @@ class SinkhornRank(SinkhornOperator):
         n = out.shape[1]
         ranks = np.clip(np.arange(1.0, n + 1.0) @ plans.read(), 1.0, n)
         settle_ranks(plans.x, ranks)
+        hard = plans.strength == 0.0
+        if hard.any():
+            # Averages of the positions of ties, to the last digit.
+            rows = plans.x[hard]
+            averages = np.empty(rows.shape)
+            laplace_ranks(rows, None, np.zeros(len(rows)), averages)
+            ranks[hard] = averages
         put_rows(ranks, plans.order, out)
 
     def spread(self, plans, cotangent):
