@@ -58,6 +58,7 @@ OPERATORS = {
     "soft_topk": MASK_METHODS,
     "soft_topk_sorted": [{}],
     "soft_quantile": BAND_METHODS,
+    "superquantile": BAND_METHODS,
     "soft_median": BAND_METHODS,
     "soft_trimmed_mean": BAND_METHODS,
     "soft_median_of_means": BAND_METHODS,
@@ -71,6 +72,7 @@ OPERATORS = {
 MATRICES = ("soft_permutation", "rank_distribution", "soft_topk_sorted")
 STATISTICS = (
     "soft_quantile",
+    "superquantile",
     "soft_median",
     "soft_trimmed_mean",
     "soft_median_of_means",
@@ -78,11 +80,13 @@ STATISTICS = (
 )
 NEED_ENTRIES = (
     "soft_quantile",
+    "superquantile",
     "soft_median",
     "soft_trimmed_mean",
     "soft_median_of_means",
     "soft_ecdf",
 )
+BANDS = ("soft_quantile", "superquantile", "soft_median", "soft_trimmed_mean")
 LIST_LOSSES = {
     "soft_spearman_loss": [{}, {"method": "logistic"}, {"regularization": "kl"}],
     "fenchel_young_rank_loss": [{}, {"regularization": "kl"}],
@@ -230,12 +234,12 @@ def _add_arguments(rng, name, params, wrt, shape, scale):
         params["descending"] = bool(rng.integers(2))
     if name in ("soft_topk", "soft_topk_sorted"):
         params["largest"] = bool(rng.integers(2))
-    if name in ("soft_median", "soft_trimmed_mean", "soft_quantile"):
+    if name in BANDS:
         params["keepdims"] = bool(rng.integers(2))
     if name == "soft_isotonic":
         params["increasing"] = bool(rng.integers(2))
     weighted = name in ("soft_rank", "soft_topk", "soft_ecdf", "soft_isotonic")
-    weighted |= name in ("soft_quantile", "soft_median", "soft_trimmed_mean")
+    weighted |= name in BANDS
     if (weighted and params.get("method") != "sinkhorn") or name == "soft_topk":
         if n and rng.random() < 0.4:
             weights_shape = shape if rng.random() < 0.5 else (n,)
@@ -255,8 +259,9 @@ def _add_arguments(rng, name, params, wrt, shape, scale):
             wrt.append("targets")
     if name == "soft_topk_sorted":
         params["k"] = int(rng.integers(0, n + 1))
-    if name == "soft_quantile":
-        q = rng.choice([0.0, 1.0, 0.5, rng.uniform()], rng.choice([0, 1, 4]))
+    if name in ("soft_quantile", "superquantile"):
+        last = 1.0 if name == "soft_quantile" else 0.9
+        q = rng.choice([0.0, last, 0.5, rng.uniform()], rng.choice([0, 1, 4]))
         params["q"] = float(rng.uniform()) if rng.random() < 0.4 else q
         wrt.append("q")
     if name == "soft_trimmed_mean":
@@ -478,7 +483,7 @@ def _check_row(case, operator, x, args, results, cotangent, rng):
     for name in ("weights", "targets"):
         if np.ndim(args.get(name)) > 1:
             alone[name] = args[name][place]
-    front = case.name == "soft_quantile" and np.ndim(args["q"]) > 0
+    front = case.name in ("soft_quantile", "superquantile") and np.ndim(args["q"]) > 0
     where = (slice(None), *place) if front else place
     value, pullback = sksoft.vjp(operator, x[place], **alone)
     _same(value, results[0][where], f"row {place} alone differs")

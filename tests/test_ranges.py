@@ -191,12 +191,19 @@ DERIVATIVES += [
     ("soft_quantile", {"q": [0.2, 0.4]}, ("q", "regularization_strength")),
     ("soft_quantile", {"q": []}, ("q", "regularization_strength")),
     ("soft_median", {}, ("regularization_strength",)),
+    ("superquantile", {"q": [0.2, 0.4]}, ("q", "regularization_strength")),
     ("soft_trimmed_mean", {"proportiontocut": 0.1}, ("regularization_strength",)),
     ("soft_median_of_means", {"n_groups": 2}, ("regularization_strength",)),
     ("soft_ecdf", {"points": [0.1]}, ("points", "regularization_strength")),
     ("soft_ecdf", {"points": []}, ("points", "regularization_strength")),
 ]
-NEED_ENTRIES = ("soft_quantile", "soft_median", "soft_trimmed", "soft_ecdf")
+NEED_ENTRIES = (
+    "soft_quantile",
+    "superquantile",
+    "soft_median",
+    "soft_trimmed",
+    "soft_ecdf",
+)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0,), (2, 0, 3), (0, 0), (1, 1)])

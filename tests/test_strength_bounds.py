@@ -31,6 +31,7 @@ APPROXIMATE = [
     ("soft_sort", {"method": "softsort", "descending": True}),
     ("soft_quantile", {"q": [0.1, 0.5], "method": "sinkhorn"}),
     ("soft_median", {"method": "laplace", "keepdims": True}),
+    ("superquantile", {"q": 0.6, "method": "sinkhorn"}),
     ("soft_trimmed_mean", {"proportiontocut": 0.2, "method": "sinkhorn"}),
     ("soft_median_of_means", {"n_groups": 4, "method": "laplace"}),
     ("soft_ecdf", {"points": [0.1, -0.7]}),
