@@ -5,7 +5,7 @@
 import numpy as np
 from sklearn.utils import check_array
 
-from sksoft._fitted import check_range, validated, validated_fit
+from sksoft._features import check_range, validated
 from sksoft._sorting import ascending_order
 from sksoft._validation import check_unmasked
 from sksoft._weighted import (
@@ -23,7 +23,7 @@ COLUMNS = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 
 
 def fitted_columns(transformer, X, sample_weight):
-    """Validate the sample of a fit; leave the transformer as it is.
+    """Validate the sample of a fit.
 
     Returns
     -------
@@ -31,18 +31,16 @@ def fitted_columns(transformer, X, sample_weight):
         The rows of positive weight, in double precision.
     counts : ndarray of shape (n_rows,) or None
         How often each counts; None counts each once.
-    seen : dict
-        The fitted attributes that describe the features.
     """
-    X, seen = validated_fit(transformer, X, **COLUMNS)
+    X = validated(transformer, X, reset=True, **COLUMNS)
     check_unmasked(sample_weight=sample_weight)
     rows, weight = positive_rows(sample_weight, X)
-    return X[rows].astype(np.float64), as_counts(weight), seen
+    return X[rows].astype(np.float64), as_counts(weight)
 
 
 def new_columns(transformer, X):
     """Validate samples for a fitted transformer."""
-    return validated(transformer, X, **COLUMNS)
+    return validated(transformer, X, reset=False, **COLUMNS)
 
 
 def transformed_columns(transformer, X):

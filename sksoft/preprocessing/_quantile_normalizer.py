@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._fitted import replace_fitted
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters
 from sksoft._validation import nonnegative_number
+from sksoft._whole_fit import whole_fit
 from sksoft.operators import soft_quantile_normalize
 from sksoft.preprocessing._columns import (
     fitted_columns,
@@ -89,6 +89,7 @@ class QuantileNormalizer(
     def __init__(self, *, regularization_strength=0.0):
         self.regularization_strength = regularization_strength
 
+    @whole_fit
     def fit(self, X, y=None, sample_weight=None):
         """Average the sorted samples.
 
@@ -115,7 +116,7 @@ class QuantileNormalizer(
             If a parameter or the data are not what they may be; the message says which.
         """
         check_parameters(self)
-        X, weight, seen = fitted_columns(self, X, sample_weight)
+        X, weight = fitted_columns(self, X, sample_weight)
         weight = np.ones(len(X)) if weight is None else weight
         # NaN goes last.
         ordered = np.sort(X, axis=1)
@@ -127,7 +128,7 @@ class QuantileNormalizer(
         for i in np.flatnonzero((n_present > 0) & (n_present < n_features)):
             ordered[i] = _resized(ordered[i, : n_present[i]], n_features)
         ordered[n_present == 0] = 0.0
-        replace_fitted(self, {**seen, "target_": weight @ ordered / weight.sum()})
+        self.target_ = weight @ ordered / weight.sum()
         return self
 
     def transform(self, X):

@@ -9,10 +9,10 @@ from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._fitted import replace_fitted
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters, integer, none_or, one_of
 from sksoft._validation import nonnegative_number
+from sksoft._whole_fit import whole_fit
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
@@ -117,6 +117,7 @@ class SoftQuantileTransformer(
         self.output_distribution = output_distribution
         self.n_quantiles = n_quantiles
 
+    @whole_fit
     def fit(self, X, y=None, sample_weight=None):
         """Compute the smoothed distribution functions.
 
@@ -144,18 +145,11 @@ class SoftQuantileTransformer(
             If a parameter or the data are not what they may be; the message says which.
         """
         check_parameters(self)
-        X, counts, seen = fitted_columns(self, X, sample_weight)
+        X, counts = fitted_columns(self, X, sample_weight)
         features = [self._fit_feature(column, counts) for column in X.T]
         values, probabilities, widths = zip(*features, strict=True)
-        replace_fitted(
-            self,
-            {
-                **seen,
-                "values_": list(values),
-                "probabilities_": list(probabilities),
-                "regularization_strength_": np.array(widths),
-            },
-        )
+        self.values_, self.probabilities_ = list(values), list(probabilities)
+        self.regularization_strength_ = np.array(widths)
         return self
 
     def _fit_feature(self, column, counts):

@@ -9,10 +9,10 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._fitted import replace_fitted
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters, one_of
 from sksoft._validation import nonnegative_number
+from sksoft._whole_fit import whole_fit
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
@@ -129,6 +129,7 @@ class SoftRankTransformer(
         self.output_distribution = output_distribution
         self.extrapolation = extrapolation
 
+    @whole_fit
     def fit(self, X, y=None, sample_weight=None):
         """Rank the training sample.
 
@@ -156,20 +157,12 @@ class SoftRankTransformer(
             If a parameter or the data are not what they may be; the message says which.
         """
         check_parameters(self)
-        X, counts, seen = fitted_columns(self, X, sample_weight)
+        X, counts = fitted_columns(self, X, sample_weight)
         features = [self._fit_feature(column, counts) for column in X.T]
         values, scores, scale = zip(*features, strict=True)
-        scale = np.array(scale)
-        replace_fitted(
-            self,
-            {
-                **seen,
-                "values_": list(values),
-                "scores_": list(scores),
-                "scale_": scale,
-                "regularization_strength_": self.regularization_strength * scale,
-            },
-        )
+        self.values_, self.scores_ = list(values), list(scores)
+        self.scale_ = np.array(scale)
+        self.regularization_strength_ = self.regularization_strength * self.scale_
         return self
 
     def _fit_feature(self, column, counts):

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._fitted import validated, validated_fit
+from sksoft._features import validated
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._lists import Lists, Objective
 from sksoft._optimize import fit_progress
@@ -29,6 +29,7 @@ from sksoft._validation import (
     nonnegative_number,
 )
 from sksoft._weighted import positive_rows
+from sksoft._whole_fit import whole_fit
 from sksoft.losses._fenchel_young import FenchelYoungRanks
 from sksoft.losses._spearman import Spearman
 from sksoft.metrics import spearman_score
@@ -205,6 +206,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         return tags
 
     @with_callbacks
+    @whole_fit
     def fit(self, X, y, sample_weight=None):
         """Fit the scores.
 
@@ -238,9 +240,8 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
             If `max_iter` iterations do not suffice.
         """
         check_parameters(self)
-        (X, y), seen = validated_fit(
-            self, X, y, validate_separately=({"dtype": np.float64}, RANKS)
-        )
+        separately = {"dtype": np.float64}, RANKS
+        X, y = validated(self, X, y, reset=True, validate_separately=separately)
         check_ranks(y)
         check_consistent_length(X, y)
         check_unmasked(sample_weight=sample_weight)
@@ -278,7 +279,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
                 start = self._first_fit(scorer, start, squares, rate)
 
         def fitted(params):
-            return {**seen, "alpha_": alpha, **scorer.attributes(params)}
+            return {"alpha_": alpha, **scorer.attributes(params)}
 
         with fit_progress(self, X, y, sample_weight=given) as progress:
             self._fit_scorer(scorer, start, objective, rate, progress, fitted)
@@ -298,7 +299,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
             The scores, about minus the ranks up to a constant.
         """
         check_is_fitted(self)
-        X = validated(self, X, dtype=np.float64)
+        X = validated(self, X, reset=False, dtype=np.float64)
         scores = X @ self.coef_.T + self.intercept_
         return scores + self._network(X) if self.hidden_coefs_ else scores
 

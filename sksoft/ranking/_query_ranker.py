@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._fitted import validated, validated_fit
+from sksoft._features import validated
 from sksoft._gains import GAINS, DiscountedGain, check_relevance, checked_cutoff
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._lists import Lists, Objective, encode_groups, list_weights
@@ -35,6 +35,7 @@ from sksoft._validation import (
     positive_number,
 )
 from sksoft._weighted import centred_columns, column_scales
+from sksoft._whole_fit import whole_fit
 from sksoft.losses._listnet import ListNet
 from sksoft.losses._ndcg import SoftNDCG
 from sksoft.metrics import ndcg_score
@@ -202,6 +203,7 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         return tags
 
     @with_callbacks
+    @whole_fit
     def fit(self, X, y, *, qid=None, sample_weight=None):
         """Fit the scores.
 
@@ -239,7 +241,7 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         """
         check_parameters(self)
         X, qid = split_qid(X, qid)
-        (X, y), seen = validated_fit(self, X, y, dtype=np.float64, y_numeric=True)
+        X, y = validated(self, X, y, reset=True, dtype=np.float64, y_numeric=True)
         check_relevance(y, self.gain)
         query = _checked_queries(qid, X)
         check_unmasked(sample_weight=sample_weight)
@@ -295,7 +297,7 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
                 first = found["hidden_coefs_"][0] / scale[:, np.newaxis]
                 found["hidden_coefs_"][0] = first
                 found["hidden_intercepts_"][0] -= centre @ first
-            return {**seen, "regularization_strength_": strength, **found}
+            return {"regularization_strength_": strength, **found}
 
         given = None if sample_weight is None else weight
         with fit_progress(self, X, y, qid=query, sample_weight=given) as progress:
@@ -332,7 +334,7 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         """
         check_is_fitted(self)
         X, _ = split_qid(X, None)
-        X = validated(self, X, dtype=np.float64)
+        X = validated(self, X, reset=False, dtype=np.float64)
         scores = X @ self.coef_
         return scores + self._network(X)[:, 0] if self.hidden_coefs_ else scores
 

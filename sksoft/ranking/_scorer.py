@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoft._fitted import replace_fitted
 from sksoft._network import LinearPlusNetwork, network_outputs
 from sksoft._optimize import minimize
 from sksoft._weighted import column_scales
@@ -182,7 +181,8 @@ class ScorerMixin:
         found = attributes(solution.x)
         found["loss_curve_"] = solution.loss_curve
         found["n_iter_"] = max(solution.n_iter, 1)
-        replace_fitted(self, found)
+        for name, value in found.items():
+            setattr(self, name, value)
 
     def _minimized(self, scorer, start, loss, rate, **reports):
         objective = scorer.objective(loss, rate)

@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._fitted import validated, validated_fit
+from sksoft._features import validated
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -32,6 +32,7 @@ from sksoft._validation import (
     positive_number,
 )
 from sksoft._weighted import positive_rows
+from sksoft._whole_fit import whole_fit
 from sksoft.losses._cross_entropy import CrossEntropy
 from sksoft.losses._reduction import LabelObjective, checked_k
 from sksoft.losses._topk_cross_entropy import TopKCrossEntropy
@@ -202,6 +203,7 @@ class TopKLogisticRegression(
         self.verbose = verbose
 
     @with_callbacks
+    @whole_fit
     def fit(self, X, y, sample_weight=None):
         """Fit the scores.
 
@@ -234,7 +236,7 @@ class TopKLogisticRegression(
             If `max_iter` iterations do not suffice.
         """
         check_parameters(self)
-        (X, y), seen = validated_fit(self, X, y, dtype=np.float64)
+        X, y = validated(self, X, y, reset=True, dtype=np.float64)
         check_classification_targets(y)
         check_unmasked(sample_weight=sample_weight)
         rows, weight = positive_rows(sample_weight, X)
@@ -264,7 +266,6 @@ class TopKLogisticRegression(
             found = scorer.attributes(params)
             linear = {name: found[name] for name in ("coef_", "intercept_")}
             return {
-                **seen,
                 "classes_": classes,
                 "regularization_strength_": strength,
                 **linear,
@@ -301,7 +302,7 @@ class TopKLogisticRegression(
     def _all_scores(self, X):
         """Return the scores of all classes; of two, these are opposite."""
         check_is_fitted(self)
-        X = validated(self, X, dtype=np.float64)
+        X = validated(self, X, reset=False, dtype=np.float64)
         scores = X @ self.coef_.T + self.intercept_
         return _two_scores(scores) if len(self.classes_) == 2 else scores
 
