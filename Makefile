@@ -19,8 +19,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md LICENSE \
 PIP_INSTALL = bin/python -m pip install --disable-pip-version-check --quiet
 
 # What `make demo` runs, in this order.
-EXAMPLES := operators/plot_soft_sort_and_rank robust/plot_robust_regression \
-	preprocessing/plot_grid_search_strength
+EXAMPLES := operators/plot_soft_sort_and_rank robust/plot_robust_regression preprocessing/plot_grid_search_strength
 
 # pip must not run twice at once in one environment.
 .NOTPARALLEL:

@@ -8,6 +8,7 @@ TOPICS = {
         "plot_soft_topk",
         "plot_rank_methods",
         "plot_quantile_normalization",
+        "plot_displays",
     ],
     "preprocessing": ["plot_grid_search_strength", "plot_quantile_normalizer"],
     "robust": [

@@ -1,6 +1,6 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pictures of fitted models."""
+"""The residuals of a trimmed regression."""
 
 import numpy as np
 from sklearn.covariance import MinCovDet
@@ -8,12 +8,6 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sksoft._validation import check_option, nonnegative_number
-
-__all__ = ["TrimmingDisplay"]
-
-
-def __dir__():
-    return __all__
 
 
 class TrimmingDisplay:
