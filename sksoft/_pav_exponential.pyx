@@ -129,16 +129,7 @@ cdef Py_ssize_t partition_exponential(
     cdef double scale = weight_scale(weight, n, kl)
     cdef double step = vanishing_exp(divided(-1.0, strength))
     cdef double one, two, new_one, new_two, x, y, dx, dy
-    one = entry_share(weight, 0, scale)
-    two = entry_mass(v, weight, 0, scale, kl)
-    for i in range(1, n):
-        new_one = entry_share(weight, i, scale)
-        new_two = entry_mass(v, weight, i, scale, kl)
-        x = step if u == NULL else decay[i]
-        y = decay[i] if u == NULL else target_decay(v, i - 1, i, kl)
-        flags[i] = pooled(u, v, i - 1, i, strength, kl, x, y, one, two, new_one, new_two)
-        one = new_one
-        two = new_two
+    flag_neighbours(u, v, weight, decay, n, strength, scale, step, kl, flags)
     i = next_flag(flags, 1, n)
     while i < n:
         start = i - 1
@@ -192,6 +183,34 @@ cdef Py_ssize_t partition_exponential(
         b += 1
         i = next_flag(flags, i + 1, n)
     return b
+
+
+cdef inline void flag_neighbours(
+    const double* u, const double* v, const double* weight, const double* decay, Py_ssize_t n,
+    double strength, double scale, double step, bint kl, unsigned char* flags,
+) noexcept nogil:
+    # Whether each entry would pool with the one before it, each by itself: what `pooled`
+    # says, in a few operations where all weights are one and one of the decays is fixed.
+    cdef Py_ssize_t i
+    cdef double x, y
+    if weight == NULL and u == NULL and step > 1e-250:
+        for i in range(1, n):
+            flags[i] = decay[i] <= step
+    elif weight == NULL and v == NULL and kl:
+        for i in range(1, n):
+            flags[i] = i <= (i + 1.0) * decay[i]
+    elif weight == NULL and v == NULL:
+        for i in range(1, n):
+            flags[i] = POWERS[1] <= decay[i]
+    else:
+        for i in range(1, n):
+            x = step if u == NULL else decay[i]
+            y = decay[i] if u == NULL else target_decay(v, i - 1, i, kl)
+            flags[i] = pooled(
+                u, v, i - 1, i, strength, kl, x, y,
+                entry_share(weight, i - 1, scale), entry_mass(v, weight, i - 1, scale, kl),
+                entry_share(weight, i, scale), entry_mass(v, weight, i, scale, kl),
+            )
 
 
 cdef inline double entry_share(const double* weight, Py_ssize_t i, double scale) noexcept nogil:
