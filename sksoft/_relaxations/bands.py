@@ -18,8 +18,8 @@ from sksoft._blocks import put_rows
 from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations.masks import (
     SparseSelection,
-    entropic_mask,
     laplace_mask,
+    sinkhorn_mask,
     sparse_mask,
 )
 from sksoft._threads import check_abandoned
@@ -27,7 +27,7 @@ from sksoft._threads import check_abandoned
 # Masks of sorted rows, and their slopes times strength as shares and factors.
 MASKS = {
     "permutahedron": sparse_mask,
-    "sinkhorn": entropic_mask,
+    "sinkhorn": sinkhorn_mask,
     "laplace": laplace_mask,
 }
 

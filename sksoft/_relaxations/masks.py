@@ -40,14 +40,14 @@ def laplace_mask(values, weight, k, strength):
     return mask, share, factor
 
 
-def entropic_mask(values, weight, k, strength):
+def sinkhorn_mask(values, weight, k, strength):
     """Return masks of sorted rows; slopes times strength as shares and factors."""
     order = np.tile(np.arange(values.shape[1]), (len(values), 1))
-    mask, slope, _ = entropic_threshold(values, order, weight, k, strength)
+    mask, slope, _ = sinkhorn_threshold(values, order, weight, k, strength)
     return mask, slope, np.ones(len(values))
 
 
-def entropic_threshold(rows, order, weights, k, strength):
+def sinkhorn_threshold(rows, order, weights, k, strength):
     """Return entropic masks of the largest entries and what they are made of.
 
     Parameters
@@ -71,7 +71,7 @@ def entropic_threshold(rows, order, weights, k, strength):
         Where an entry would be selected by half; not finite where the mask is hard.
     """
     mask = np.empty(rows.shape)
-    state = EntropicSelection(True, weights is not None).forward(
+    state = SinkhornSelection(True, weights is not None).forward(
         rows,
         order,
         mask,
@@ -223,7 +223,7 @@ class LaplaceSelection(_Selection):
 ROUNDING = 1e-14
 
 
-class EntropicState(NamedTuple):
+class SinkhornSelectionState(NamedTuple):
     """Entropic masks: their slopes times strength, and their thresholds."""
 
     rows: np.ndarray
@@ -235,7 +235,7 @@ class EntropicState(NamedTuple):
     weights: np.ndarray | None
 
 
-class EntropicSelection(Operator):
+class SinkhornSelection(Operator):
     """p = sigmoid((x - tau) / strength) with sum(weights * p) = k."""
 
     def __init__(self, largest, weighted):
@@ -259,7 +259,7 @@ class EntropicSelection(Operator):
         _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope)
         if not keep:
             return None
-        return EntropicState(rows, slope, pivot, offset, strength, weights)
+        return SinkhornSelectionState(rows, slope, pivot, offset, strength, weights)
 
     def pullback(self, state, cotangent, out):
         self._apply(state, cotangent, True, out)

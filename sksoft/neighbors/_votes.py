@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sksoft._relaxations.masks import entropic_threshold
+from sksoft._relaxations.masks import sinkhorn_threshold
 
 # The loss of a vote that is all wrong is bounded: labels may be wrong too.
 LOG_FLOOR = 0.05
@@ -177,7 +177,7 @@ def soft_medians(y, votes, total, softness):
     y = np.ascontiguousarray(y)
     order = np.argsort(y, axis=1)
     strength = np.full(len(y), softness)
-    above, slope, median = entropic_threshold(y, order, votes, 0.5 * total, strength)
+    above, slope, median = sinkhorn_threshold(y, order, votes, 0.5 * total, strength)
     hard = ~np.isfinite(median)
     if hard.any():
         median[hard] = _hard_medians(y[hard], votes[hard], order[hard])

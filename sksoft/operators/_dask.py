@@ -31,14 +31,14 @@ def apply_lazily(operator, x, args, params):
     }
     call = _call_on_zeros(operator, x, axis, arrays, arguments)
     arguments.pop("keepdims", None)
-    moved = da.moveaxis(x, axis, -1).rechunk({-1: -1})
-    inputs, signature = [moved], ["(n)"]
+    rows = da.moveaxis(x, axis, -1).rechunk({-1: -1})
+    inputs, signature = [rows], ["(n)"]
     for name, values in arrays.items():
         values = da.asarray(values)
         entries = name in operator.per_entry
         if entries and values.ndim > 1:
             values = da.moveaxis(values, axis, -1)
-        chunks = moved.chunks if entries else moved.chunks[:-1]
+        chunks = rows.chunks if entries else rows.chunks[:-1]
         inputs.append(_chunked_like(chunks, values))
         signature.append("(n)" if entries else "()")
     core = call.core_shape

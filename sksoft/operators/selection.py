@@ -7,8 +7,8 @@ import numpy as np
 from sksoft._relaxations.masks import (
     POWERS,
     ROUNDING,
-    EntropicSelection,
     LaplaceSelection,
+    SinkhornSelection,
     SparseSelection,
 )
 from sksoft._relaxations.sinkhorn import SinkhornTopK
@@ -31,7 +31,7 @@ TOPK_METHODS = {
 }
 # What the methods make of a regularisation, the direction and the presence of weights.
 SELECTIONS = {
-    "sinkhorn": lambda _, largest, weighted: EntropicSelection(largest, weighted),
+    "sinkhorn": lambda _, largest, weighted: SinkhornSelection(largest, weighted),
     "permutahedron": lambda power, largest, _: SparseSelection(power, largest),
     "laplace": lambda _, largest, __: LaplaceSelection(largest),
 }
