@@ -116,9 +116,15 @@ def weighted_quantile(values, q, sample_weight=None):
 
 def weighted_median(values, sample_weight=None):
     """Return medians along the last axis, as `weighted_quantile` does."""
-    if sample_weight is None:
-        return np.median(values, axis=-1)
-    return weighted_quantile(values, 0.5, sample_weight)
+    if sample_weight is not None:
+        return weighted_quantile(values, 0.5, sample_weight)
+    size = values.shape[-1]
+    low, high = (size - 1) // 2, size // 2
+    # As np.median, which partitions for NaN as well.
+    ordered = np.partition(values, [low, high], axis=-1)
+    if low == high:
+        return ordered[..., low]
+    return 0.5 * ordered[..., low] + 0.5 * ordered[..., high]
 
 
 def robust_scale(deviations, sample_weight=None):
@@ -198,6 +204,9 @@ def keep_smallest(losses, kept, sample_weight=None):
     if one_position:
         position = min(max(int(np.ceil(kept[0])), 1), losses.shape[-1]) - 1
         boundary = np.partition(losses, position, axis=-1)[..., position, None]
+        mask = losses <= boundary
+        if (mask.sum(axis=-1) == kept).all():
+            return mask.astype(losses.dtype), boundary[..., 0]
     else:
         weight = 1.0 if sample_weight is None else sample_weight
         weight = np.broadcast_to(weight, losses.shape)

@@ -102,45 +102,44 @@ class Design:
         return self._normal_equations(mask)[0]
 
     def _normal_equations(self, mask):
-        """Return the Gram matrix, the rows of non-zero mask, weighted and not."""
-        weight = self.sample_weight * mask
+        """Return the Gram matrix, the rows it is made of, which, and their factors."""
+        root = np.sqrt(self.sample_weight * mask)
         rows, active = self.matrix, slice(None)
-        positive = np.flatnonzero(weight)
+        positive = np.flatnonzero(root)
         # To leave out a few rows of weight 0 takes longer than to keep them.
-        if len(positive) < 0.75 * len(weight):
-            rows, weight, active = rows[positive], weight[positive], positive
-        weighted = rows if (weight == 1).all() else _scale_rows(rows, weight)
-        gram = weighted.T @ rows
+        if len(positive) < 0.75 * len(root):
+            rows, root, active = rows[positive], root[positive], positive
+        if not (root == 1).all():
+            rows = _scale_rows(rows, root)
+        gram = rows.T @ rows
         if sparse.issparse(gram):
             gram = gram.toarray()
         gram[np.diag_indices_from(gram)] += self.penalty
-        return gram, rows, weighted, active, weight
+        return gram, rows, active, root
 
     def solve(self, mask, y):
         """Return the coefficients of least squares weighted by ``s * mask``.
 
         Of several solutions it is the one of minimum norm in standardised units.
         """
-        gram, rows, weighted, active, weight = self._normal_equations(mask)
-        target = y[active]
+        gram, rows, active, root = self._normal_equations(mask)
+        target = root * y[active]
         factor, info = linalg.lapack.dpotrf(gram)
         if info == 0:
             norm = np.abs(gram).sum(axis=0).max()
             reciprocal_condition, _ = linalg.lapack.dpocon(factor, norm)
         if info != 0 or reciprocal_condition < 1e-10:
-            return self._solve_by_orthogonal_factors(rows, target, weight)
-        coef = linalg.lapack.dpotrs(factor, weighted.T @ target)[0]
+            return self._solve_by_orthogonal_factors(rows, target)
+        coef = linalg.lapack.dpotrs(factor, rows.T @ target)[0]
         # One step of refinement makes normal equations as good as orthogonal ones.
-        error = weighted.T @ (target - rows @ coef) - self.penalty * coef
+        error = rows.T @ (target - rows @ coef) - self.penalty * coef
         return coef + linalg.lapack.dpotrs(factor, error)[0]
 
-    def _solve_by_orthogonal_factors(self, rows, target, weight):
-        root = np.sqrt(weight)
-        matrix = _scale_rows(rows, root)
-        if sparse.issparse(matrix):
-            matrix = matrix.toarray()
-        matrix = np.vstack([matrix, np.diag(np.sqrt(self.penalty))])
-        target = np.concatenate([root * target, np.zeros(len(self.penalty))])
+    def _solve_by_orthogonal_factors(self, rows, target):
+        if sparse.issparse(rows):
+            rows = rows.toarray()
+        matrix = np.vstack([rows, np.diag(np.sqrt(self.penalty))])
+        target = np.concatenate([target, np.zeros(len(self.penalty))])
         coef = np.linalg.lstsq(matrix, target, rcond=RANK_TOLERANCE)[0]
         # What no row spans has no coefficient, not a rounding error.
         coef[~matrix.any(axis=0)] = 0.0

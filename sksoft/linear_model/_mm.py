@@ -243,6 +243,9 @@ class MMFit(NamedTuple):
 
     weight : ndarray of shape (n_samples,)
         Weights of the rows, sample weights apart.
+
+    residual : ndarray of shape (n_samples,)
+        Residuals of the rows.
     """
 
     coef: np.ndarray
@@ -250,6 +253,7 @@ class MMFit(NamedTuple):
     cutoff: float
     posterior: Posterior | None
     weight: np.ndarray
+    residual: np.ndarray
 
 
 def row_weights(residual, high, cutoff, posterior):
@@ -297,7 +301,9 @@ def mm_fit(design, y, coef, scale, high, efficiency):
        2504-2515.
     """
     first = bisquare_cutoff(efficiency)
-    coef, posterior = _m_estimate(design, y, coef, scale, high, first, 1e-4)
+    coef, posterior, inverse = _m_estimate(
+        design, y, coef, scale, high, first, 1e-4, None
+    )
     new_scale = _design_scale(design, y, coef, scale, high, first, posterior)
     # The fit of few rows per coefficient follows them: it needs a wider cutoff for the
     # same efficiency. Long tails would widen it too; what cannot be an error of the
@@ -306,19 +312,22 @@ def mm_fit(design, y, coef, scale, high, efficiency):
     most = first * scale * np.exp(SCALE_ERRORS / np.sqrt(design.total))
     new_scale = min(new_scale, most / first)
     second = min(second, most / new_scale)
-    coef, posterior = _m_estimate(design, y, coef, new_scale, high, second, 1e-9)
-    residual = design.residual(coef, y) / new_scale
-    weight = row_weights(residual, high, second, posterior)
-    return MMFit(coef, float(new_scale), float(second), posterior, weight)
+    coef, posterior, _ = _m_estimate(
+        design, y, coef, new_scale, high, second, 1e-9, inverse
+    )
+    residual = design.residual(coef, y)
+    weight = row_weights(residual / new_scale, high, second, posterior)
+    return MMFit(coef, float(new_scale), float(second), posterior, weight, residual)
 
 
-def _m_estimate(design, y, coef, scale, high, cutoff, tol):
-    """Return M-estimated coefficients and the posterior that belongs to them.
+def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
+    """Return M-estimated coefficients, their posterior and the inverse that served.
 
-    The matrix of the weighted normal equations serves for many steps, each scaled as
-    Newton's would be on average; where steps do not shrink quickly it is formed anew.
+    The inverse matrix of the weighted normal equations serves for many steps, each
+    scaled as Newton's would be on average; where steps do not shrink quickly, or where
+    there is none, it is formed anew.
     """
-    inverse, before, posterior = None, np.inf, None
+    before, posterior, factor = np.inf, None, None
     for count in range(MAX_STEPS):
         residual = design.residual(coef, y) / scale
         if count < MAX_ROUNDS:
@@ -328,6 +337,7 @@ def _m_estimate(design, y, coef, scale, high, cutoff, tol):
         if inverse is None:
             transform = whitener(design.gram(weight))
             inverse = transform @ transform.T
+        if factor is None:
             slopes = design.sample_weight @ bisquare_slope(residual, cutoff)
             factor = np.clip(slope.sum() / max(slopes, 1e-300), 1.0, 2.0)
         slope *= residual
@@ -338,9 +348,9 @@ def _m_estimate(design, y, coef, scale, high, cutoff, tol):
         if size <= tol * scale:
             break
         if size > 0.5 * before:
-            inverse = None
+            inverse, factor = None, None
         before = size
-    return coef, posterior
+    return coef, posterior, inverse
 
 
 def _design_scale(design, y, coef, scale, high, cutoff, posterior):
@@ -379,7 +389,7 @@ def _design_scale(design, y, coef, scale, high, cutoff, posterior):
     return scale
 
 
-def mm_covariance_root(design, y, fit):
+def mm_covariance_root(design, fit):
     """Return a root of the covariance matrix of the coefficients of an `MMFit`.
 
     Times its transpose it is the matrix, Huber's: errors are independent of the
@@ -390,7 +400,7 @@ def mm_covariance_root(design, y, fit):
     ----------
     .. [1] P. J. Huber (1981). Robust statistics. Wiley, section 7.6.
     """
-    residual = design.residual(fit.coef, y) / fit.scale
+    residual = fit.residual / fit.scale
     weight, counts = fit.weight, design.sample_weight
     slope = bisquare_slope(residual, fit.cutoff)
     mean_slope = counts @ slope / design.total

@@ -394,7 +394,8 @@ def _mm_result(design, units, target, z, trimmed, method, leverage, n_agreeing):
         trimmed._replace(coef=mm.coef, mask=mm.weight, scale=mm.scale),
         n_agreeing,
         threshold=half_weight(cutoff) * scale,
-        root=mm_covariance_root(penalised, z, mm),
+        root=mm_covariance_root(penalised, mm),
+        residual=mm.residual,
         weight_of=weight_of,
     )
 
@@ -425,6 +426,7 @@ def _raw_result(design, units, target, z, kept, trimmed, method, n_agreeing):
         n_agreeing,
         threshold=half_weight(cutoff) * trimmed.scale * target.scale,
         root=np.sqrt(factor * mean_weight) * trimmed.scale * transform,
+        residual=residual,
         weight_of=_interpolated_mask(residual * target.scale, trimmed.mask),
     )
 
@@ -454,6 +456,7 @@ def _exact_result(design, units, target, z, found, method, tolerance, n_agreeing
         n_agreeing,
         threshold=threshold,
         root=np.zeros((len(coef), 1)),
+        residual=design.residual(coef, z),
         weight_of=weight_of,
     )
 
@@ -477,11 +480,11 @@ def _result(
     *,
     threshold,
     root,
+    residual,
     weight_of,
 ):
     """Return the `TargetFit` of values in standardised units."""
     slopes, intercept = to_original(found.coef, units, target)
-    residual = design.residual(found.coef, z) * target.scale
     with np.errstate(over="ignore"):
         unit = np.float64(target.scale) ** method.power
         loss_curve = [float(value * unit) for value in found.loss_curve]
@@ -501,7 +504,8 @@ def _result(
         standard_errors=original_errors(root, units, target),
         quantiles=weighted_quantile(
             residual, [0, 0.25, 0.5, 0.75, 1], design.weight_or_none
-        ),
+        )
+        * target.scale,
         weight_of=weight_of,
     )
 
