@@ -12,11 +12,7 @@ from sksoft._validation import check_option, nonnegative_number, positive_intege
 from sksoft.losses._cross_entropy import CrossEntropy
 from sksoft.losses._reduction import LabelLoss, checked_labels, one_strength
 from sksoft.losses._topk_cross_entropy import TopKCrossEntropy
-from sksoft.operators.sequences import (
-    checked_sequences,
-    checked_transitions,
-    equal_lengths,
-)
+from sksoft.operators.sequences import checked_sequences, checked_transitions
 from sksoft.operators.soft_beams import SoftBeams
 
 OBJECTIVES = ("cross_entropy", "membership", "hinge", "soft")
@@ -135,26 +131,26 @@ class BeamObjective:
         return total, gradient
 
     def _soft(self, emissions, first, second):
-        total, d_first, d_second = 0.0, np.zeros(first.shape), np.zeros(second.shape)
-        d_emissions = np.empty(emissions.shape)
-        for _, rows in equal_lengths(self.starts):
-            reference = self.reference[rows]
-            beams = SoftBeams(
-                emissions[rows], first, second, self.k, self.strength, reference, False
+        beams = SoftBeams(
+            emissions,
+            self.starts,
+            first,
+            second,
+            self.k,
+            self.strength,
+            self.reference,
+            False,
+        )
+        total, slopes = 0.0, []
+        for rows, candidates in zip(beams.steps, beams.candidates, strict=True):
+            weight = self.weight[rows]
+            values, slope = self.final.evaluate(
+                candidates.reshape(len(rows), -1), self.reference[rows]
             )
-            slopes = []
-            for t, candidates in enumerate(beams.candidates):
-                weight = self.weight[rows[:, t]]
-                values, slope = self.final.evaluate(
-                    candidates.reshape(len(rows), -1), reference[:, t]
-                )
-                total += float(weight @ values)
-                slope = weight[:, np.newaxis] * slope
-                slopes.append(slope.reshape(candidates.shape))
-            d_emissions[rows], of_first, of_second = beams.pullback(slopes)
-            d_first += of_first
-            d_second += of_second
-        return total, d_emissions, d_first, d_second
+            total += float(weight @ values)
+            slope = weight[:, np.newaxis] * slope
+            slopes.append(slope.reshape(candidates.shape))
+        return total, *beams.pullback(d_candidates=slopes)
 
 
 def step_weights(starts, final_weight):

@@ -9,11 +9,7 @@ import numpy as np
 from sksoft._validation import nonnegative_number, positive_integer, real_array
 from sksoft.operators.derivatives import vjp
 from sksoft.operators.selection import soft_topk_sorted
-from sksoft.operators.sequences import (
-    checked_sequences,
-    checked_transitions,
-    equal_lengths,
-)
+from sksoft.operators.sequences import checked_sequences, checked_transitions
 
 __all__ = ["soft_beam_search", "soft_beam_step"]
 
@@ -135,14 +131,19 @@ def soft_beam_step(scores, states, k, *, regularization_strength=0.3):
 
 
 class SoftBeams:
-    """Soft beams through sequences of one length, with or without a reference.
+    """Soft beams through sequences, step by step together, with or without a reference.
 
     With a reference slot 0 is the reference itself, and what is mixed are the other
     candidates. A slot has a score, a distribution of its last label and, for triples,
-    one of the label before.
+    one of the label before. The longest sequences come first, so that those that go on
+    are the first of a step.
 
     Attributes
     ----------
+    order : ndarray of int of shape (n_sequences,)
+        The sequences, the longest first.
+    steps : list of ndarray of int
+        For each step the rows of the sequences that have it.
     candidates : list of ndarray of shape (n, n_slots, n_labels)
         For each step the scores of the extensions of all slots.
     kept : list of SoftBeamStep
@@ -150,29 +151,38 @@ class SoftBeams:
         label and of the label before.
     """
 
-    def __init__(self, emissions, first, second, k, strength, reference, keep_last):
+    def __init__(self, rows, starts, first, second, k, strength, reference, keep_last):
+        lengths = np.diff(starts)
+        self.order = np.argsort(-lengths, kind="stable")
+        begins, n_steps = starts[:-1][self.order], int(lengths.max(initial=0))
+        self.steps = [begins[: np.sum(lengths > t)] + t for t in range(n_steps)]
         self._first, self._second = first, second
         self._reference = reference
-        self.n, self.n_steps, self.n_labels = emissions.shape
+        self.n_labels = rows.shape[1]
         self.candidates, self.kept = [], []
         self._slots, self._pullbacks, self._others = [], [], []
         slots = None
-        for t in range(self.n_steps):
+        for t, at in enumerate(self.steps):
+            if slots is not None:
+                slots = tuple(part[: len(at)] for part in slots)
             self._slots.append(slots)
-            self.candidates.append(self._extended(slots, emissions[:, t], t))
-            if t + 1 < self.n_steps or keep_last:
-                slots = self._keep(slots, t, k, strength)
+            self.candidates.append(self._extended(slots, rows[at], t))
+            n_going = len(at)
+            if not keep_last:
+                n_going = len(self.steps[t + 1]) if t + 1 < n_steps else 0
+            if n_going:
+                slots = self._keep(t, n_going, k, strength)
 
     def _extended(self, slots, emission, t):
         """Return the scores of the extensions of slots."""
         if slots is None:
             return emission[:, np.newaxis].copy()
         scores, last, before = slots
-        found = scores[:, :, np.newaxis] + (
-            emission[:, np.newaxis] + last @ self._first
-        )
+        found = emission[:, np.newaxis] + last @ self._first
+        found += scores[:, :, np.newaxis]
         if t >= 2 and len(self._second):
-            found += self._pairs(before, last) @ self._second.reshape(-1, self.n_labels)
+            pairs = self._pairs(before, last)
+            found += pairs @ self._second.reshape(-1, self.n_labels)
         return found
 
     def _pairs(self, before, last):
@@ -180,31 +190,30 @@ class SoftBeams:
         pairs = before[..., np.newaxis] * last[:, :, np.newaxis]
         return pairs.reshape(*last.shape[:2], -1)
 
-    def _keep(self, slots, t, k, strength):
-        """Mix the candidates into the slots of the next step."""
-        n, n_labels = self.n, self.n_labels
-        candidates = self.candidates[t]
+    def _keep(self, t, n, k, strength):
+        """Mix candidates of the first n sequences into the slots of the next step."""
+        n_labels, slots = self.n_labels, self._slots[t]
+        candidates = self.candidates[t][:n]
         n_slots = candidates.shape[1]
-        last = np.zeros((n, n_slots, n_labels)) if slots is None else slots[1]
+        last = np.zeros((n, n_slots, n_labels)) if slots is None else slots[1][:n]
         ends = np.broadcast_to(np.eye(n_labels), (n, n_slots, n_labels, n_labels))
         befores = np.broadcast_to(last[:, :, np.newaxis], ends.shape)
         states = np.concatenate([ends, befores], axis=-1)
         scores = candidates.reshape(n, -1)
         states = states.reshape(n, -1, 2 * n_labels)
-        others = None
+        label = others = None
         if self._reference is not None:
             # Slot 0 comes first, and the label is the place in it.
+            label = self._reference[self.steps[t][:n]]
             others = np.arange(scores.shape[1] - 1)
-            others = others + (others >= self._reference[:, t, np.newaxis])
+            others = others + (others >= label[:, np.newaxis])
             scores = np.take_along_axis(scores, others, axis=1)
             states = np.take_along_axis(states, others[:, :, np.newaxis], axis=1)
         self._others.append(others)
         if scores.shape[1] == 0:
             # A single label: there is nothing but the reference.
-            step = SoftBeamStep(
-                np.empty((n, 0)), np.empty((n, 0, 2 * n_labels)), None, None
-            )
-            self._pullbacks.append(lambda d_scores, d_states: (scores, states))
+            step = SoftBeamStep(scores, states, None, None)
+            self._pullbacks.append(lambda d_scores, d_states: (d_scores, d_states))
         else:
             step, pullback = soft_beam_step(
                 scores,
@@ -217,7 +226,6 @@ class SoftBeams:
         kept_scores = step.scores
         kept_last, kept_before = np.split(step.states, 2, axis=-1)
         if self._reference is not None:
-            label = self._reference[:, t]
             own = candidates[np.arange(n), 0, label]
             kept_scores = np.column_stack([own, kept_scores])
             ends = np.eye(n_labels)[label][:, np.newaxis]
@@ -225,36 +233,30 @@ class SoftBeams:
             kept_before = np.concatenate([last[:, :1], kept_before], axis=1)
         return kept_scores, kept_last, kept_before
 
-    def pullback(self, d_candidates=None, d_scores=None, d_last=None):
-        """Return the gradients in emissions, first and second.
+    def pullback(self, d_candidates=None, d_kept=None):
+        """Return the gradients in the rows, first and second.
 
         Parameters
         ----------
         d_candidates : list of ndarray, default=None
             Cotangents of the candidates of each step.
-        d_scores : ndarray, default=None
-            Cotangent of the scores kept after the last step.
-        d_last : list of ndarray, default=None
-            Cotangents of the distributions of the last label kept after each step.
+        d_kept : list of tuple, default=None
+            Without a reference, cotangents of the scores and of the distributions of
+            the last label that are kept after each step.
         """
-        n, n_labels = self.n, self.n_labels
-        d_emissions = np.zeros((n, self.n_steps, n_labels))
+        n_labels = self.n_labels
+        d_rows = np.zeros((sum(map(len, self.steps)), n_labels))
         d_first, d_second = np.zeros_like(self._first), np.zeros_like(self._second)
-        # Cotangents of the slots after step t: scores, last label, label before.
+        # Cotangents of the slots that step t + 1 extends: scores, last label, before.
         d_slots = None
-        if d_scores is not None:
-            zeros = np.zeros((*d_scores.shape, n_labels))
-            d_slots = d_scores, zeros, zeros
-        for t in range(self.n_steps - 1, -1, -1):
+        for t in range(len(self.steps) - 1, -1, -1):
             d_found = np.zeros(self.candidates[t].shape)
             if d_candidates is not None:
                 d_found += d_candidates[t]
-            d_parents = np.zeros((n, d_found.shape[1], n_labels))
-            if t < len(self.kept) and d_slots is not None:
-                if d_last is not None:
-                    d_slots = d_slots[0], d_slots[1] + d_last[t], d_slots[2]
-                self._pull_step(t, d_slots, d_found, d_parents)
-            d_emissions[:, t] = d_found.sum(axis=1)
+            d_parents = np.zeros((*d_found.shape[:2], n_labels))
+            if t < len(self.kept):
+                self._pull_step(t, d_slots, d_kept, d_found, d_parents)
+            d_rows[self.steps[t]] = d_found.sum(axis=1)
             if t == 0:
                 break
             _, last, before = self._slots[t]
@@ -269,20 +271,29 @@ class SoftBeams:
                 d_before = np.einsum("njab,njb->nja", d_pairs, last)
                 d_parents += np.einsum("njab,nja->njb", d_pairs, before)
             d_slots = d_found.sum(axis=2), d_parents, d_before
-        return d_emissions, d_first, d_second
+        return d_rows, d_first, d_second
 
-    def _pull_step(self, t, d_slots, d_found, d_parents):
+    def _pull_step(self, t, d_slots, d_kept, d_found, d_parents):
         """Add to the cotangents of candidates and parents what the kept slots have."""
-        n, n_labels = self.n, self.n_labels
-        d_kept, d_last, d_before = d_slots
-        others = self._others[t]
+        n_labels, others = self.n_labels, self._others[t]
+        n, n_kept = self.kept[t].scores.shape
+        n_kept += others is not None
+        d_found, d_parents = d_found[:n], d_parents[:n]
+        d_scores = np.zeros((n, n_kept))
+        d_last, d_before = np.zeros((2, n, n_kept, n_labels))
+        if d_slots is not None:
+            n_going = len(d_slots[0])
+            d_scores[:n_going], d_last[:n_going], d_before[:n_going] = d_slots
+        if d_kept is not None:
+            d_scores += d_kept[t][0]
+            d_last += d_kept[t][1]
         if others is not None:
-            rows = np.arange(n)
-            d_found[rows, 0, self._reference[:, t]] += d_kept[:, 0]
+            label = self._reference[self.steps[t][:n]]
+            d_found[np.arange(n), 0, label] += d_scores[:, 0]
             d_parents[:, 0] += d_before[:, 0]
-            d_kept, d_last, d_before = d_kept[:, 1:], d_last[:, 1:], d_before[:, 1:]
+            d_scores, d_last, d_before = d_scores[:, 1:], d_last[:, 1:], d_before[:, 1:]
         d_states = np.concatenate([d_last, d_before], axis=-1)
-        d_scores, d_states = self._pullbacks[t](d_kept, d_states)
+        d_scores, d_states = self._pullbacks[t](d_scores, d_states)
         # The last label of a candidate is given: only its parent's matters.
         d_befores = d_states[..., n_labels:]
         if others is not None:
@@ -404,18 +415,22 @@ def soft_beam_search(
     labels = np.full((len(sequences.rows), k), -1, np.intp)
     scores = np.full((len(sequences.starts) - 1, k), -np.inf)
     states = np.zeros((len(sequences.rows), k, n_labels))
-    groups = []
-    for which, rows in equal_lengths(sequences.starts):
-        beams = SoftBeams(sequences.rows[rows], first, second, k, strength, None, True)
-        groups.append((which, rows, beams))
-        for t, step in enumerate(beams.kept):
-            width = step.scores.shape[1]
-            states[rows[:, t], :width] = step.states[..., :n_labels]
-        scores[which, :width] = step.scores
-        slot = np.arange(width)[np.newaxis]
-        for t in range(rows.shape[1] - 1, -1, -1):
-            pointer = np.take_along_axis(beams.kept[t].pointers, slot, axis=1)
-            slot, labels[rows[:, t], :width] = np.divmod(pointer, n_labels)
+    beams = SoftBeams(
+        sequences.rows, sequences.starts, first, second, k, strength, None, True
+    )
+    slot = np.full(scores.shape, -1, np.intp)
+    n_going = [len(at) for at in beams.steps[1:]] + [0]
+    for t in range(len(beams.steps) - 1, -1, -1):
+        at, step = beams.steps[t], beams.kept[t]
+        width = step.scores.shape[1]
+        states[at, :width] = step.states[..., :n_labels]
+        ended = slice(n_going[t], len(at))
+        scores[beams.order[ended], :width] = step.scores[ended]
+        slot[ended, :width] = np.arange(width)
+        now = slot[: len(at)]
+        pointer = np.take_along_axis(step.pointers, np.maximum(now, 0), axis=1)
+        labels[at] = np.where(now < 0, -1, pointer % n_labels)
+        slot[: len(at)] = np.where(now < 0, -1, pointer // n_labels)
     found = SoftBeam(
         labels.reshape(*sequences.shape[:-1], k),
         scores.astype(dtype).reshape(*sequences.batch, k),
@@ -426,21 +441,16 @@ def soft_beam_search(
         d_scores = np.asarray(d_scores, np.float64).reshape(scores.shape)
         if d_states is not None:
             d_states = np.asarray(d_states, np.float64).reshape(states.shape)
-        d_emissions = np.zeros(sequences.rows.shape)
-        d_first, d_second = np.zeros_like(first), np.zeros_like(second)
-        for which, rows, beams in groups:
-            widths = [step.scores.shape[1] for step in beams.kept]
-            d_last = None
-            if d_states is not None:
-                d_last = [
-                    d_states[rows[:, t], :width] for t, width in enumerate(widths)
-                ]
-            d_rows, of_first, of_second = beams.pullback(
-                d_scores=d_scores[which, : widths[-1]], d_last=d_last
+        d_kept = []
+        for t, (at, step) in enumerate(zip(beams.steps, beams.kept, strict=True)):
+            width = step.scores.shape[1]
+            ended = slice(n_going[t], len(at))
+            of_scores = np.zeros(step.scores.shape)
+            of_scores[ended] = d_scores[beams.order[ended], :width]
+            d_kept.append(
+                (of_scores, 0.0 if d_states is None else d_states[at, :width])
             )
-            d_emissions[rows] = d_rows
-            d_first += of_first
-            d_second += of_second
+        d_emissions, d_first, d_second = beams.pullback(d_kept=d_kept)
         d_emissions = d_emissions.astype(dtype).reshape(sequences.shape)
         return d_emissions, pack(d_first, d_second)
 
