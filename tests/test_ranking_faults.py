@@ -21,6 +21,7 @@ from sksoft.metrics import (
 )
 from sksoft.ranking import SoftLabelRanker, SoftNDCGRanker, TopKLogisticRegression
 from sksoft.ranking._design import AS_GOOD, PENALTIES, Design
+from sksoft.ranking._scorer import Scorer
 
 RANKERS = [SoftLabelRanker, SoftNDCGRanker, TopKLogisticRegression]
 
@@ -227,6 +228,22 @@ def test_any_unit_for_fixed_penalties(factor):
     if factor > 1.0:
         free = SoftLabelRanker(alpha=0.0).fit(X, y)
         np.testing.assert_allclose(ranker.coef_ * factor, free.coef_, rtol=1e-2)
+
+
+@pytest.mark.parametrize("constants", [0, 5])
+@pytest.mark.parametrize("factor", [1.0, 1e4])
+def test_layers_are_penalised_as_coefficients_of_standardised_features(
+    constants, factor
+):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(50, 4))
+    X = factor * (X - X.mean(axis=0)) / X.std(axis=0)
+    design = Design(np.c_[X, np.full((50, constants), 0.1)], np.ones(50), True)
+    scorer = Scorer(design, 2, (3,), design.in_units(7.0 * factor**2))
+    objective = scorer.objective(lambda scores: (0.0, np.zeros(scores.shape)), 2.0)
+    params = np.zeros(scorer.model.size)
+    scorer.model.unpack(params)[1][0, 0] = 3.0
+    assert objective(params)[0] == pytest.approx(0.5 * 2.0 * 7.0 * 3.0**2)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

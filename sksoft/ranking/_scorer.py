@@ -54,7 +54,9 @@ class Scorer:
             self.input_scale = column_scales(design.X, design.weight)
             self.inputs = design.X / self.input_scale
             # Layers see features of deviation one, whose coefficients are larger.
-            layer_penalty = penalty / np.mean(self.input_scale**2)
+            varies = self.inputs.any(axis=0)
+            squares = np.mean(self.input_scale[varies] ** 2) if varies.any() else 1.0
+            layer_penalty = penalty / squares
             self.layer_penalty = min(layer_penalty, LARGEST_LAYER_PENALTY)
         self.model = LinearPlusNetwork(
             self.columns.shape[1], design.X.shape[1], n_outputs, hidden_layer_sizes
