@@ -321,22 +321,26 @@ class _PlainLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, loss, arguments, names, scores, *tensors):
-        value, gradient = _loss(loss, arguments, names, scores, tensors)
-        ctx.save_for_backward(scores, gradient)
-        ctx.save_for_forward(scores, gradient)
+        arrays = dict(zip(names, map(_to_numpy, tensors), strict=True))
+        value, ctx.gradient = LOSSES[loss](_to_numpy(scores), **arrays, **arguments)
+        ctx.save_for_backward(scores)
+        ctx.save_for_forward(scores)
         ctx.n_others = len(tensors)
-        return value
+        return _to_tensor(value, scores)
 
     @staticmethod
     def backward(ctx, cotangent):
-        scores, gradient = ctx.saved_tensors
+        (scores,) = ctx.saved_tensors
+        gradient = _to_tensor(ctx.gradient, scores)
         if torch.is_grad_enabled() or transforms_active():
             gradient = _Once.apply(scores, gradient)
         return None, None, None, cotangent * gradient, *(None,) * ctx.n_others
 
     @staticmethod
     def jvp(ctx, _loss, _arguments, _names, tangent, *_others):
-        return (_Once.apply(*ctx.saved_tensors) * tangent).sum()
+        (scores,) = ctx.saved_tensors
+        gradient = _Once.apply(scores, _to_tensor(ctx.gradient, scores))
+        return (gradient * tangent).sum()
 
 
 class _TransformedLoss(torch.autograd.Function):

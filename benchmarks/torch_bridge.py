@@ -1,0 +1,129 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""sksoft.torch: what a call costs beyond NumPy's, and its time against torchsort.
+
+    python benchmarks/torch_bridge.py
+
+Medians of processor time over interleaved repetitions, one thread, float64. torchsort
+takes part where it is installed.
+"""
+
+import time
+
+import numpy as np
+import torch
+
+import sksoft
+import sksoft.torch
+
+try:
+    import torchsort
+except ImportError:
+    torchsort = None
+
+SHAPES = ((128, 100), (10_000, 10), (1, 1_000_000))
+
+
+def medians(functions, repeats, inner):
+    """Return the median time of one call of each function, in seconds."""
+    for function in functions:
+        function()
+    times = np.empty((repeats, len(functions)))
+    for i in range(repeats):
+        for j, function in enumerate(functions):
+            start = time.process_time()
+            for _ in range(inner):
+                function()
+            times[i, j] = (time.process_time() - start) / inner
+    return np.median(times, axis=0)
+
+
+def plain_call(x):
+    """Return NumPy's gradient followed by an empty function of autograd."""
+
+    class Plain(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, tensor):
+            return tensor.clone()
+
+        @staticmethod
+        def backward(ctx, cotangent):
+            return cotangent.clone()
+
+    array = x.detach().numpy()
+    ones = np.ones(array.shape)
+
+    def call():
+        _, pullback = sksoft.vjp(sksoft.soft_rank, array, regularization_strength=0.1)
+        pullback(ones)
+        Plain.apply(x).backward(torch.ones_like(x))
+
+    return call
+
+
+def overhead():
+    """Print what a call on a row of ten costs."""
+    x = torch.randn(10, dtype=torch.float64)
+    array, tracked = x.numpy(), x.clone().requires_grad_()
+    scores, target = x.clone(), torch.randn(10, dtype=torch.float64)
+
+    def backward():
+        value = sksoft.torch.soft_rank(tracked, regularization_strength=0.1)
+        value.backward(torch.ones_like(value))
+
+    pairs = {
+        "soft_rank, value": (
+            lambda: sksoft.torch.soft_rank(x, regularization_strength=0.1),
+            lambda: sksoft.soft_rank(array, regularization_strength=0.1),
+        ),
+        "soft_rank, value and gradient": (backward, plain_call(tracked)),
+        "soft_spearman_loss, value": (
+            lambda: sksoft.torch.soft_spearman_loss(scores, target),
+            lambda: sksoft.losses.soft_spearman_loss(array, target.numpy()),
+        ),
+    }
+    print("microseconds a call on a row of ten: the bridge, without it, difference")
+    for name, functions in pairs.items():
+        a, b = 1e6 * medians(functions, 15, 200)
+        print(f"{name:32}{a:8.1f}{b:8.1f}{a - b:8.1f}")
+
+
+def against_torchsort():
+    """Print times of value and gradient against torchsort's."""
+    print("\nvalue and gradient, milliseconds: sksoft.torch, torchsort, ratio")
+    for shape in SHAPES:
+        inner = max(1, 200_000 // (shape[0] * shape[1]))
+        for kind in ("l2", "kl"):
+            x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+            for strength in (1e-4, 1e-2, 1.0):
+
+                def ours(x=x, kind=kind, strength=strength):
+                    value = sksoft.torch.soft_rank(
+                        x, regularization=kind, regularization_strength=strength
+                    )
+                    value.backward(torch.ones_like(value))
+
+                def theirs(x=x, kind=kind, strength=strength):
+                    value = torchsort.soft_rank(
+                        x, regularization=kind, regularization_strength=strength
+                    )
+                    value.backward(torch.ones_like(value))
+
+                a, b = 1e3 * medians((ours, theirs), 7, inner)
+                print(
+                    f"{shape!s:16}{kind:4}{strength:8g}{a:10.3f}{b:10.3f}{b / a:8.1f}"
+                )
+
+
+def main():
+    torch.set_num_threads(1)
+    sksoft.set_num_threads(1)
+    overhead()
+    if torchsort is None:
+        print("\ntorchsort is not installed")
+    else:
+        against_torchsort()
+
+
+if __name__ == "__main__":
+    main()
