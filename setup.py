@@ -37,6 +37,7 @@ EXTENSIONS = {
     "sksoft._relaxations._viterbi": ["sksoft/_relaxations/_viterbi.pyx"],
     "sksoft.linear_model._trimmed_mask": ["sksoft/linear_model/_trimmed_mask.pyx"],
     "sksoft.neighbors._distances": ["sksoft/neighbors/_distances.pyx"],
+    "sksoft.neighbors._smallest": ["sksoft/neighbors/_smallest.pyx"],
 }
 
 # What GCC and Clang may assume of the numbers of a module besides; it is as right, but

@@ -21,9 +21,10 @@ from sksoft.neighbors import (
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
 )
-from sksoft.neighbors._objective import LeaveOneOut, Problem
+from sksoft.neighbors._class_vote import ClassVote
+from sksoft.neighbors._objective import LeaveOneOut, Problem, Samples
 from sksoft.neighbors._selection import Mask
-from sksoft.neighbors._votes import ClassVote, ValueVote
+from sksoft.neighbors._value_vote import ValueVote
 
 ESTIMATORS = [
     SoftKNeighborsClassifier,
@@ -50,7 +51,7 @@ def noisy(rng):
 
 
 def class_vote(rng, loss):
-    return ClassVote(rng.integers(3, size=20), loss)
+    return ClassVote(rng.integers(3, size=20), 3, loss)
 
 
 def value_vote(rng, loss, vote):
@@ -78,14 +79,19 @@ def test_training_loss_has_its_gradient(
     model = LinearPlusNetwork(3, 3, 2, hidden)
     start = model.start(rng.normal(size=(3, 2)), np.random.RandomState(0))
     theta = start + rng.normal(scale=0.2, size=len(start))
+    vote = VOTES[name](rng)
+    weight = own_weight = None
+    if weighted:
+        weight = rng.choice([0.5, 1.0, 2.0], size=20)
+        own_weight = np.maximum(weight - 1.0, 0.0)
     problem = Problem(
         model,
         X,
         LeaveOneOut(
-            VOTES[name](rng),
+            Samples(X, None, weight, own_weight),
+            vote,
             Mask(0.7, regularization),
             np.full(20, 4.0),
-            rng.choice([0.5, 1.0, 2.0], size=20) if weighted else None,
             None,
             0.2 if name.endswith("-trimmed") else 0.0,
         ),
@@ -101,8 +107,10 @@ def test_a_batch_of_everyone_is_the_whole(rng):
     X = rng.normal(size=(20, 3))
     model = LinearPlusNetwork(3, 3, 3, ())
     start = model.start(np.eye(3), None)
+    samples = Samples(X, None, None, None)
+    mask = Mask(0.5, "entropic")
     left_out = LeaveOneOut(
-        class_vote(rng, "log"), Mask(0.5, "entropic"), np.full(20, 3.0), None, None
+        samples, class_vote(rng, "log"), mask, np.full(20, 3.0), None
     )
     problem = Problem(model, X, left_out, 0.0, start)
     everyone = rng.permutation(20)
@@ -148,7 +156,7 @@ def test_solvers_and_architectures_learn(noisy, solver, hidden):
 def test_without_softness_it_is_plain_neighbours(wine, regularization):
     X, y = wine
     model = SoftKNeighborsClassifier(
-        regularization_strength=0.0, regularization=regularization
+        vote="soft", regularization_strength=0.0, regularization=regularization
     ).fit(X[::2], y[::2])
     plain = KNeighborsClassifier().fit(X[::2], y[::2])
     np.testing.assert_allclose(
@@ -189,7 +197,10 @@ def test_scale_of_the_features_does_not_matter(wine, estimator, factor):
             one.predict(X[1::2]), other.predict(factor * X[1::2]), rtol=1e-3, atol=1e-3
         )
     np.testing.assert_allclose(
-        one.transform(X), other.transform(factor * X), rtol=1e-2, atol=1e-2
+        factor * one.transform(X),
+        other.transform(factor * X),
+        rtol=1e-2,
+        atol=0.02 * factor,
     )
 
 
@@ -334,9 +345,13 @@ def test_float32_is_kept(wine, estimator):
 def test_the_guard_keeps_a_start_that_training_spoils(rng, wine, estimator):
     X, y = wine
     # Steps so long that nothing is left of the start.
+    options = {"vote": "soft"} if estimator is SoftKNeighborsClassifier else {}
     model = estimator(
-        solver="adam", learning_rate_init=1e4, max_iter=2, alpha=0.0, random_state=0
-    ).fit(X, y)
+        solver="adam", learning_rate_init=1e4, max_iter=2, alpha=0.0, random_state=0,
+        **options,
+    )  # fmt: skip
+    with pytest.warns(ConvergenceWarning, match=f"{estimator.__name__} keeps the embe"):
+        model.fit(X, y)
     start = estimator(max_iter=0).fit(X, y)
     assert model.loo_score_ >= start.loo_score_
     np.testing.assert_allclose(model.transform(X), start.transform(X))
@@ -357,7 +372,8 @@ def test_starts(wine, init):
     model = SoftNeighborhoodComponents(2, init=given, max_iter=0).fit(X, y)
     if init in ("identity", "array"):
         Z = X[:, :2] - X[:, :2].mean(axis=0)
-        np.testing.assert_allclose(model.transform(X) * model._unit, Z, atol=1e-9)
+        np.testing.assert_allclose(model.transform(X), Z, atol=1e-9)
+        np.testing.assert_array_equal(model.components_, np.eye(2, 13))
     if init == "lda":
         assert model.loo_score_ > 0.97
     trained = SoftNeighborhoodComponents(2, init=given).fit(X, y)
@@ -447,15 +463,6 @@ def test_equal_weights_change_nothing(noisy, solver):
     np.testing.assert_allclose(one.components_, other.components_, rtol=1e-6)
 
 
-def test_early_stopping_returns_to_the_best_epoch(noisy):
-    X, y = noisy
-    model = SoftKNeighborsClassifier(
-        early_stopping=True, max_iter=200, learning_rate_init=0.1, random_state=0
-    ).fit(X, y)
-    assert model.n_iter_ < 200
-    assert model.score(X, y) > 0.8
-
-
 def test_templates_may_be_few(noisy):
     X, y = noisy
     model = SoftKNeighborsClassifier(
@@ -474,8 +481,9 @@ def test_training_ends_by_itself_where_samples_gain_little(wine):
     X, y = wine
     model = SoftKNeighborsClassifier().fit(X, y)
     gains = -len(y) * np.diff(model.loss_curve_)
-    assert model.n_iter_ < 15
-    assert gains[-1] < 0.4 < gains[:-1].min()
+    assert 4 <= model.n_iter_ < 15
+    assert gains[-1] < 0.4
+    assert (gains[3:-1] > 0.4).all()
     with pytest.warns(ConvergenceWarning, match="max_iter=14"):
         SoftKNeighborsClassifier(max_iter=14).fit(X, y)
 
@@ -487,10 +495,10 @@ def test_a_given_max_iter_warns_when_it_is_reached(noisy):
 
 
 def test_robust_votes_resist_outliers(rng):
-    X = rng.uniform(-3, 3, size=(300, 1))
+    X = rng.uniform(-3, 3, size=(200, 1))
     clean = np.sin(X[:, 0])
-    y = clean + 0.05 * rng.normal(size=300)
-    bad = rng.random(300) < 0.2
+    y = clean + 0.05 * rng.normal(size=200)
+    bad = rng.random(200) < 0.2
     y[bad] += 10.0
     errors = {}
     for vote, loss in (
@@ -551,9 +559,8 @@ def test_pandas_output():
         ({"n_templates": 0}, "n_templates must be"),
         ({"max_iter": -1}, "max_iter must be an integer >= 0"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
-        ({"verbose": -1}, "verbose == -1, must be >= 0"),
+        ({"verbose": -1}, "verbose must be an integer >= 0, got -1"),
         ({"vote": "loud"}, "vote must be one of"),
-        ({"solver": "lbfgs", "early_stopping": True}, "early_stopping=True needs"),
     ],
 )
 def test_wrong_parameters_are_named(wine, options, message):
@@ -577,8 +584,8 @@ def test_wrong_parameters_of_the_regressor_are_named(wine, options, message):
 def test_wrong_types_are_named(wine):
     with pytest.raises(TypeError, match=r"n_neighbors must be an integer .*2.5"):
         SoftKNeighborsClassifier(2.5).fit(*wine)
-    with pytest.raises(TypeError, match="early_stopping must be True or False"):
-        SoftKNeighborsClassifier(early_stopping="yes").fit(*wine)
+    with pytest.raises(TypeError, match="warm_start must be True or False"):
+        SoftKNeighborsClassifier(warm_start="yes").fit(*wine)
     for name in ("alpha", "learning_rate_init", "n_candidates", "n_templates",
                  "batch_size", "max_iter", "n_jobs"):  # fmt: skip
         with pytest.raises(TypeError, match=f"{name} must be"):

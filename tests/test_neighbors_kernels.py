@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from sksoft.neighbors import _selection
-from sksoft.neighbors._distances import pull_distances
-from sksoft.neighbors._selection import (
-    Mask,
+from sksoft.neighbors import _candidates
+from sksoft.neighbors._candidates import (
     candidate_count,
     distances_to,
     limited,
     nearest,
     smallest_places,
 )
-from sksoft.neighbors._votes import ValueVote, least_trimmed, soft_medians
+from sksoft.neighbors._distances import pull_distances
+from sksoft.neighbors._locations import least_trimmed, soft_medians
+from sksoft.neighbors._selection import Mask
+from sksoft.neighbors._value_vote import ValueVote
 
 
 @pytest.mark.parametrize("n_components", [0, 1, 3, 4, 11])
@@ -42,10 +43,11 @@ def test_distances_pull_back_their_gradients(rng, central_difference):
 
 @pytest.mark.parametrize("pairs", [7, 2_000_000])
 def test_nearest_are_found_block_by_block(rng, monkeypatch, pairs):
-    monkeypatch.setattr(_selection, "PAIRS_IN_CACHE", pairs)
+    monkeypatch.setattr(_candidates, "PAIRS_IN_CACHE", pairs)
     Z = rng.normal(size=(30, 4))
     own = np.arange(30)
-    found = nearest(Z, Z, 5, own=own)
+    found, tied = nearest(Z, Z, 5, own=own)
+    assert not tied.any()
     distances = cdist(Z, Z)
     np.fill_diagonal(distances, np.inf)
     expected = np.argsort(distances, axis=1)[:, :5]
@@ -56,7 +58,7 @@ def test_nearest_are_found_block_by_block(rng, monkeypatch, pairs):
 def test_the_first_of_equally_near_templates_are_found(rng):
     Z = rng.integers(0, 3, size=(40, 2)).astype(float)
     own = np.arange(40)
-    found = nearest(Z, Z, 7, own=own)
+    found, _ = nearest(Z, Z, 7, own=own)
     distances = cdist(Z, Z, "sqeuclidean")
     np.fill_diagonal(distances, np.inf)
     expected = np.argsort(distances, axis=1, kind="stable")[:, :7]
@@ -75,23 +77,23 @@ def test_the_smallest_are_found_whatever_a_sample_says(rng):
     rows[6, :300] = np.inf
     for count in (1, 5, 40, 150):
         expected = np.argsort(rows, axis=1, kind="stable")[:, :count]
-        found = smallest_places(rows, count)
+        found, _ = smallest_places(rows, count)
         np.testing.assert_array_equal(np.sort(found), np.sort(expected))
 
 
 def test_all_but_oneself_are_found(rng):
     Z = rng.normal(size=(6, 2))
-    found = nearest(Z, Z, 5, own=np.arange(6))
+    found, _ = nearest(Z, Z, 5, own=np.arange(6))
     for i, row in enumerate(found):
         assert sorted([i, *row]) == list(range(6))
 
 
 def test_candidates_weigh_enough(rng):
     weight = rng.uniform(0.1, 3.0, size=50)
-    count = candidate_count(10, weight)
+    count = candidate_count(10, 50, weight)
     assert np.sort(weight)[:count].sum() >= 10 > np.sort(weight)[: count - 1].sum()
-    assert candidate_count(None, weight) == 50
-    assert candidate_count(10, np.ones(50)) == 10
+    assert candidate_count(None, 50, weight) == 50
+    assert candidate_count(10, 50, np.ones(50)) == candidate_count(10, 50, None) == 10
 
 
 def test_a_limit_treats_weights_as_repetitions(rng):
@@ -158,9 +160,10 @@ def test_locations_have_the_gradient_they_tell(
     judge = ValueVote(targets, "squared_error", vote, 0.2, 0.3, 1.0)
     direction = rng.normal(size=votes.shape)
     direction -= direction.mean(axis=1, keepdims=True)
-    _, slopes = judge.locations(templates, votes)
+    y = targets[templates]
+    _, slopes = judge.locations(y, votes)
     moved = central_difference(
-        lambda t: judge.locations(templates, votes + t * direction)[0], np.zeros(1)
+        lambda t: judge.locations(y, votes + t * direction)[0], np.zeros(1)
     )[..., 0]
     expected = (slopes * direction[:, :, None]).sum(axis=1)
     np.testing.assert_allclose(expected, moved, atol=1e-6)

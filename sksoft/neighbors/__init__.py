@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Nearest neighbours in embeddings that are trained through soft top-k."""
 
-from sksoft.neighbors._classification import (
-    SoftKNeighborsClassifier,
-    SoftNeighborhoodComponents,
-)
-from sksoft.neighbors._regression import SoftKNeighborsRegressor
+from sksoft.neighbors._classifier import SoftKNeighborsClassifier
+from sksoft.neighbors._components import SoftNeighborhoodComponents
+from sksoft.neighbors._regressor import SoftKNeighborsRegressor
 
 __all__ = [
     "SoftKNeighborsClassifier",

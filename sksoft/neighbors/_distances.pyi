@@ -16,13 +16,3 @@ def pull_distances(
     cotangent: NDArray[float64],
     gradient: NDArray[float64],
 ) -> None: ...
-def take_smallest(
-    rows: NDArray[float64], largest: NDArray[float64], out: NDArray[intp]
-) -> None: ...
-def gather_up_to(
-    rows: NDArray[float64],
-    bound: NDArray[float64],
-    values: NDArray[float64],
-    places: NDArray[intp],
-    found: NDArray[intp],
-) -> None: ...

@@ -6,8 +6,6 @@ Queries and templates are rows of embeddings; `candidates` holds, for each query
 numbers of a few templates, in any order. Distances are squared.
 """
 
-from libc.math cimport INFINITY
-
 
 def squared_distances(
     const double[:, ::1] queries,
@@ -76,57 +74,3 @@ def pull_distances(
                     part = twice * (a[i] - b[i])
                     up[i] += part
                     down[i] -= part
-
-
-def take_smallest(
-    const double[:, ::1] rows, const double[::1] largest, Py_ssize_t[:, ::1] out
-):
-    """out[r] = places of the smallest entries of rows[r], of which largest[r] is last.
-
-    Of those that tie with the last, the first are taken; the places are in no order.
-    """
-    cdef Py_ssize_t r, i, found, count = out.shape[1]
-    cdef double last
-    with nogil:
-        for r in range(rows.shape[0] if count > 0 else 0):
-            last = largest[r]
-            found = 0
-            # Fewer than count are smaller: a place that is written too early is kept
-            # free for the next.
-            for i in range(rows.shape[1]):
-                out[r, found] = i
-                found += rows[r, i] < last
-            i = 0
-            while found < count:
-                out[r, found] = i
-                found += not (rows[r, i] < last or rows[r, i] > last)
-                i += 1
-
-
-def gather_up_to(
-    const double[:, ::1] rows,
-    const double[::1] bound,
-    double[:, ::1] values,
-    Py_ssize_t[:, ::1] places,
-    Py_ssize_t[::1] found,
-):
-    """Write the entries of rows[r] up to bound[r], their places and how many there are.
-
-    What is left of values[r] is infinite. Where found[r] is values.shape[1], there may be
-    more of them.
-    """
-    cdef Py_ssize_t r, i, m, room = values.shape[1]
-    cdef double last
-    with nogil:
-        for r in range(rows.shape[0]):
-            last = bound[r]
-            m = 0
-            for i in range(rows.shape[1]):
-                if m == room:
-                    break
-                values[r, m] = rows[r, i]
-                places[r, m] = i
-                m += rows[r, i] <= last
-            found[r] = m
-            for i in range(m, room):
-                values[r, i] = INFINITY

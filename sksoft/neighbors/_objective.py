@@ -6,26 +6,65 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoft.neighbors._distances import pull_distances
-from sksoft.neighbors._selection import (
+from sksoft._weighted import keep_smallest
+from sksoft.neighbors._candidates import (
+    Candidates,
+    among_members,
+    among_weighted,
     blocks,
-    candidate_count,
-    distances_to,
-    limited,
-    nearest,
 )
+from sksoft.neighbors._distances import pull_distances
 
 
-class Neighborhoods(NamedTuple):
-    """What some queries select from."""
+class Samples(NamedTuple):
+    """Training rows.
 
-    # Numbers of members and their squared distances, (n_queries, n_candidates).
-    candidates: np.ndarray
-    distances: np.ndarray
-    # What the candidates weigh, or None.
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Their features, in their frame.
+
+    targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Codes of classes, or values.
+
+    weight : ndarray of shape (n_samples,) or None
+        How often each counts; None for once.
+
+    own_weight : ndarray of shape (n_samples,) or None
+        What is left of the weight of each where it meets itself: its repetitions.
+    """
+
+    X: np.ndarray
+    targets: np.ndarray
     weight: np.ndarray | None
-    # How many each query selects.
-    k: np.ndarray
+    own_weight: np.ndarray | None
+
+    def take(self, rows):
+        """Return some of the rows."""
+        return Samples(*(None if part is None else part[rows] for part in self))
+
+    def followed_by(self, others):
+        """Return these and other samples."""
+        parts = [self, others]
+        if self.weight is not None or others.weight is not None:
+            parts = [part._weighted() for part in parts]
+        return Samples(
+            *(
+                None if one is None else np.concatenate([one, other])
+                for one, other in zip(*parts, strict=True)
+            )
+        )
+
+    def _weighted(self):
+        if self.weight is not None:
+            return self
+        n_samples = len(self.X)
+        return self._replace(weight=np.ones(n_samples), own_weight=np.zeros(n_samples))
+
+    @property
+    def total_weight(self):
+        """How many there are, with repetitions."""
+        return float(len(self.X) if self.weight is None else self.weight.sum())
 
 
 class LeaveOneOut:
@@ -36,6 +75,9 @@ class LeaveOneOut:
 
     Parameters
     ----------
+    samples : Samples
+        The samples; of their features nothing is used.
+
     vote : ClassVote or ValueVote
         What neighbours say and what it costs.
 
@@ -45,26 +87,24 @@ class LeaveOneOut:
     k : ndarray of shape (n_samples,)
         How many neighbours each sample selects.
 
-    weight : ndarray of shape (n_samples,) or None
-        The weights of the samples.
-
-    n_candidates : int or None
+    limit : int or None
         How many of the nearest samples are looked at, all of them if None.
 
     trim_fraction : float, default=0.0
         The share of the samples, those with the largest losses, that do not count.
     """
 
-    def __init__(self, vote, mask, k, weight, n_candidates, trim_fraction=0.0):
+    def __init__(self, samples, vote, mask, k, limit, trim_fraction=0.0):
+        self.weight = samples.weight
+        self.own_weight = samples.own_weight
         self.vote = vote
         self.mask = mask
         self.k = k
-        self.weight = weight
-        self.n_candidates = n_candidates
+        self.limit = limit
         self.trim_fraction = trim_fraction
 
     def neighborhoods(self, Z, members, queries):
-        """Return the `Neighborhoods` of queries among the members.
+        """Return the candidates of queries among the members, and their k.
 
         Parameters
         ----------
@@ -79,28 +119,20 @@ class LeaveOneOut:
         """
         k = self.k[members[queries]]
         if self.weight is None:
-            most = len(members) - 1
-            count = most if self.n_candidates is None else min(self.n_candidates, most)
-            candidates = nearest(Z[queries], Z, count, own=queries)
-            distances = distances_to(Z[queries], Z, candidates)
-            return Neighborhoods(candidates, distances, None, np.minimum(k, count))
-        weight = self.weight[members]
-        # Its own weight may stand in a query's way.
-        wanted = None if self.n_candidates is None else self.n_candidates + 1
-        count = candidate_count(wanted, weight)
-        candidates = nearest(Z[queries], Z, count)
-        distances = distances_to(Z[queries], Z, candidates)
-        own = candidates == queries[:, None]
-        weights = np.where(
-            own, np.maximum(weight - 1.0, 0.0)[candidates], weight[candidates]
-        )
-        if self.n_candidates is not None:
-            weights = limited(weights, distances, self.n_candidates)
-        k = np.minimum(k, weights.sum(axis=1))
-        return Neighborhoods(candidates, distances, weights, k)
+            found = among_members(Z[queries], Z, self.limit, queries)
+        else:
+            found = among_weighted(
+                Z[queries],
+                Z,
+                self.limit,
+                self.weight[members],
+                queries,
+                self.own_weight[members[queries]],
+            )
+        return found, selected_weight(k, found)
 
     def around(self, Z, queries):
-        """Return the `Neighborhoods` of queries among all samples, in blocks."""
+        """Return `neighborhoods` of queries among all samples, block by block."""
         members = np.arange(len(Z))
         return [
             self.neighborhoods(Z, members, queries[block])
@@ -108,7 +140,7 @@ class LeaveOneOut:
         ]
 
     def evaluate(self, Z, members, queries, gradient):
-        """Return the losses of queries and add the gradient of their mean.
+        """Return the mean loss of queries and add its gradient.
 
         Parameters
         ----------
@@ -121,45 +153,32 @@ class LeaveOneOut:
         parts = []
         for block in blocks(len(queries), len(members)):
             some = queries[block]
-            candidates, distances, weight, k = self.neighborhoods(Z, members, some)
+            found, k = self.neighborhoods(Z, members, some)
+            places, distances, weight = found
             p, pullback = self.mask.linearized(distances, k, weight)
             losses, slope = self.vote.losses(
-                members[some], members[candidates], p, weight, k
+                members[some], members[places], p, weight, k
             )
-            parts.append((losses, some, candidates, pullback(slope)))
+            parts.append((losses, some, places, pullback(slope)))
         losses = np.concatenate([part[0] for part in parts])
-        importance = self._importance(losses, members[queries])
+        importance = self.importance(losses, members[queries])
         start = 0
-        for part, some, candidates, slope in parts:
+        for part, some, places, slope in parts:
             stop = start + len(part)
             slope *= importance[start:stop, None]
-            pull_distances(Z, some, candidates, slope, gradient)
+            pull_distances(Z, some, places, slope, gradient)
             start = stop
         return losses @ importance
 
-    def predicted_classes(self, around, n_classes):
-        """Return the classes that the others vote for."""
-        codes = []
-        for candidates, distances, weight, k in around:
+    def outcomes(self, around):
+        """Return what the votes of all that `around` returns come out as."""
+        found = []
+        for (places, distances, weight), k in around:
             p = self.mask.values(distances, k, weight)
-            shares = self.vote.shares(candidates, p, weight, n_classes)
-            codes.append(shares.argmax(axis=1))
-        return np.concatenate(codes)
+            found.append(self.vote.outcome(places, p, weight))
+        return np.concatenate(found)
 
-    def predicted_values(self, around):
-        """Return the values that the others agree on."""
-        values = []
-        for candidates, distances, weight, k in around:
-            p = self.mask.values(distances, k, weight)
-            votes = p if weight is None else p * weight
-            values.append(self.vote.locations(candidates, votes)[0])
-        return np.concatenate(values)
-
-    def total(self, losses, queries):
-        """Return the mean loss of queries, with weights, without those trimmed."""
-        return losses @ self._importance(losses, queries)
-
-    def _importance(self, losses, samples):
+    def importance(self, losses, samples):
         """Return weights of the samples for a mean, zero for those trimmed."""
         if self.weight is None:
             weight, mean = np.ones(len(samples)), 1.0
@@ -168,12 +187,16 @@ class LeaveOneOut:
             weight, mean = self.weight[samples], self.weight.mean()
         if self.trim_fraction == 0.0:
             return weight / (len(samples) * mean)
-        order = np.argsort(losses)
-        mass = np.cumsum(weight[order])
-        room = (1.0 - self.trim_fraction) * mass[-1] - (mass - weight[order])
-        kept = np.empty_like(weight)
-        kept[order] = np.clip(room, 0.0, weight[order])
+        kept = (1.0 - self.trim_fraction) * weight.sum()
+        kept = weight * keep_smallest(losses, kept, weight)[0]
         return kept / kept.sum()
+
+
+def selected_weight(k, found: Candidates):
+    """Return what masks of candidates sum to: k, or all of them if they weigh less."""
+    if found.weight is None:
+        return np.minimum(k, float(found.places.shape[1]))
+    return np.minimum(k, found.weight.sum(axis=1))
 
 
 class Problem:
@@ -204,14 +227,6 @@ class Problem:
         pulled = np.zeros_like(Z)
         value = self.leave_one_out.evaluate(Z, members, queries, pulled)
         gradient = self.model.backward(theta, state, pulled)
-        return self._pulled(theta, value, gradient)
-
-    def held_out_loss(self, theta, queries):
-        """Return the loss of some samples among all."""
-        Z, _ = self.model.forward(theta, self.X, self.X)
-        return self.leave_one_out.evaluate(Z, self.everyone, queries, np.zeros_like(Z))
-
-    def _pulled(self, theta, value, gradient):
         away = theta - self.start
         value += 0.5 * self.alpha * (away @ away)
         gradient += self.alpha * away

@@ -13,44 +13,59 @@ from sksoft._optimize import Adam, Solution, minimize
 PATIENCE = 10
 # Iterations of L-BFGS that training takes by itself. It goes on while one gains such a
 # share of all that was gained, and so much in the sum of the samples' losses: smaller
-# gains say nothing of new samples.
+# gains say nothing of new samples. The first ones, which know nothing of the curvature,
+# may gain little before others gain much.
 LBFGS_BUDGET = 15
+LEAST_ITERATIONS = 4
 LEAST_SHARE = 0.003
 LEAST_GAIN = 0.4
 # Steps of Adam, with and without hidden layers.
 LEAST_STEPS = 256
 LEAST_STEPS_HIDDEN = 600
-# The share of the samples held out to stop early.
-HELD_OUT = 0.1
 
 
 class Budget:
-    """Progress that ends a search when an iteration has gained next to nothing."""
+    """Progress that ends a search when an iteration has gained next to nothing.
+
+    Parameters
+    ----------
+    progress : FitProgress or None
+        What is told of the iterations.
+
+    problem : Problem
+        What is minimised.
+    """
 
     def __init__(self, progress, problem):
         self.progress = progress
         self.problem = problem
-        self.begin_iteration = progress.begin_iteration
         weight = problem.leave_one_out.weight
-        self.least_gain = LEAST_GAIN / (
-            len(problem.X) if weight is None else weight.sum()
-        )
-        self.previous = self.first = None
+        n_samples = len(problem.X) if weight is None else weight.sum()
+        self.least_gain = LEAST_GAIN / n_samples
+        self.previous, self.count = None, 0
 
     @property
     def stopped(self):
         """Whether a callback has ended the fit."""
-        return self.progress.stopped
+        return self.progress is not None and self.progress.stopped
+
+    def begin_iteration(self, attributes=None):
+        """Open an iteration."""
+        if self.progress is None:
+            return None
+        return self.progress.begin_iteration(attributes)
 
     def end_iteration(self, iteration, attributes=None, loss=None):
         """Close an iteration; return whether to stop."""
-        value = self.problem.value
-        if self.first is None:
-            self.first = self.previous = self.problem.first_value
-        gain, self.previous = self.previous - value, value
-        stop = self.progress.end_iteration(iteration, attributes, loss)
-        least = max(LEAST_SHARE * (self.first - value), self.least_gain)
-        return stop or gain < least
+        stop = False
+        if self.progress is not None:
+            stop = self.progress.end_iteration(iteration, attributes, loss)
+        first, value = self.problem.first_value, self.problem.value
+        gain = (first if self.previous is None else self.previous) - value
+        self.previous = value
+        self.count += 1
+        least = max(LEAST_SHARE * (first - value), self.least_gain)
+        return stop or (self.count >= LEAST_ITERATIONS and gain < least)
 
 
 def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes):
@@ -67,6 +82,15 @@ def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes):
             progress=progress,
             attributes=attributes,
         )
+
+
+def cosine_rates(first, epoch, n_epochs, n_steps):
+    """Return the learning rates of the steps of an epoch.
+
+    Over all epochs they fall from the first rate towards zero as half a cosine.
+    """
+    at = (epoch * n_steps + np.arange(n_steps)) / (n_epochs * n_steps)
+    return 0.5 * first * (1.0 + np.cos(np.pi * at))
 
 
 class Minibatches:
@@ -122,45 +146,33 @@ class Minibatches:
             total += value * len(queries)
         return total / len(samples), theta
 
-    def minimize(
-        self, problem, theta, *, max_iter, tol, early_stopping, progress, attributes
-    ):
+    def minimize(self, problem, theta, *, max_iter, tol, progress, attributes):
         """Minimise by Adam with a learning rate that falls to zero as a cosine."""
-        samples, held_out = problem.everyone, None
-        if early_stopping and len(samples) > 1:
-            order = self.rng.permutation(len(samples))
-            cut = max(1, int(HELD_OUT * len(samples)))
-            held_out, samples = np.sort(order[:cut]), np.sort(order[cut:])
-        steps = n_batches(len(samples), self.batch_size)
+        n_steps = n_batches(len(problem.X), self.batch_size)
         n_epochs = max_iter
         if max_iter is None:
             hidden = len(problem.model.shapes) > 1
             least = LEAST_STEPS_HIDDEN if hidden else LEAST_STEPS
-            n_epochs = int(np.clip(-(-least // steps), 10, 60))
+            n_epochs = int(np.clip(-(-least // n_steps), 10, 60))
         adam = Adam(len(theta))
         solution = Solution(x=theta, value=np.inf)
-        # A budget is used up, for the last and smallest steps gain most.
-        patience = PATIENCE if held_out is not None or max_iter is not None else np.inf
         stale = 0
         for epoch in range(n_epochs):
-            before = theta
-            iteration = progress.begin_iteration(lambda x=before: attributes(x))
-            at = (epoch * steps + np.arange(steps)) / (n_epochs * steps)
-            rates = 0.5 * self.rate * (1.0 + np.cos(np.pi * at))
-            loss, theta = self.epoch(problem, theta, adam, samples, rates)
+            iteration = None
+            if progress is not None:
+                iteration = progress.begin_iteration(lambda x=theta: attributes(x))
+            rates = cosine_rates(self.rate, epoch, n_epochs, n_steps)
+            loss, theta = self.epoch(problem, theta, adam, problem.everyone, rates)
+            stale = 0 if loss < solution.value - tol else stale + 1
+            solution.x, solution.value = theta, min(float(loss), solution.value)
             solution.loss_curve.append(float(loss))
             solution.n_iter += 1
-            if held_out is not None:
-                loss = problem.held_out_loss(theta, held_out)
-            stale = 0 if loss < solution.value - tol else stale + 1
-            if held_out is None or loss < solution.value:
-                solution.x = theta
-            solution.value = min(float(loss), solution.value)
-            current = theta.copy()
-            stop = progress.end_iteration(
-                iteration, lambda x=current: attributes(x), loss
-            )
-            if stop or stale > patience:
+            if progress is not None and progress.end_iteration(
+                iteration, lambda x=theta: attributes(x), solution.loss_curve[-1]
+            ):
+                break
+            # A budget is used up, for the last and smallest steps gain most.
+            if max_iter is not None and stale > PATIENCE:
                 break
         return solution
 

@@ -1,19 +1,21 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Soft neighbours that agree on a value."""
+"""Regression by soft nearest neighbours."""
 
 from types import MappingProxyType
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from sksoft._validation import check_fraction
-from sksoft._weighted import weighted_quantile
-from sksoft.neighbors._base import SoftNeighborsBase
-from sksoft.neighbors._votes import ValueVote
+from sksoft._parameters import fraction, one_of, word_or
+from sksoft._validation import real_array
+from sksoft._weighted import keep_smallest, weighted_median
+from sksoft.neighbors._base import CHECKS, SoftNeighborsBase
+from sksoft.neighbors._mixture import Mixture, squared_weights
+from sksoft.neighbors._objective import LeaveOneOut
+from sksoft.neighbors._selection import Mask
+from sksoft.neighbors._value_vote import ValueVote, brought_near, value_reader
 
-# The interquartile range of the standard normal distribution.
-NORMAL_RANGE = 1.349
 # Where Huber's loss turns linear, in robust standard deviations of the residuals.
 HUBER_CORNER = 1.345
 
@@ -58,8 +60,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         components if there are fewer components than features.
 
     alpha : float or "auto", default="auto"
-        Weight of half the squared distance of the parameters from their start. "auto"
-        is 0.1 times the number of features over the number of samples.
+        Weight of half the squared distance of the parameters from their start, in a
+        unit in which the rows of the linear start have length one in the root mean
+        square. "auto" is 0.1 times the number of features over the number of samples.
 
     n_candidates : int, "auto" or None, default="auto"
         How many of the nearest samples may be selected at all, at least `n_neighbors`;
@@ -67,7 +70,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     solver : {"auto", "lbfgs", "adam"}, default="auto"
         L-BFGS over all samples, or Adam over minibatches. "auto" is L-BFGS for a linear
-        embedding of at most 2000 samples without `early_stopping`.
+        embedding of at most 2000 samples.
 
     batch_size : int or "auto", default="auto"
         Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
@@ -85,27 +88,27 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
-        of at most 15 iterations, fewer where they gain next to nothing, or as many
+        of at most 15 iterations, fewer where one gains next to nothing, or as many
         epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
         there is part of the method, and no warning is given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given
-        `max_iter` or with `early_stopping` stops when 10 epochs in a row have not
-        improved the loss by as much.
-
-    early_stopping : bool, default=False
-        Whether Adam leaves a tenth of the samples out of the loss, though not out of
-        the vote, and returns to the epoch where theirs was smallest.
+        `max_iter` stops when 10 epochs in a row have not improved the loss by as much.
 
     dropout : float, default=0.2
         Share of the hidden units that a step of Adam leaves out, in [0, 1).
 
-    vote : {"mean", "median", "trimmed"}, default="mean"
-        What the selected neighbours agree on: their mean; a median, softened by
-        `regularization_strength` times the typical residual of the start; or the mean
-        without the share `trim_fraction` that is farthest from their least-trimmed
-        location.
+    vote : {"mixed", "mean", "median", "trimmed"}, default="mixed"
+        What the selected neighbours agree on: "mean" is their mean; "median" a median,
+        softened by `regularization_strength` times the typical residual of the start;
+        "trimmed" the mean without the share `trim_fraction` that is farthest from their
+        least-trimmed location. "mixed" is a mixture of the means of `n_neighbors` and
+        of 3 times as many in the trained embedding, of 3 times as many in the one it
+        starts from, and of all samples. Its weights are those that predict samples held
+        out best, for which the embedding is trained on either half of the samples too.
+        Of fewer than 20 samples, or by :meth:`partial_fit` alone, it is
+        "mean".
 
     trim_fraction : float, default=0.25
         The share that a trimmed loss or vote leaves out, in [0, 0.5].
@@ -122,7 +125,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Number of jobs of the search for neighbours when predicting.
 
     verbose : int, default=0
-        Whether `fit` prints a summary.
+        Whether `fit` prints the iterations and a summary.
 
     Attributes
     ----------
@@ -136,7 +139,10 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         With hidden layers, their biases.
 
     embedding_ : ndarray of shape (n_samples, n_components)
-        Where training put its samples.
+        Where training put its samples, those of weight zero too.
+
+    vote_weights_ : ndarray of shape (4,)
+        With ``vote="mixed"``, the weights of the votes in the order above, of sum one.
 
     regularization_strength_ : float
         The strength of the mask in units of squared distances of the embedding.
@@ -175,7 +181,10 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     candidates.
 
     The embedding that training arrives at is kept only if its leave-one-out score is
-    at least that of the start; otherwise the start is kept.
+    at least that of the start; otherwise the start is kept, with a warning.
+
+    ``X=None`` in the methods that predict stands for the training samples, each without
+    itself, as in scikit-learn's neighbours.
 
     References
     ----------
@@ -196,8 +205,12 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     True
     """
 
-    _losses = ("squared_error", "huber", "trimmed")
-    _votes = ("mean", "median", "trimmed")
+    _parameter_checks = CHECKS | {
+        "loss": one_of("squared_error", "huber", "trimmed"),
+        "init": word_or(("auto", "identity", "pca"), real_array),
+        "vote": one_of("mixed", "mean", "median", "trimmed"),
+        "trim_fraction": fraction(0.5),
+    }
     _y_options = MappingProxyType({"multi_output": True, "y_numeric": True})
     _auto_alpha = 0.1
 
@@ -219,129 +232,113 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         learning_rate_init="auto",
         max_iter="auto",
         tol=1e-5,
-        early_stopping=False,
         dropout=0.2,
-        vote="mean",
+        vote="mixed",
         trim_fraction=0.25,
         warm_start=False,
         random_state=None,
         n_jobs=None,
         verbose=0,
     ):
-        super().__init__(
-            n_neighbors=n_neighbors,
-            n_components=n_components,
-            hidden_layer_sizes=hidden_layer_sizes,
-            regularization_strength=regularization_strength,
-            regularization=regularization,
-            loss=loss,
-            init=init,
-            alpha=alpha,
-            n_candidates=n_candidates,
-            solver=solver,
-            batch_size=batch_size,
-            n_templates=n_templates,
-            learning_rate_init=learning_rate_init,
-            max_iter=max_iter,
-            tol=tol,
-            early_stopping=early_stopping,
-            dropout=dropout,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.n_neighbors = n_neighbors
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.regularization_strength = regularization_strength
+        self.regularization = regularization
+        self.loss = loss
+        self.init = init
+        self.alpha = alpha
+        self.n_candidates = n_candidates
+        self.solver = solver
+        self.batch_size = batch_size
+        self.n_templates = n_templates
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.dropout = dropout
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
         self.vote = vote
         self.trim_fraction = trim_fraction
         self.n_jobs = n_jobs
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        check_fraction(self.trim_fraction, "trim_fraction", 0.5)
+    def _reader(self, y, weight):
+        return value_reader(y, weight, self.loss == "squared_error")
 
-    def _encoded(self, y, reset, weight, classes=None):
-        y = y.astype(np.float64)
-        columns = y[:, None] if y.ndim == 1 else y
-        if reset:
-            self._single_output = y.ndim == 1
-            self._y_center = np.empty(columns.shape[1])
-            self._y_unit = np.empty(columns.shape[1])
-            for output, column in enumerate(columns.T):
-                self._set_target_unit(output, column, weight)
-        elif columns.shape[1] != len(self._y_center):
-            raise ValueError(
-                f"y must have {len(self._y_center)} outputs as before, got "
-                f"{columns.shape[1]}."
-            )
-        return (columns - self._y_center) / self._y_unit
-
-    def _set_target_unit(self, output, column, weight):
-        """Centre a target and take its interquartile range, else its deviation."""
-        low, middle, high = (
-            weighted_quantile(column, q, weight) for q in (0.25, 0.5, 0.75)
+    def _judge(self, samples, reader, strength, around, queries):
+        vote = "mean" if self.vote == "mixed" else self.vote
+        judge = ValueVote(
+            samples.targets, self.loss, vote, 0.0, self.trim_fraction, np.inf
         )
-        squared = self.loss == "squared_error"
-        centre = np.average(column, weights=weight) if squared else middle
-        unit = (high - low) / NORMAL_RANGE
-        if unit == 0.0:
-            unit = np.sqrt(np.average((column - centre) ** 2, weights=weight))
-        self._y_center[output] = centre
-        self._y_unit[output] = unit if unit > 0.0 else 1.0
-
-    def _set_strength(self, around, queries):
-        super()._set_strength(around, queries)
+        if vote != "median" and self.loss != "huber":
+            return judge
         # The size of a residual, for soft medians and for Huber's loss: that of the
         # hard vote of the starting neighbours.
-        self._softness, self._corner = 0.0, np.inf
-        if self.vote != "median" and self.loss != "huber":
-            return
-        left_out = self._leave_one_out(self._training_vote(), 0.0, None)
-        found = left_out.predicted_values(around)
-        size = np.abs(found - self._targets[queries]).mean(axis=1)
-        weight = None if self._weight is None else self._weight[queries]
-        residual = weighted_quantile(size, 0.5, weight)
-        self._softness = self.regularization_strength * residual
+        mask = Mask(0.0, self.regularization)
+        left_out = LeaveOneOut(samples, judge, mask, None, None)
+        found = left_out.outcomes(around)
+        size = np.abs(found - samples.targets[queries]).mean(axis=1)
+        weight = None if samples.weight is None else samples.weight[queries]
+        residual = float(weighted_median(size, weight))
+        judge.softness = self.regularization_strength * residual
         if residual > 0.0:
-            self._corner = HUBER_CORNER * residual / 0.6745
-
-    def _training_vote(self):
-        return ValueVote(
-            self._targets,
-            self.loss,
-            self.vote,
-            self._softness,
-            self.trim_fraction,
-            self._corner,
-        )
+            judge.corner = HUBER_CORNER * residual / 0.6745
+        return judge
 
     def _trimmed_samples(self):
         return self.trim_fraction if self.loss == "trimmed" else 0.0
 
-    def _loo_score(self, around, queries):
-        left_out = self._leave_one_out(
-            self._training_vote(), self.regularization_strength_, None
-        )
-        found = left_out.predicted_values(around)
-        loss, _ = left_out.vote.cost(found - self._targets[queries])
-        constant, _ = left_out.vote.cost(-self._targets[queries])
-        at_most = left_out.total(constant, queries)
-        return 1.0 - left_out.total(loss, queries) / at_most if at_most > 0.0 else 0.0
+    def _score(self, outcomes, left_out, targets, queries):
+        targets = brought_near(targets)
+        loss, _ = left_out.vote.cost(brought_near(outcomes) - targets)
+        constant, _ = left_out.vote.cost(-targets)
+        total = [
+            losses @ left_out.importance(losses, queries) for losses in (loss, constant)
+        ]
+        return 1.0 - total[0] / total[1] if total[1] > 0.0 else 0.0
+
+    def _mixing_weights(self, held_out, samples, judge):
+        prior = np.average(samples.targets, axis=0, weights=samples.weight)
+        values, targets, weight = [], [], []
+        for outcomes, others in held_out:
+            constant = np.broadcast_to(prior, outcomes[0].shape)
+            values.append(np.stack([*outcomes, constant], axis=2))
+            targets.append(others.targets)
+            weight.append(others.weight)
+        weight = None if samples.weight is None else np.concatenate(weight)
+        values = brought_near(np.concatenate(values))
+        targets = brought_near(np.concatenate(targets))
+        weight = self._resistant(values[:, :, 0] - targets, judge, weight)
+        weights = squared_weights(values, targets, weight)
+        return Mixture(weights, prior)
+
+    def _resistant(self, residual, judge, weight):
+        """Return weights of rows for which squared errors cost what the loss costs."""
+        if self.loss == "squared_error":
+            return weight
+        weight = np.ones(len(residual)) if weight is None else weight
+        if self.loss == "trimmed":
+            size = (residual**2).sum(axis=1)
+            kept = (1.0 - self.trim_fraction) * weight.sum()
+            return weight * keep_smallest(size, kept, weight)[0]
+        _, clipped = judge.cost(residual)
+        size, held = (np.sqrt((part**2).sum(axis=1)) for part in (residual, clipped))
+        return weight * np.divide(held, size, out=np.ones_like(size), where=size > 0.0)
 
     def predict(self, X):
         """Return what the neighbours agree on.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
+        X : array-like of shape (n_samples, n_features) or None
+            The samples; None for those of the fit, each without itself.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Their predicted targets.
         """
-        candidates, p, weight = self._selected(X)
-        votes = p if weight is None else p * weight
-        values, _ = self._training_vote().locations(candidates, votes)
-        values = values * self._y_unit + self._y_center
-        values = values.astype(self.components_.dtype, copy=False)
-        return values[:, 0] if self._single_output else values
+        values = self._outcome(X)
+        values = self._fitted.plan.reader.decode(values)
+        return values.astype(self.components_.dtype, copy=False)

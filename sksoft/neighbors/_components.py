@@ -1,0 +1,231 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The embedding of soft nearest neighbours, for itself."""
+
+from sksoft.neighbors._class_base import CLASS_CHECKS, ClassNeighborsBase
+
+
+class SoftNeighborhoodComponents(ClassNeighborsBase):
+    """Learn an embedding in which soft neighbours are of the same class.
+
+    A drop-in for scikit-learn's neighbourhood components analysis [2]_ whose loss
+    counts the soft top-k neighbours [1]_ of a sample rather than a softmax over all
+    others, and which may add a small multilayer perceptron to the linear map.
+
+    Parameters
+    ----------
+    n_components : int, default=None
+        Dimension of the embedding, at most the number of features; as many by default.
+
+    n_neighbors : int, default=5
+        How many neighbours vote, or all samples (their total weight) where there are
+        fewer. In training no more than half of the others of
+        a class: more cannot all be of it.
+
+    hidden_layer_sizes : tuple of int, default=()
+        Widths of the hidden layers of rectified units that are added to the linear
+        embedding; none by default.
+
+    regularization_strength : float, default=0.3
+        How soft the selection is: at least 0, in units of the median squared distance
+        to the neighbour number `n_neighbors` in the starting embedding. 0 selects
+        exactly that many, which leaves nothing to train: the estimator is then plain
+        nearest neighbours.
+
+    regularization : {"entropic", "l2"}, default="entropic"
+        How the mask falls from 1 to 0 with the squared distance: as a logistic function
+        or as a clipped linear one, for which 1 to 3 is a good strength.
+
+    loss : {"log", "linear"}, default="log"
+        Of the share c of a sample's class in the vote: ``-log(c + 0.05)``, bounded in
+        view of wrong labels, or ``1 - c``.
+
+    init : {"auto", "identity", "pca", "lda"} or array-like of shape \
+            (n_components, n_features), default="auto"
+        Where the linear part starts. "auto" is the identity, or the principal
+        components if there are fewer components than features. "lda" takes
+        directions that tell the classes apart, whitened within them by a shrunk
+        covariance; there is one fewer than classes, and `n_components` at most as many.
+
+    alpha : float or "auto", default="auto"
+        Weight of half the squared distance of the parameters from their start, in a
+        unit in which the rows of the linear start have length one in the root mean
+        square. "auto" is 0.03 times the number of features over the number of samples.
+
+    n_candidates : int, "auto" or None, default="auto"
+        How many of the nearest samples may be selected at all, at least `n_neighbors`;
+        "auto" is 10 times as many and 10 more, None all samples.
+
+    solver : {"auto", "lbfgs", "adam"}, default="auto"
+        L-BFGS over all samples, or Adam over minibatches. "auto" is L-BFGS for a linear
+        embedding of at most 2000 samples.
+
+    batch_size : int or "auto", default="auto"
+        Number of samples that a step of Adam looks at; "auto" is a twelfth of them,
+        between 32 and 256.
+
+    n_templates : int, "auto" or None, default="auto"
+        Number of samples, drawn for each step of Adam, that a batch finds its
+        neighbours among, itself included. "auto" is all of up to 1500 samples, and 1000
+        of more; None is all.
+
+    learning_rate_init : float or "auto", default="auto"
+        Learning rate of the first step of Adam; it falls to zero as a cosine. "auto" is
+        0.05 over the square root of the number of features, or 0.005 with hidden
+        layers.
+
+    max_iter : int or "auto", default="auto"
+        Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
+        of at most 15 iterations, fewer where one gains next to nothing, or as many
+        epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
+        there is part of the method, and no warning is given.
+
+    tol : float, default=1e-5
+        L-BFGS stops when no entry of the gradient is larger. Adam with a given
+        `max_iter` stops when 10 epochs in a row have not improved the loss by as much.
+
+    dropout : float, default=0.2
+        Share of the hidden units that a step of Adam leaves out, in [0, 1).
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, by which those of the samples are multiplied, in the
+        loss and in the vote; only their ratios count. "balanced" gives all classes the
+        same weight in total. :meth:`partial_fit` takes a dict alone.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the embedding of the previous one, if it has the same
+        `n_components` and `hidden_layer_sizes`; the features must then be the same.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws hidden layers, batches, templates and, of more than 2000 samples, those
+        that the leave-one-out score is estimated on.
+
+    n_jobs : int, default=None
+        Number of jobs of the search for neighbours in :meth:`kneighbors`.
+
+    verbose : int, default=0
+        Whether `fit` prints the iterations and a summary.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+
+    components_ : ndarray of shape (n_components, `n_features_in_`)
+        The linear part of the embedding, which is that of the centred features.
+
+    coefs_ : list of ndarray
+        With hidden layers, their weights, and last those of the embedding.
+
+    intercepts_ : list of ndarray
+        With hidden layers, their biases.
+
+    embedding_ : ndarray of shape (n_samples, n_components)
+        Where training put its samples, those of weight zero too.
+
+    regularization_strength_ : float
+        The strength of the mask in units of squared distances of the embedding.
+
+    alpha_ : float
+        The weight of the pull towards the start.
+
+    loss_curve_ : list of float
+        The loss at the start and after each iteration, or of each epoch.
+
+    loo_score_ : float
+        The share of the training samples, or of 2000 of them, that the others
+        classify rightly.
+
+    n_iter_ : int
+        Number of iterations or epochs.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    SoftKNeighborsClassifier : Votes among the neighbours in this embedding.
+    sklearn.neighbors.NeighborhoodComponentsAnalysis : Softmax instead of top-k.
+
+    Notes
+    -----
+    No sample is its own neighbour in training: one unit of its weight is taken away
+    where it meets itself. Distances are to a unit that is the features' root mean
+    variance, so that rescaling `X` changes nothing; features of unlike scales should be
+    standardised all the same. Memory grows with the number of samples times that of
+    candidates.
+
+    The embedding that training arrives at is kept only if its leave-one-out score is
+    at least that of the start; otherwise the start is kept, with a warning.
+
+    References
+    ----------
+    .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
+       Optimal Transport", NeurIPS 2020.
+    .. [2] Goldberger, Roweis, Hinton and Salakhutdinov, "Neighbourhood Components
+       Analysis", NeurIPS 2004.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sksoft.neighbors import SoftNeighborhoodComponents
+    >>> X, y = load_wine(return_X_y=True)
+    >>> embedding = make_pipeline(StandardScaler(), SoftNeighborhoodComponents(2))
+    >>> embedding.fit_transform(X, y).shape
+    (178, 2)
+    """
+
+    _parameter_checks = CLASS_CHECKS
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        n_neighbors=5,
+        hidden_layer_sizes=(),
+        regularization_strength=0.3,
+        regularization="entropic",
+        loss="log",
+        init="auto",
+        alpha="auto",
+        n_candidates="auto",
+        solver="auto",
+        batch_size="auto",
+        n_templates="auto",
+        learning_rate_init="auto",
+        max_iter="auto",
+        tol=1e-5,
+        dropout=0.2,
+        class_weight=None,
+        warm_start=False,
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.n_neighbors = n_neighbors
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.regularization_strength = regularization_strength
+        self.regularization = regularization
+        self.loss = loss
+        self.init = init
+        self.alpha = alpha
+        self.n_candidates = n_candidates
+        self.solver = solver
+        self.batch_size = batch_size
+        self.n_templates = n_templates
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose

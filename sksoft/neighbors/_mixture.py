@@ -1,0 +1,142 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Votes that are mixed: weights fitted to what votes say of samples held out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+# Fewer samples tell too little of how to mix.
+LEAST_SAMPLES = 20
+# Each likelihood is at least this much: labels may be wrong.
+LEAST_LIKELIHOOD = 1e-4
+# What is believed of the weights beforehand, in samples that speak for all alike.
+PRIOR_SAMPLES = 1.0
+STEPS = 200
+
+
+class Mixture(NamedTuple):
+    """Weights of votes, the last one that of what is known without any neighbour."""
+
+    weights: np.ndarray
+    prior: np.ndarray
+
+    def mixed(self, outcomes):
+        """Return the mixture of the outcomes of votes."""
+        found = self.weights[-1] * self.prior
+        for weight, outcome in zip(self.weights[:-1], outcomes, strict=True):
+            found = found + weight * outcome
+        return found
+
+
+class HeldOut(NamedTuple):
+    """What votes came out as for samples that were not trained on, and these."""
+
+    outcomes: list
+    samples: object
+
+
+def halves(samples):
+    """Return the samples in two halves, or None if they are too few.
+
+    The halves depend on what samples are, not on where they stand: in the order of
+    their targets, and then of their features, they are dealt out in turn, with each of
+    their repetitions. So either half has as many of each class or size of target.
+
+    Parameters
+    ----------
+    samples : Samples
+        The samples.
+
+    Returns
+    -------
+    halves : tuple of two Samples or None
+        The halves.
+    """
+    n_samples = len(samples.X)
+    copies, copy_weight = np.ones(n_samples), None
+    if samples.weight is not None:
+        copy_weight = samples.weight - samples.own_weight
+        copies = np.rint(samples.weight / copy_weight)
+    if copies.sum() < LEAST_SAMPLES:
+        return None
+    order = np.lexsort(np.column_stack([samples.targets, samples.X]).T[::-1])
+    last = np.empty(n_samples)
+    last[order] = np.cumsum(copies[order])
+    # Copies with even numbers, counted in that order, and those with odd numbers.
+    even = np.ceil(last / 2.0) - np.ceil((last - copies) / 2.0)
+    return tuple(_part(samples, part, copy_weight) for part in (even, copies - even))
+
+
+def _part(samples, copies, copy_weight):
+    """Return so many copies of each sample."""
+    some = copies > 0.0
+    part = samples.take(some)
+    if copy_weight is None:
+        return part
+    copies, weight = copies[some], copy_weight[some]
+    return part._replace(weight=copies * weight, own_weight=(copies - 1.0) * weight)
+
+
+def likelihood_weights(likelihood, sample_weight):
+    """Return the weights of a mixture that make what came most likely.
+
+    Parameters
+    ----------
+    likelihood : ndarray of shape (n_samples, n_votes)
+        How likely each vote thought what came.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        What the samples weigh.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_votes,)
+        Non-negative, of sum one; a little each where samples are few.
+    """
+    likelihood = np.maximum(likelihood, LEAST_LIKELIHOOD)
+    n_votes = likelihood.shape[1]
+    weight = np.ones(len(likelihood)) if sample_weight is None else sample_weight
+    mixed = np.full(n_votes, 1.0 / n_votes)
+    for _ in range(STEPS):
+        credit = likelihood * mixed
+        credit /= credit.sum(axis=1, keepdims=True)
+        mixed = weight @ credit + PRIOR_SAMPLES / n_votes
+        mixed /= mixed.sum()
+    return mixed
+
+
+def squared_weights(values, target, sample_weight):
+    """Return the weights of a mixture that brings values nearest to a target.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_outputs, n_votes)
+        What each vote said.
+
+    target : ndarray of shape (n_samples, n_outputs)
+        What came.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        What the samples weigh.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_votes,)
+        Non-negative, of sum one.
+    """
+    error = values - target[:, :, None]
+    if sample_weight is not None:
+        error = error * np.sqrt(sample_weight)[:, None, None]
+    error = error.reshape(-1, error.shape[2])
+    # The smallest |error @ w| with sum(w) = 1 is, up to a factor, the w with which
+    # the identical problem with a row of ones is solved.
+    gram = error.T @ error
+    scale = np.trace(gram) / len(gram)
+    if scale <= 0.0:
+        return np.full(len(gram), 1.0 / len(gram))
+    root = np.linalg.cholesky(gram / scale + 1e-9 * np.eye(len(gram))).T
+    system = np.vstack([root, np.ones(len(gram))])
+    weights, _ = nnls(system, np.append(np.zeros(len(gram)), 1.0))
+    return weights / weights.sum()

@@ -1,0 +1,177 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a fit of soft neighbours starts from, works with, and leaves behind."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoft._network import LinearPlusNetwork
+from sksoft._optimize import Adam
+from sksoft.neighbors._frame import Frame
+from sksoft.neighbors._objective import Samples
+from sksoft.neighbors._voters import Voters
+
+
+class Plan(NamedTuple):
+    """An embedding before it is trained.
+
+    Attributes
+    ----------
+    frame : Frame
+        How features are seen.
+
+    reader : ClassReader or ValueReader
+        How targets are read.
+
+    model : LinearPlusNetwork
+        The embedding as a function of its parameters.
+
+    origin : ndarray of shape (n_parameters,)
+        Where they start.
+
+    gain : float
+        The unit of this embedding in that of the one that users see.
+
+    architecture : tuple
+        `n_components` and the widths of the hidden layers.
+    """
+
+    frame: Frame
+    reader: object
+    model: LinearPlusNetwork
+    origin: np.ndarray
+    gain: float
+    architecture: tuple
+
+    def embed(self, theta, X):
+        """Return the embedding of framed features, in its own unit."""
+        return self.model.forward(theta, X, X)[0]
+
+    def components(self, theta):
+        """Return the linear part for features as they are given."""
+        linear = self.model.unpack(theta)[0]
+        return linear.T * (self.gain / self.frame.given_unit)
+
+    def layers(self, theta):
+        """Return weights and biases of the network for features as they are given."""
+        frame = self.frame
+        weights, biases = self.model.layers(theta, frame.given_centre, frame.given_unit)
+        if weights:
+            weights[-1] *= self.gain
+        return weights, biases
+
+
+class Trial(NamedTuple):
+    """One training of an embedding on some samples.
+
+    Attributes
+    ----------
+    plan : Plan
+        The embedding.
+
+    samples : Samples
+        What it is trained on.
+
+    start : ndarray of shape (n_parameters,)
+        Where the training starts.
+
+    judge : ClassVote or ValueVote
+        What the vote costs.
+
+    strengths : tuple of float
+        Those of the masks of the numbers of neighbours that vote.
+
+    alpha : float
+        The pull towards the start.
+
+    queries : ndarray of shape (n_queries,)
+        The samples that scores are estimated on.
+
+    around : list
+        What they vote among at the start.
+    """
+
+    plan: Plan
+    samples: Samples
+    start: np.ndarray
+    judge: object
+    strengths: tuple
+    alpha: float
+    queries: np.ndarray
+    around: list
+
+
+class Fitted(NamedTuple):
+    """All that predictions, and further training, need.
+
+    Attributes
+    ----------
+    plan : Plan
+        What was trained.
+
+    theta : ndarray of shape (n_parameters,)
+        The parameters.
+
+    X : ndarray of shape (n_samples, n_features)
+        All rows of the fit in their frame, those of weight zero too.
+
+    members : ndarray of shape (n_members,)
+        Numbers of the rows that have a weight.
+
+    voters : Voters
+        The templates, which are the members.
+
+    mixture : ndarray or None
+        Weights of their ballots; None for the first alone.
+
+    strengths : tuple of float
+        Those of the masks.
+
+    adam : Adam or None
+        The state of the solver between calls of `partial_fit`.
+    """
+
+    plan: Plan
+    theta: np.ndarray
+    X: np.ndarray
+    members: np.ndarray
+    voters: Voters
+    mixture: np.ndarray | None
+    strengths: tuple
+    adam: Adam | None
+
+    def place(self, X):
+        """Return where framed features are in each space of the voters."""
+        placed = [self.plan.embed(self.theta, X)]
+        if len(self.voters.spaces) > 1:
+            placed.append(self.plan.embed(self.plan.origin, X))
+        return placed
+
+
+def each_row(fitted, of_members, of_others):
+    """Return arrays for all rows of a fit: for members, and for those without weight.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fit.
+
+    of_members : callable
+        Returns a sequence of arrays for the members.
+
+    of_others : callable
+        Returns such arrays for other rows, given their features.
+    """
+    found = of_members()
+    others = np.ones(len(fitted.X), dtype=bool)
+    others[fitted.members] = False
+    if not others.any():
+        return found
+    rest = of_others(fitted.X[others])
+    whole = []
+    for one, other in zip(found, rest, strict=True):
+        both = np.empty((len(others), *one.shape[1:]), dtype=one.dtype)
+        both[fitted.members], both[others] = one, other
+        whole.append(both)
+    return whole

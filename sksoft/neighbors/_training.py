@@ -1,0 +1,302 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""How embeddings are trained, and how their votes are mixed, by the parameters."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sksoft._network import LinearPlusNetwork
+from sksoft._optimize import Solution
+from sksoft._validation import layer_sizes, real_array
+from sksoft.neighbors._mixture import HeldOut, halves
+from sksoft.neighbors._objective import LeaveOneOut, Problem, selected_weight
+from sksoft.neighbors._selection import Mask, distance_unit, kth_distances
+from sksoft.neighbors._solvers import Minibatches, by_lbfgs
+from sksoft.neighbors._starts import given_start, identity_start, principal_start
+from sksoft.neighbors._state import Plan, Trial
+from sksoft.neighbors._voters import Ballot, Voters, indexed_space
+
+# learning_rate_init="auto" is this much over the square root of the number of inputs
+# of the linear part; with hidden layers, the second number.
+AUTO_RATE = 0.05
+AUTO_RATE_HIDDEN = 0.005
+# solver="auto" is L-BFGS up to so many samples.
+LBFGS_SAMPLES = 2000
+# n_templates="auto" is all of up to so many samples, and fewer of more.
+ALL_TEMPLATES = 1500
+SOME_TEMPLATES = 1000
+# Leave-one-out scores, and the unit of distance, are estimated on so many samples.
+SCORED_SAMPLES = 2000
+# A mixed vote also asks so many times as many neighbours.
+WIDE = 3
+
+
+def is_auto(value):
+    """Return whether a parameter, of any type, is "auto"."""
+    return isinstance(value, str) and value == "auto"
+
+
+class Training:
+    """What estimators of soft neighbours do with their parameters to train.
+
+    None of its methods changes the estimator.
+    """
+
+    # alpha="auto" is this much, times the number of features over that of samples.
+    _auto_alpha = 0.03
+
+    def _judge(self, samples, reader, strength, around, queries):
+        """Return the vote that training improves."""
+        raise NotImplementedError
+
+    def _training_k(self, samples):
+        """Return how many neighbours each sample selects in training."""
+        return np.full(len(samples.X), float(self.n_neighbors))
+
+    def _score(self, outcomes, leave_one_out, targets, queries):
+        """Return the score of what the votes of queries came out as."""
+        raise NotImplementedError
+
+    def _mixing_weights(self, held_out, samples, judge):
+        """Return a mixture by the outcomes of votes for samples held out."""
+        raise NotImplementedError
+
+    def _discriminant_start(self, samples, reader, n_components):
+        """Return the start at directions that tell classes apart."""
+        raise NotImplementedError
+
+    def _hidden(self):
+        return layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+
+    def _check_start(self, n_features):
+        """Check the parameters that depend on the number of features."""
+        n_components = self.n_components or n_features
+        if n_components > n_features:
+            raise ValueError(
+                f"n_components must be at most the number of features, {n_features}, "
+                f"got {n_components}."
+            )
+        if isinstance(self.init, str):
+            return
+        init = real_array(self.init, "init")
+        if init.shape != (n_components, n_features):
+            raise ValueError(
+                f"init must have shape {(n_components, n_features)}, got {init.shape}."
+            )
+
+    def _plan(self, samples, frame, reader, rng):
+        n_features = samples.X.shape[1]
+        n_components = self.n_components or n_features
+        components, gain = self._start(samples, reader, n_components, frame.given_unit)
+        model = LinearPlusNetwork(n_features, n_features, n_components, self._hidden())
+        origin = model.start(components.T, rng)
+        architecture = (self.n_components, self._hidden())
+        return Plan(frame, reader, model, origin, gain, architecture)
+
+    def _start(self, samples, reader, n_components, unit):
+        n_features = samples.X.shape[1]
+        if not isinstance(self.init, str):
+            return given_start(self.init, unit)
+        init = self.init
+        if init == "auto":
+            init = "identity" if n_components == n_features else "pca"
+        if init == "identity":
+            return identity_start(n_components, n_features, unit)
+        if init == "pca":
+            return principal_start(samples.X, samples.weight, n_components, unit)
+        return self._discriminant_start(samples, reader, n_components)
+
+    def _limit(self):
+        """Return what candidates may weigh in total, None for no limit."""
+        if is_auto(self.n_candidates):
+            return 10 * self.n_neighbors + 10
+        return self.n_candidates
+
+    def _trial(self, plan, samples, start, rng, strengths=None):
+        """Return a training of an embedding, which measures where it starts."""
+        queries = np.arange(len(samples.X))
+        if len(queries) > SCORED_SAMPLES:
+            queries = np.sort(rng.choice(len(queries), SCORED_SAMPLES, replace=False))
+        around = self._around(plan, samples, start, queries)
+        if strengths is None:
+            strengths = tuple(
+                self.regularization_strength
+                * self._unit(around, many * self.n_neighbors, samples, queries)
+                for many in self._multiples()
+            )
+        judge = self._judge(samples, plan.reader, strengths[0], around, queries)
+        alpha = self.alpha
+        if is_auto(alpha):
+            alpha = self._auto_alpha * samples.X.shape[1] / samples.total_weight
+        return Trial(
+            plan, samples, start, judge, strengths, float(alpha), queries, around
+        )
+
+    def _multiples(self):
+        """Return the numbers of neighbours that vote, over `n_neighbors`."""
+        return (1, WIDE) if self.vote == "mixed" else (1,)
+
+    def _around(self, plan, samples, theta, queries):
+        """Return what the queries vote among, without themselves."""
+        k = np.full(len(samples.X), float(self.n_neighbors))
+        mask = Mask(0.0, self.regularization)
+        left_out = LeaveOneOut(samples, None, mask, k, self._limit())
+        return left_out.around(plan.embed(theta, samples.X), queries)
+
+    def _unit(self, around, k, samples, queries):
+        """Return the median distance of queries to their neighbour number k."""
+        reached, distances = [], []
+        for found, _ in around:
+            some = selected_weight(np.full(len(found.places), float(k)), found)
+            reached.append(kth_distances(found.distances, found.weight, some))
+            distances.append(found.distances)
+        weight = None if samples.weight is None else samples.weight[queries]
+        return distance_unit(np.concatenate(reached), distances, weight)
+
+    def _vote_strength(self, strength):
+        return 0.0 if self.vote == "hard" else strength
+
+    def _loo_score(self, trial, theta):
+        """Return the leave-one-out score of the vote of `n_neighbors`."""
+        around = trial.around
+        if theta is not trial.start:
+            around = self._around(trial.plan, trial.samples, theta, trial.queries)
+        left_out = LeaveOneOut(
+            trial.samples,
+            trial.judge,
+            Mask(self._vote_strength(trial.strengths[0]), self.regularization),
+            None,
+            None,
+            self._trimmed_samples(),
+        )
+        targets = trial.samples.targets[trial.queries]
+        outcomes = left_out.outcomes(around)
+        return float(self._score(outcomes, left_out, targets, trial.queries))
+
+    def _trimmed_samples(self):
+        """Return the share of the samples that the loss leaves out."""
+        return 0.0
+
+    def _problem(self, trial):
+        leave_one_out = LeaveOneOut(
+            trial.samples,
+            trial.judge,
+            Mask(trial.strengths[0], self.regularization),
+            self._training_k(trial.samples),
+            self._limit(),
+            self._trimmed_samples(),
+        )
+        X = trial.samples.X
+        return Problem(trial.plan.model, X, leave_one_out, trial.alpha, trial.start)
+
+    def _minibatches(self, samples, rng):
+        n_samples, n_features = samples.X.shape
+        batch_size = self.batch_size
+        if is_auto(batch_size):
+            batch_size = int(np.clip(n_samples // 12, 32, 256))
+        rate = self.learning_rate_init
+        if is_auto(rate):
+            rate = AUTO_RATE_HIDDEN if self._hidden() else AUTO_RATE / n_features**0.5
+        n_templates = self.n_templates
+        if is_auto(n_templates):
+            n_templates = None if n_samples <= ALL_TEMPLATES else SOME_TEMPLATES
+        dropout = self.dropout if self._hidden() else 0.0
+        return Minibatches(batch_size, n_templates, rate, dropout, rng)
+
+    def _minimize(self, trial, rng, progress=None, attributes=None):
+        max_iter = None if is_auto(self.max_iter) else self.max_iter
+        if max_iter == 0 or trial.strengths[0] == 0.0:
+            # A hard mask has no gradient: nothing can be learnt.
+            return Solution(x=trial.start, value=np.nan)
+        solver = self.solver
+        if solver == "auto":
+            small = len(trial.samples.X) <= LBFGS_SAMPLES and not self._hidden()
+            solver = "lbfgs" if small else "adam"
+        options = {
+            "max_iter": max_iter,
+            "tol": self.tol,
+            "progress": progress,
+            "attributes": attributes,
+        }
+        problem = self._problem(trial)
+        if solver == "lbfgs":
+            return by_lbfgs(problem, trial.start, **options)
+        batches = self._minibatches(trial.samples, rng)
+        return batches.minimize(problem, trial.start, **options)
+
+    def _guarded(self, trial, solution):
+        """Return the embedding to keep, never worse than the start, and its score."""
+        if solution.x is trial.start:
+            return trial.start, self._loo_score(trial, trial.start)
+        before = self._loo_score(trial, trial.start)
+        after = self._loo_score(trial, solution.x)
+        name = type(self).__name__
+        if self.verbose:
+            print(
+                f"[{name}] {solution.n_iter} iterations, leave-one-out score "
+                f"{before:.4f} at the start, {after:.4f} at the end"
+            )
+        if after >= before:
+            return solution.x, after
+        warnings.warn(
+            f"{name} keeps the embedding it started from, for training lowered the "
+            f"leave-one-out score from {before:.4g} to {after:.4g}. Standardise the "
+            "features, or try another max_iter, alpha, n_components or init.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+        return trial.start, before
+
+    def _ballots(self, strengths):
+        """Return the votes that predictions may mix."""
+        k = float(self.n_neighbors)
+        if self.vote != "mixed":
+            return [Ballot(0, k, self._vote_strength(strengths[0]))]
+        near, wide = strengths
+        return [
+            Ballot(0, k, near),
+            Ballot(0, WIDE * k, wide),
+            Ballot(1, WIDE * k, wide),
+        ]
+
+    def _voters(self, trial, theta, mixture):
+        """Return the samples of a trial as templates of an embedding."""
+        plan, samples = trial.plan, trial.samples
+        ballots = self._ballots(trial.strengths)
+        thetas = (theta, plan.origin)
+        if mixture is None:
+            ballots, thetas = ballots[:1], thetas[:1]
+        spaces = [
+            indexed_space(plan.embed(t, samples.X), self.n_neighbors, self.n_jobs)
+            for t in thetas
+        ]
+        judge, limit = trial.judge, self._limit()
+        return Voters(samples, judge, spaces, ballots, self.regularization, limit)
+
+    def _mixture(self, plan, samples, rng):
+        """Return a mixture of the ballots that is fitted to samples held out."""
+        parts = halves(samples) if self.vote == "mixed" else None
+        if parts is None:
+            return None
+        found = []
+        for some, others in (parts, parts[::-1]):
+            half = self._half_plan(plan, some)
+            trial = self._trial(half, some, half.origin, rng)
+            theta = self._minimize(trial, rng).x
+            voters = self._voters(trial, theta, True)
+            placed = [half.embed(point, others.X) for point in (theta, half.origin)]
+            found.append(HeldOut(voters.outcomes(placed), others))
+        return self._mixing_weights(found, samples, trial.judge)
+
+    def _half_plan(self, plan, samples):
+        """Return the plan of a training on half of the samples."""
+        if not (isinstance(self.init, str) and self.init == "lda"):
+            return plan
+        # These directions tell of the targets.
+        n_components = len(plan.components(plan.origin))
+        start = self._discriminant_start(samples, plan.reader, n_components)
+        origin = plan.origin.copy()
+        plan.model.unpack(origin)[0][...] = start.components.T
+        return plan._replace(origin=origin)

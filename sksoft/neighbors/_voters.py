@@ -1,0 +1,125 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Templates that vote: in one or more embeddings, with one or more k."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn import config_context
+from sklearn.neighbors import NearestNeighbors
+
+from sksoft.neighbors._candidates import blocks, indexed
+from sksoft.neighbors._objective import LeaveOneOut, Samples, selected_weight
+from sksoft.neighbors._selection import Mask
+
+# Queries are brought so near that squared distances tell templates apart: from farther
+# away it is their direction alone that tells which are near.
+FAR = 1e7
+
+
+class Ballot(NamedTuple):
+    """One vote: in which space, of how many neighbours, how softly selected."""
+
+    space: int
+    k: float
+    strength: float
+
+
+class Space(NamedTuple):
+    """The templates in an embedding, and an index of them."""
+
+    Z: np.ndarray
+    index: NearestNeighbors
+
+
+def indexed_space(Z, n_neighbors, n_jobs):
+    """Return a space of templates."""
+    index = NearestNeighbors(n_neighbors=min(n_neighbors, len(Z)), n_jobs=n_jobs)
+    # What is indexed was checked before.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        index.fit(Z)
+    return Space(Z, index)
+
+
+def brought_near(Z):
+    """Return rows of an embedding, those too far away to square at a distance FAR."""
+    size = np.abs(Z).max(axis=1, initial=0.0)
+    far = size > FAR
+    if far.any():
+        Z = Z.copy()
+        Z[far] *= (FAR / size[far])[:, None]
+    return Z
+
+
+class Voters(NamedTuple):
+    """What predictions are made of.
+
+    Attributes
+    ----------
+    samples : Samples
+        The templates.
+
+    vote : ClassVote or ValueVote
+        What they say.
+
+    spaces : list of Space
+        Where they are.
+
+    ballots : list of Ballot
+        How they vote.
+
+    regularization : {"entropic", "l2"}
+        How they are selected.
+
+    limit : int or None
+        How many are looked at.
+    """
+
+    samples: Samples
+    vote: object
+    spaces: list
+    ballots: list
+    regularization: str
+    limit: int | None
+
+    def outcomes(self, placed):
+        """Return the outcome of each ballot for new queries.
+
+        Parameters
+        ----------
+        placed : list of ndarray of shape (n_queries, n_components)
+            The queries in each of the spaces.
+        """
+        n_queries, weight = len(placed[0]), self.samples.weight
+        found = [[] for _ in self.ballots]
+        for block in blocks(n_queries, len(self.samples.X)):
+            candidates = [
+                indexed(
+                    space.index, brought_near(Z[block]), space.Z, self.limit, weight
+                )
+                for space, Z in zip(self.spaces, placed, strict=True)
+            ]
+            for place, ballot in enumerate(self.ballots):
+                some = candidates[ballot.space]
+                k = np.full(len(some.places), min(ballot.k, self.samples.total_weight))
+                k = selected_weight(k, some)
+                mask = Mask(ballot.strength, self.regularization)
+                p = mask.values(some.distances, k, some.weight)
+                found[place].append(self.vote.outcome(some.places, p, some.weight))
+        return [np.concatenate(parts) for parts in found]
+
+    def left_out(self):
+        """Return the outcome of each ballot for the templates, each without itself."""
+        everyone = np.arange(len(self.samples.X))
+        found = []
+        for ballot in self.ballots:
+            judge = LeaveOneOut(
+                self.samples,
+                self.vote,
+                Mask(ballot.strength, self.regularization),
+                np.full(len(everyone), ballot.k),
+                self.limit,
+            )
+            around = judge.around(self.spaces[ballot.space].Z, everyone)
+            found.append(judge.outcomes(around))
+        return found
