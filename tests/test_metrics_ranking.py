@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores of rankings against SciPy and scikit-learn."""
 
+import doctest
 import inspect
 
 import numpy as np
@@ -10,6 +11,7 @@ import sklearn.metrics
 from scipy.stats import kendalltau, spearmanr
 from sklearn.exceptions import UndefinedMetricWarning
 
+import sksoft.metrics
 from sksoft.metrics import kendall_tau_score, ndcg_score, spearman_score
 
 COEFFICIENTS = [(spearman_score, spearmanr), (kendall_tau_score, kendalltau)]
@@ -142,3 +144,21 @@ def test_masked_arrays_are_refused(score):
         score(plain, MASKED)
     with pytest.raises(TypeError, match="sample_weight must be a plain array"):
         score(plain, plain, sample_weight=np.ma.ones(1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kendall_tau_scorer",
+        "neg_trimmed_mean_absolute_error_scorer",
+        "neg_trimmed_mean_squared_error_scorer",
+        "spearman_scorer",
+    ],
+)
+def test_scorers_are_documented(name):
+    documentation = getattr(sksoft.metrics, name).__doc__
+    test = doctest.DocTestParser().get_doctest(documentation, {}, name, None, 0)
+    assert test.examples
+    runner = doctest.DocTestRunner()
+    runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0

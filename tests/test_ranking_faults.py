@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rankers: what parameters mean, data at the ends of numbers, refused fits."""
 
-import doctest
 import inspect
 
 import numpy as np
@@ -14,11 +13,7 @@ from sklearn.metrics import log_loss
 
 from sksoft.datasets import make_label_ranking
 from sksoft.losses import soft_ndcg_loss, soft_spearman_loss
-from sksoft.metrics import (
-    kendall_tau_scorer,
-    ndcg_score,
-    spearman_scorer,
-)
+from sksoft.metrics import ndcg_score
 from sksoft.ranking import SoftLabelRanker, SoftNDCGRanker, TopKLogisticRegression
 from sksoft.ranking._design import AS_GOOD, PENALTIES, Design
 from sksoft.ranking._scorer import Scorer
@@ -368,15 +363,6 @@ def test_label_ranking_beats_ridge_regression_on_ranks():
     hard = {"regularization_strength": 0.0}
     losses = [soft_spearman_loss(-r, -y[1::2], **hard)[0] for r in (ranks,)]
     assert 1.0 - ranker.score(X[1::2], y[1::2]) < losses[0] - 0.01
-
-
-@pytest.mark.parametrize("scorer", [spearman_scorer, kendall_tau_scorer])
-def test_scorers_are_documented(scorer):
-    test = doctest.DocTestParser().get_doctest(scorer.__doc__, {}, "scorer", None, 0)
-    assert test.examples
-    runner = doctest.DocTestRunner()
-    runner.run(test)
-    assert runner.summarize(verbose=False).failed == 0
 
 
 @pytest.mark.parametrize("ranker", RANKERS)

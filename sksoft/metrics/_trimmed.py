@@ -123,8 +123,84 @@ def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
 neg_trimmed_mean_squared_error_scorer = make_scorer(
     trimmed_mean_squared_error, greater_is_better=False
 )
+neg_trimmed_mean_squared_error_scorer.__doc__ = """\
+Score predictions by minus the trimmed mean of squared errors.
+
+A scorer made of :func:`trimmed_mean_squared_error`, for the ``scoring`` of searches
+and cross-validation, at its default ``trim_fraction``; larger is better. For another
+share of wrong rows make one by :func:`sklearn.metrics.make_scorer`.
+
+Parameters
+----------
+estimator : estimator instance
+    Fitted.
+
+X : array-like of shape (n_samples, n_features)
+    Test samples.
+
+y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    Their targets.
+
+sample_weight : array-like of shape (n_samples,), default=None
+    Weights of the samples.
+
+Returns
+-------
+score : float
+    Minus the error, at most 0.
+
+Examples
+--------
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearn.linear_model import Ridge
+>>> from sklearn.model_selection import cross_val_score
+>>> from sksoft.metrics import neg_trimmed_mean_squared_error_scorer
+>>> X, y = load_diabetes(return_X_y=True)
+>>> cross_val_score(
+...     Ridge(0.01), X, y, scoring=neg_trimmed_mean_squared_error_scorer, cv=2
+... ).round()
+array([-580., -360.])
+"""
 
 
 neg_trimmed_mean_absolute_error_scorer = make_scorer(
     trimmed_mean_absolute_error, greater_is_better=False
 )
+neg_trimmed_mean_absolute_error_scorer.__doc__ = """\
+Score predictions by minus the trimmed mean of absolute errors.
+
+A scorer made of :func:`trimmed_mean_absolute_error`, for the ``scoring`` of searches
+and cross-validation, at its default ``trim_fraction``; larger is better. For another
+share of wrong rows make one by :func:`sklearn.metrics.make_scorer`.
+
+Parameters
+----------
+estimator : estimator instance
+    Fitted.
+
+X : array-like of shape (n_samples, n_features)
+    Test samples.
+
+y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    Their targets.
+
+sample_weight : array-like of shape (n_samples,), default=None
+    Weights of the samples.
+
+Returns
+-------
+score : float
+    Minus the error, at most 0.
+
+Examples
+--------
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearn.linear_model import Ridge
+>>> from sklearn.model_selection import cross_val_score
+>>> from sksoft.metrics import neg_trimmed_mean_absolute_error_scorer
+>>> X, y = load_diabetes(return_X_y=True)
+>>> cross_val_score(
+...     Ridge(0.01), X, y, scoring=neg_trimmed_mean_absolute_error_scorer, cv=2
+... ).round()
+array([-21., -16.])
+"""
