@@ -120,7 +120,7 @@ class BeamSearchTagger(
         more. None takes all at once.
 
     max_iter : int, default=20
-        Number of epochs.
+        Number of epochs. Where there are thousands of sequences, a few are enough.
 
     random_state : int, RandomState instance or None, default=None
         Draws the order of the sequences in each epoch.
