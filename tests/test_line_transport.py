@@ -79,10 +79,10 @@ def exact_plan(x, y, target_mass, strength):
 
         # The double precision plan is near enough for Newton's method.
         order = np.argsort(x)[None]
-        plans = relaxation.solve(
+        _, plan = relaxation.solve(
             np.sort(x)[None], order, np.array([strength]), len(target_mass)
         )
-        rough = np.log(plans.read()[0].T[np.argsort(order[0])])
+        rough = np.log(plan[0].T[np.argsort(order[0])])
         i = len(x) // 2
         start = [
             mpmath.mpf(rough[i, j] - rough[i, 0]) - logits[i][j] + logits[i][0]

@@ -62,7 +62,7 @@ cdef void ranks_row(
     Py_ssize_t start, Py_ssize_t stop, double* out,
 ) noexcept nogil:
     cdef Py_ssize_t i, j
-    cdef double t, p, before = 0.0, here, moved
+    cdef double t, p, before = 0.0, here, change
     if start == 0:
         for i in range(n):
             here = weight_at(weight, i)
@@ -70,15 +70,15 @@ cdef void ranks_row(
             before += here
     for i in range(start, stop):
         here = weight_at(weight, i)
-        moved = 0.0
+        change = 0.0
         for j in range(i + 1, n):
             t = divided(s[j] - s[i], strength)
             if t > REACH:
                 break
             p = tail(t, gaussian)
-            moved += weight_at(weight, j) * p
+            change += weight_at(weight, j) * p
             out[j] -= here * p
-        out[i] += moved
+        out[i] += change
 
 
 def settle_ranks(const double[:, ::1] s, double[:, ::1] out):
@@ -124,7 +124,7 @@ cdef void differences_row(
     double* out,
 ) noexcept nogil:
     cdef Py_ssize_t i, j
-    cdef double t, f, moved, reach
+    cdef double t, f, change, reach
     reach = 2.0 * sqrt(FAR) if gaussian else FAR
     if start == 0:
         for i in range(n):
@@ -132,7 +132,7 @@ cdef void differences_row(
     if strength == 0.0:
         return
     for i in range(start, stop):
-        moved = 0.0
+        change = 0.0
         for j in range(i + 1, n):
             t = divided(s[j] - s[i], strength)
             if t > reach:
@@ -140,13 +140,13 @@ cdef void differences_row(
             f = density(t, gaussian)
             if transpose:
                 f *= weight_at(weight, j) * values[i] - weight_at(weight, i) * values[j]
-                moved += f
+                change += f
                 out[j] -= f
             else:
                 f *= values[i] - values[j]
-                moved += weight_at(weight, j) * f
+                change += weight_at(weight, j) * f
                 out[j] -= weight_at(weight, i) * f
-        out[i] += moved
+        out[i] += change
     if stop == n:
         for i in range(n):
             out[i] /= strength
@@ -192,7 +192,7 @@ def laplace_differences(
     """
     cdef Py_ssize_t r, i, k, n = s.shape[1], step
     cdef const double* w
-    cdef double total, moved, e
+    cdef double total, change, e
     with nogil:
         for r in range(s.shape[0]):
             w = &weight[r, 0] if weight is not None and n > 0 else NULL
@@ -201,19 +201,19 @@ def laplace_differences(
             if strength[r] == 0.0:
                 continue
             for step in range(-1, 2, 2):
-                # total and moved: the sums of weight_j and of c_ij / values on one side.
-                total = moved = 0.0
+                # total and change: the sums of weight_j and of c_ij / values on one side.
+                total = change = 0.0
                 for k in range(1, n):
                     i = k if step == 1 else n - 1 - k
                     e = decay(step * (s[r, i] - s[r, i - step]), strength[r])
                     total += weight_at(w, i - step)
                     if transpose and w != NULL:
-                        moved = e * (moved + values[r, i - step])
+                        change = e * (change + values[r, i - step])
                         total *= e
-                        out[r, i] += total * values[r, i] - w[i] * moved
+                        out[r, i] += total * values[r, i] - w[i] * change
                     else:
-                        moved = e * (moved + total * (values[r, i] - values[r, i - step]))
+                        change = e * (change + total * (values[r, i] - values[r, i - step]))
                         total *= e
-                        out[r, i] += moved
+                        out[r, i] += change
             for i in range(n):
                 out[r, i] = 0.5 * out[r, i] / strength[r]

@@ -68,7 +68,7 @@ cdef double distance_to_threshold(
 ) noexcept nogil:
     # t = (s[stop - 1] - tau) / strength: Newton from above on a convex function.
     cdef Py_ssize_t i
-    cdef double t, u, total, slope, mass = 0.0, last = s[stop - 1], moved
+    cdef double t, u, total, slope, mass = 0.0, last = s[stop - 1], proposal
     for i in range(start, stop):
         mass += weight_at(weight, i)
     t = divided(last - s[start], strength) + pow(k / mass, 1.0 / power)
@@ -83,10 +83,10 @@ cdef double distance_to_threshold(
                 slope += weight_at(weight, i) * power * raised(u, power - 1)
         if slope == 0.0:
             break
-        moved = t - (total - k) / slope
-        if not moved < t:
+        proposal = t - (total - k) / slope
+        if not proposal < t:
             break
-        t = moved
+        t = proposal
     return t
 
 

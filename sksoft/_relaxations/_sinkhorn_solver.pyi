@@ -10,6 +10,7 @@ def solve_plans(
     offset: np.ndarray,
     settled: np.ndarray,
     residual: np.ndarray,
+    out: np.ndarray,
     work: np.ndarray,
     hessian: np.ndarray,
     vectors: np.ndarray,

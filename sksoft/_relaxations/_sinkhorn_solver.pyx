@@ -47,14 +47,16 @@ def solve_plans(
     double[:, ::1] offset,
     unsigned char[::1] settled,
     double[::1] residual,
+    double[:, :, ::1] out,
     double[:, :, ::1] work,
     double[:, ::1] hessian,
     double[:, ::1] vectors,
 ):
     """Take up to so many Newton steps with the rows that are not settled.
 
-    residual receives the largest relative error of a target's mass. work is of shape
-    (3, m - 1, n), hessian (m - 1, m - 1) and vectors (4, n + m).
+    residual receives the largest relative error of a target's mass, and out the plans of
+    shape (m, n) of the rows that settle. work is of shape (3, m - 1, n), hessian
+    (m - 1, m - 1) and vectors (4, n).
     """
     cdef Py_ssize_t r
     cdef Plan plan = plan_in(work, vectors[0])
@@ -63,13 +65,15 @@ def solve_plans(
             if not settled[r]:
                 settled[r] = solve(
                     &plan, &x[r, 0], strength[r], n_steps, &offset[r, 0], &residual[r],
-                    &hessian[0, 0], &vectors[1, 0], &vectors[2, 0], &vectors[3, 0],
+                    &out[r, 0, 0], &hessian[0, 0], &vectors[1, 0], &vectors[2, 0],
+                    &vectors[3, 0],
                 )
 
 
 cdef bint solve(
     Plan* plan, const double* x, double strength, Py_ssize_t n_steps, double* offset,
-    double* residual, double* hessian, double* excess, double* step, double* factor,
+    double* residual, double* out, double* hessian, double* excess, double* step,
+    double* factor,
 ) noexcept nogil:
     # The dual is convex: a step is not to overshoot its minimum along it by much.
     cdef Py_ssize_t j, steps = plan.m - 1
@@ -82,11 +86,15 @@ cdef bint solve(
     for _ in range(n_steps):
         longest = newton_step(plan, hessian, excess, step)
         last = longest * steps <= LAST_STEP
+        if last:
+            move(plan, x, strength, step, 1.0, offset, factor)
+            evaluate(plan, factor, excess, out)
+            break
         slope = 0.0
         for j in range(steps):
             slope += excess[j] * step[j]
         scale = 1.0
-        move(plan, x, strength, step, scale, longest, offset, factor)
+        move(plan, x, strength, step, scale, offset, factor)
         evaluate(plan, factor, excess, NULL)
         while True:
             trial = 0.0
@@ -96,10 +104,8 @@ cdef bint solve(
                 break
             trial = scale * (max(0.1, slope / (slope - trial)) - 1.0)
             scale += trial
-            move(plan, x, strength, step, trial, longest, offset, factor)
+            move(plan, x, strength, step, trial, offset, factor)
             evaluate(plan, factor, excess, NULL)
-        if last:
-            break
     residual[0] = largest_error(excess, steps, plan.n)
     return last
 
@@ -115,7 +121,7 @@ cdef double largest_error(const double* excess, Py_ssize_t steps, Py_ssize_t n) 
 
 cdef void move(
     Plan* plan, const double* x, double strength, const double* step, double scale,
-    double longest, double* offset, double* factor,
+    double* offset, double* factor,
 ) noexcept nogil:
     # A short move multiplies the odds, a long one has them computed anew.
     cdef Py_ssize_t j, steps = plan.m - 1

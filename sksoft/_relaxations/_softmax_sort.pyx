@@ -90,23 +90,23 @@ cdef double pull_row(
 
 cdef void push_row(
     const double* tangent, Py_ssize_t i, Window window, bint neural, const double* p,
-    double* moved,
+    double* change,
 ) noexcept nogil:
     # Writes strength times the derivatives of the weights.
     cdef Py_ssize_t j
     cdef double distance = 0.0, mean = 0.0
-    moved[i] = 0.0
+    change[i] = 0.0
     for j in range(i + 1, window.stop):
         distance += (tangent[j] - tangent[j - 1]) * slope(j - 1 - i, neural)
-        moved[j] = -distance
+        change[j] = -distance
     distance = 0.0
     for j in range(i - 1, window.start - 1, -1):
         distance += (tangent[j + 1] - tangent[j]) * slope(i - 1 - j, neural)
-        moved[j] = -distance
+        change[j] = -distance
     for j in range(window.start, window.stop):
-        mean += p[j] * moved[j]
+        mean += p[j] * change[j]
     for j in range(window.start, window.stop):
-        moved[j] = p[j] * (moved[j] - mean)
+        change[j] = p[j] * (change[j] - mean)
 
 
 def relaxed_sort(
@@ -121,15 +121,15 @@ def relaxed_sort(
     """Write the relaxed sort of sorted rows, at the positions from start to stop."""
     cdef Py_ssize_t r, i, j, n = s.shape[1]
     cdef Window window
-    cdef double moved
+    cdef double change
     with nogil:
         for r in range(s.shape[0]):
             for i in range(start, stop):
                 window = softmax_row(&s[r, 0], n, i, strength[r], neural, &work[0])
-                moved = 0.0
+                change = 0.0
                 for j in range(window.start, window.stop):
-                    moved += work[j] * (s[r, j] - s[r, i])
-                out[r, i] = s[r, i] + moved
+                    change += work[j] * (s[r, j] - s[r, i])
+                out[r, i] = s[r, i] + change
 
 
 def pull_relaxed_sort(
@@ -188,7 +188,7 @@ def push_relaxed_sort(
     """
     cdef Py_ssize_t r, i, j, n = s.shape[1]
     cdef Window window
-    cdef double moved
+    cdef double change
     with nogil:
         for r in range(s.shape[0]):
             for i in range(start, stop):
@@ -198,10 +198,10 @@ def push_relaxed_sort(
                     out[r, i] += work[0, j] * tangent[r, j]
                 if strength[r] > 0.0:
                     push_row(&tangent[r, 0], i, window, neural, &work[0, 0], &work[1, 0])
-                    moved = 0.0
+                    change = 0.0
                     for j in range(window.start, window.stop):
-                        moved += work[1, j] * ((s[r, j] - s[r, i]) / strength[r])
-                    out[r, i] += moved
+                        change += work[1, j] * ((s[r, j] - s[r, i]) / strength[r])
+                    out[r, i] += change
 
 
 def relaxed_permutation(

@@ -88,19 +88,22 @@ def _room(size):
 
 
 def solve(x, order, strength, m):
-    """Return the plans from ascending rows of x to m targets."""
+    """Return the plans from ascending rows of x to m targets, solved and read."""
     plans = Plans(x, order, strength, np.empty((len(x), m - 1)))
+    plan = np.ones(plans.size)
     if not plans.offset.size:
-        return plans
+        return plans, plan
     room = _room(plans.size)
     settled, residual = np.zeros(len(x), np.uint8), np.zeros(len(x))
     n_steps = max(1, min(MAX_ITER, CALL_SIZE // (len(x) * x.shape[1] * m**2)))
     start_plans(x, strength, plans.offset)
     for _ in range(0, MAX_ITER, n_steps):
         check_abandoned()
-        solve_plans(x, strength, n_steps, plans.offset, settled, residual, *room)
+        solve_plans(x, strength, n_steps, plans.offset, settled, residual, plan, *room)
         if settled.all():
             break
+    else:
+        plan = plans.read()
     if not residual.max() <= TOL:
         warnings.warn(
             "The transport plan did not converge: the relative error of its "
@@ -108,7 +111,7 @@ def solve(x, order, strength, m):
             ConvergenceWarning,
             stacklevel=2,
         )
-    return plans
+    return plans, plan
 
 
 class SinkhornOperator(Operator):
@@ -129,8 +132,8 @@ class SinkhornOperator(Operator):
         m = self.n_targets(n)
         return n * m * max(1, m // 16)
 
-    def read(self, plans, out):
-        """Write what is read off the plans."""
+    def read(self, plans, plan, out):
+        """Write what is read off solved plans, given as they are too."""
         raise NotImplementedError
 
     def spread(self, plans, cotangent):
@@ -150,8 +153,8 @@ class SinkhornOperator(Operator):
         if not n:
             return None
         x = taken(rows, order)
-        plans = solve(x, order, regularization_strength, self.n_targets(n))
-        self.read(plans, out)
+        plans, plan = solve(x, order, regularization_strength, self.n_targets(n))
+        self.read(plans, plan, out)
         return plans if keep else None
 
     def pullback(self, state, cotangent, out):
@@ -188,9 +191,9 @@ class SinkhornRank(SinkhornOperator):
     def __init__(self, descending):
         self.negates = descending
 
-    def read(self, plans, out):
+    def read(self, plans, plan, out):
         n = out.shape[1]
-        ranks = np.clip(np.arange(1.0, n + 1.0) @ plans.read(), 1.0, n)
+        ranks = np.clip(np.arange(1.0, n + 1.0) @ plan, 1.0, n)
         settle_ranks(plans.x, ranks)
         hard = plans.strength == 0.0
         if hard.any():
@@ -218,10 +221,10 @@ class SinkhornSort(SinkhornOperator):
     def _directed(self, values):
         return values[:, ::-1] if self.descending else values
 
-    def read(self, plans, out):
+    def read(self, plans, plan, out):
         # Around an entry, so that equal entries are kept to the last digit.
         first, last = plans.x[:, :1], plans.x[:, -1:]
-        values = _product(plans.read(), plans.x - first) + first
+        values = _product(plan, plans.x - first) + first
         # Rounding must not exchange neighbours, nor leave the range.
         values = np.maximum.accumulate(np.clip(values, first, last), axis=1)
         # Zeros of both signs sort to the same bits.
@@ -255,8 +258,8 @@ class SinkhornPermutation(SinkhornOperator):
     def output_shape(self, n):
         return (n, n)
 
-    def read(self, plans, out):
-        put_plans(plans.read(), plans.order, self._by_entry(out))
+    def read(self, plans, plan, out):
+        put_plans(plan, plans.order, self._by_entry(out))
 
     def spread(self, plans, cotangent):
         _, m, n = plans.size
