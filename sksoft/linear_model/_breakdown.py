@@ -35,3 +35,29 @@ def breakdown_point(n_samples, sample_weight, borne, robust_start):
     if sample_weight is not None:
         total, least = float(sample_weight.sum()), min(1.0, sample_weight.min())
     return float(min((borne + least) / total, 1.0))
+
+
+def block_breakdown_point(n_samples, sample_weight, n_blocks):
+    """Return the smallest share of wrong rows that spoils half of some blocks of rows.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        How often each row counts, a row being in one block; None counts each once.
+
+    n_blocks : int
+        How many blocks there are; a wrong row spoils its block.
+
+    Returns
+    -------
+    share : float
+        Share of the weight, of the lightest rows.
+    """
+    n_wrong = (n_blocks + 1) // 2
+    if sample_weight is None:
+        return min(n_wrong / n_samples, 1.0)
+    lightest = np.sort(sample_weight)[:n_wrong].sum()
+    return float(min(lightest / sample_weight.sum(), 1.0))

@@ -27,7 +27,7 @@ from sksoft._weighted import (
     weighted_quantile,
 )
 from sksoft._whole_fit import whole_fit
-from sksoft.linear_model._breakdown import breakdown_point
+from sksoft.linear_model._breakdown import block_breakdown_point
 from sksoft.linear_model._design import (
     feature_units,
     make_design,
@@ -248,7 +248,9 @@ class MedianOfMeansRegressor(
         self.intercept_ = X.dtype.type(intercept)
         self.n_blocks_ = n_blocks
         self.regularization_strength_ = float(problem.strength * target.scale**2)
-        self.breakdown_point_ = self._breakdown_point(n_blocks, len(z), shares)
+        self.breakdown_point_ = block_breakdown_point(
+            len(z), shares, n_blocks if robust else 1
+        )
         self.loss_curve_ = solution.loss_curve
         self.n_iter_ = max(solution.n_iter, 1)
         return self
@@ -262,16 +264,6 @@ class MedianOfMeansRegressor(
                 f"{self.n_blocks}."
             )
         return self.n_blocks
-
-    def _breakdown_point(self, n_blocks, n_samples, weight):
-        """Count one wrong row in each of half the blocks, the lightest rows."""
-        borne = (n_blocks + 1) // 2 - 1
-        if np.isinf(self.regularization_strength):
-            borne = 0
-        if weight is None:
-            return breakdown_point(n_samples, None, borne, True)
-        lightest = np.sort(weight)[: borne + 1].sum()
-        return float(min(lightest / weight.sum(), 1.0))
 
     def predict(self, X):
         """Predict the target.
