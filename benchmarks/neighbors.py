@@ -13,8 +13,8 @@ are not installed are left out.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/neighbors.py [SECTION ...]
 
-Sections: ten, unseen, votes, mnist, regression, speed, memory; by default all, in some
-20 minutes.
+Sections: ten, unseen, votes, plane, mnist, regression, speed, memory; by default all,
+in some 40 minutes.
 """
 
 import importlib.util
@@ -28,6 +28,7 @@ import numpy as np
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -46,7 +47,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sksoft.neighbors import SoftKNeighborsClassifier, SoftKNeighborsRegressor
+from sksoft.neighbors import (
+    SoftKNeighborsClassifier,
+    SoftKNeighborsRegressor,
+    SoftNeighborhoodComponents,
+)
 
 TEN = (
     "iris", "wine", "breast_cancer", "sonar", "ionosphere", "movement_libras",
@@ -158,6 +163,7 @@ def ours(width):
     """Return the soft neighbours by name."""
     return {
         "linear": SoftKNeighborsClassifier(random_state=0),
+        "soft": SoftKNeighborsClassifier(random_state=0, vote="soft"),
         "hard": SoftKNeighborsClassifier(random_state=0, vote="hard"),
         "mlp": SoftKNeighborsClassifier(hidden_layer_sizes=(width,), random_state=0),
     }
@@ -222,8 +228,9 @@ def table(title, results, form):
 
 
 def votes(n_repeats=5):
-    """Print log losses of soft and hard votes in the same embedding, repeatedly."""
-    print(f"\n{'log loss':16s}{'soft':>8s}{'hard':>8s}{'soft - hard':>14s}")
+    """Print log losses of mixed, soft and hard votes, the last two in one embedding."""
+    columns = f"{'mixed':>8s}{'soft':>8s}{'hard':>8s}{'soft - hard':>14s}"
+    print(f"\n{'log loss':16s}{columns}")
     for name in TEN:
         data = classification(name)
         if data is None:
@@ -235,14 +242,14 @@ def votes(n_repeats=5):
         losses = []
         for train, test in folds:
             A, B = scaled(name, X[train], X[test])
-            model = SoftKNeighborsClassifier(random_state=0).fit(A, y[train])
-            soft = log_loss(model.predict_proba(B), y[test])
-            model.set_params(vote="hard")
-            losses.append((soft, log_loss(model.predict_proba(B), y[test])))
-        soft, hard = np.transpose(losses)
+            losses.append([])
+            for vote in ("mixed", "soft", "hard"):
+                model = SoftKNeighborsClassifier(vote=vote, random_state=0)
+                found = model.fit(A, y[train]).predict_proba(B)
+                losses[-1].append(log_loss(found, y[test]))
+        mixed, soft, hard = np.mean(losses, axis=0)
         print(
-            f"{name:16s}{soft.mean():8.4f}{hard.mean():8.4f}"
-            f"{(soft - hard).mean():14.4f}",
+            f"{name:16s}{mixed:8.4f}{soft:8.4f}{hard:8.4f}{soft - hard:14.4f}",
             flush=True,
         )
 
@@ -256,6 +263,7 @@ def regress():
             "knn": tuned(KNeighborsRegressor()),
             "knnd": tuned(KNeighborsRegressor(weights="distance")),
             "linear": SoftKNeighborsRegressor(random_state=0),
+            "mean": SoftKNeighborsRegressor(vote="mean", random_state=0),
             "median": SoftKNeighborsRegressor(vote="median", random_state=0),
             "mlp": SoftKNeighborsRegressor(hidden_layer_sizes=(64,), random_state=0),
         }
@@ -267,6 +275,30 @@ def regress():
                 scores[key].append(fitted.score(B, y[test]))
         results[name] = {key: np.mean(value) for key, value in scores.items()}
     table("R2", results, "{:7.3f}")
+
+
+def plane(n_folds=5):
+    """Print accuracies of five neighbours in embeddings of two dimensions."""
+    models = {
+        "soft": SoftNeighborhoodComponents(2, random_state=0),
+        "long": SoftNeighborhoodComponents(2, max_iter=100, random_state=0),
+        "lda+": SoftNeighborhoodComponents(2, init="lda", random_state=0),
+        "nca": NeighborhoodComponentsAnalysis(2, random_state=0),
+        "lda": LinearDiscriminantAnalysis(n_components=2),
+    }
+    results = {}
+    for name in ("iris", "wine", "digits"):
+        X, y = classification(name)
+        scores = {key: [] for key in models}
+        folds = StratifiedKFold(5, shuffle=True, random_state=0).split(X, y)
+        for _, (train, test) in zip(range(n_folds), folds, strict=False):
+            A, B = scaled(name, X[train], X[test])
+            for key, model in models.items():
+                model = clone(model).fit(A, y[train])
+                vote = KNeighborsClassifier(5).fit(model.transform(A), y[train])
+                scores[key].append(100.0 * vote.score(model.transform(B), y[test]))
+        results[name] = {key: np.mean(value) for key, value in scores.items()}
+    table("two dimensions", results, "{:7.1f}")
 
 
 def fit_time(model, X, y):
@@ -323,6 +355,7 @@ SECTIONS = {
     "ten": lambda: compare(TEN, 64),
     "unseen": lambda: compare(UNSEEN, 64),
     "votes": votes,
+    "plane": plane,
     "regression": regress,
     "speed": speed,
     "mnist": lambda: compare(["mnist"], 256, left_out=("hgb", "ncak")),

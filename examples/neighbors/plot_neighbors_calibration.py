@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sksoft.neighbors import SoftKNeighborsClassifier
 
 models = {
-    "soft vote": SoftKNeighborsClassifier(random_state=0),
+    "soft vote": SoftKNeighborsClassifier(vote="soft", random_state=0),
     "hard vote, same embedding": SoftKNeighborsClassifier(vote="hard", random_state=0),
     "NCA, 5 neighbours": make_pipeline(
         NeighborhoodComponentsAnalysis(random_state=0), KNeighborsClassifier(5)

@@ -1,0 +1,152 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Votes that are mixed by what they say of samples held out."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, make_classification, make_friedman1
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
+
+from sksoft.neighbors import SoftKNeighborsClassifier, SoftKNeighborsRegressor
+from sksoft.neighbors._mixture import halves, likelihood_weights, squared_weights
+from sksoft.neighbors._objective import Samples
+
+
+def test_weights_make_what_came_most_likely(rng):
+    truth = np.array([0.6, 0.3, 0.1])
+    votes = rng.dirichlet(np.ones(4), size=(5000, 3))
+    mixed = np.einsum("nvc,v->nc", votes, truth)
+    came = (rng.random((5000, 1)) > np.cumsum(mixed, axis=1)).sum(axis=1)
+    likelihood = votes[np.arange(5000), :, came]
+    weights = likelihood_weights(likelihood, None)
+    np.testing.assert_allclose(weights.sum(), 1.0)
+    np.testing.assert_allclose(weights, truth, atol=0.06)
+    double = likelihood_weights(likelihood[:50], np.full(50, 2.0))
+    repeated = likelihood_weights(np.repeat(likelihood[:50], 2, axis=0), None)
+    np.testing.assert_allclose(double, repeated)
+
+
+def test_no_samples_leave_all_votes_alike():
+    np.testing.assert_allclose(likelihood_weights(np.zeros((0, 4)), None), 0.25)
+
+
+def test_weights_bring_values_nearest(rng):
+    truth = np.array([0.7, 0.3, 0.0])
+    values = rng.normal(size=(500, 2, 3))
+    target = values @ truth + 0.1 * rng.normal(size=(500, 2))
+    weights = squared_weights(values, target, None)
+    np.testing.assert_allclose(weights, truth, atol=0.02)
+    assert weights.min() >= 0.0
+    np.testing.assert_allclose(weights.sum(), 1.0)
+    # The best of a fine grid is no better.
+    ends = np.linspace(0.0, 1.0, 51)
+    grid = [(a, b, 1.0 - a - b) for a in ends for b in ends if a + b <= 1.0]
+    cost = [((values @ np.array(w) - target) ** 2).sum() for w in grid]
+    assert ((values @ weights - target) ** 2).sum() <= min(cost) * (1.0 + 1e-6)
+    np.testing.assert_allclose(
+        squared_weights(values[:, :, :1].repeat(2, axis=2), values[:, :, 0], None), 0.5
+    )
+
+
+def drawn(rng, weight=None):
+    X, y = rng.integers(0, 3, size=(61, 2)).astype(float), rng.integers(3, size=61)
+    own = None if weight is None else np.maximum(weight - 1.0, 0.0)
+    return Samples(X, y, weight, own)
+
+
+def rows(samples):
+    """Return sorted rows with all repetitions."""
+    whole = np.column_stack([samples.targets, samples.X])
+    if samples.weight is not None:
+        whole = np.repeat(whole, samples.weight.astype(int), axis=0)
+    return whole[np.lexsort(whole.T)]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_halves_do_not_depend_on_where_samples_stand(rng, weighted):
+    weight = rng.integers(1, 4, size=61).astype(float) if weighted else None
+    samples = drawn(rng, weight)
+    first = halves(samples)
+    shuffled = halves(samples.take(rng.permutation(61)))
+    for one, other in zip(first, shuffled, strict=True):
+        np.testing.assert_array_equal(rows(one), rows(other))
+        if weighted:
+            np.testing.assert_array_equal(one.own_weight, one.weight - 1.0)
+    both = np.concatenate([rows(part) for part in first])
+    np.testing.assert_array_equal(both[np.lexsort(both.T)], rows(samples))
+    sizes = [np.bincount(rows(part)[:, 0].astype(int)) for part in first]
+    assert np.abs(sizes[0] - sizes[1]).max() <= 1
+    # A weight is so many rows.
+    if weighted:
+        copies = np.repeat(np.arange(61), weight.astype(int))
+        repeated = samples.take(copies)._replace(weight=None, own_weight=None)
+        for one, other in zip(first, halves(repeated), strict=True):
+            np.testing.assert_array_equal(rows(one), rows(other))
+
+
+def test_few_samples_are_not_halved(rng):
+    samples = drawn(rng)
+    assert halves(samples.take(np.arange(19))) is None
+    assert halves(samples.take(np.arange(20))) is not None
+    X, y = rng.normal(size=(19, 2)), np.arange(19) % 2
+    one = SoftKNeighborsClassifier(max_iter=0).fit(X, y)
+    assert not hasattr(one, "vote_weights_")
+    other = SoftKNeighborsClassifier(vote="soft", max_iter=0).fit(X, y)
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_labels_without_meaning_are_told_by_their_frequencies(rng):
+    X, y = rng.normal(size=(200, 6)), (rng.random(200) < 0.3).astype(int)
+    model = SoftKNeighborsClassifier(max_iter=0).fit(X[:100], y[:100])
+    assert model.vote_weights_.shape == (4,)
+    assert model.vote_weights_[0] < 0.2
+    assert model.vote_weights_[-1] > 0.3
+    soft = SoftKNeighborsClassifier(vote="soft", max_iter=0).fit(X[:100], y[:100])
+
+    def log_loss(model):
+        found = model.predict_proba(X[100:])[np.arange(100), y[100:]]
+        return -np.log(np.maximum(found, 1e-3)).mean()
+
+    assert log_loss(model) < log_loss(soft) - 0.02
+
+
+def test_mixed_probabilities_are_less_sure_where_classes_are_noisy():
+    X, y = make_classification(
+        400, 8, n_informative=4, flip_y=0.3, class_sep=0.8, random_state=0
+    )
+    losses = []
+    for vote in ("mixed", "soft"):
+        model = SoftKNeighborsClassifier(vote=vote).fit(X[:200], y[:200])
+        found = model.predict_proba(X[200:])
+        np.testing.assert_allclose(found.sum(axis=1), 1.0)
+        losses.append(-np.log(np.maximum(found[np.arange(200), y[200:]], 1e-3)).mean())
+    assert losses[0] < losses[1] - 0.1
+
+
+def test_mixed_values_are_better_where_targets_are_noisy():
+    X, y = load_diabetes(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    mixed = SoftKNeighborsRegressor().fit(X[::2], y[::2])
+    plain = SoftKNeighborsRegressor(vote="mean").fit(X[::2], y[::2])
+    assert mixed.score(X[1::2], y[1::2]) > plain.score(X[1::2], y[1::2]) + 0.02
+    assert not hasattr(plain, "vote_weights_")
+    np.testing.assert_allclose(mixed.vote_weights_.sum(), 1.0)
+    # Another kind of vote forgets the weights.
+    mixed.set_params(vote="mean").fit(X[::2], y[::2])
+    assert not hasattr(mixed, "vote_weights_")
+    np.testing.assert_array_equal(mixed.predict(X), plain.predict(X))
+
+
+def test_a_plane_that_tells_values():
+    # As metric learning for kernel regression: a map that serves other regressors.
+    X, y = make_friedman1(400, random_state=0)
+    X = StandardScaler().fit_transform(X)
+    model = SoftKNeighborsRegressor(n_components=2, vote="mean").fit(X[::2], y[::2])
+    scores = []
+    for transformer in (model, PCA(2).fit(X[::2])):
+        Z = transformer.transform(X)
+        plain = KNeighborsRegressor().fit(Z[::2], y[::2])
+        scores.append(plain.score(Z[1::2], y[1::2]))
+    assert scores[0] > scores[1] + 0.2
