@@ -148,7 +148,7 @@ class SoftBeams:
         For each step the scores of the extensions of all slots.
     kept : list of SoftBeamStep
         What was kept after each step; the states are the distributions of the last
-        label and of the label before.
+        label.
     """
 
     def __init__(self, rows, starts, first, second, k, strength, reference, keep_last):
@@ -160,7 +160,7 @@ class SoftBeams:
         self._reference = reference
         self.n_labels = rows.shape[1]
         self.candidates, self.kept = [], []
-        self._slots, self._pullbacks, self._others = [], [], []
+        self._slots, self._parts = [], []
         slots = None
         for t, at in enumerate(self.steps):
             if slots is not None:
@@ -196,35 +196,38 @@ class SoftBeams:
         candidates = self.candidates[t][:n]
         n_slots = candidates.shape[1]
         last = np.zeros((n, n_slots, n_labels)) if slots is None else slots[1][:n]
-        ends = np.broadcast_to(np.eye(n_labels), (n, n_slots, n_labels, n_labels))
-        befores = np.broadcast_to(last[:, :, np.newaxis], ends.shape)
-        states = np.concatenate([ends, befores], axis=-1)
-        scores = candidates.reshape(n, -1)
-        states = states.reshape(n, -1, 2 * n_labels)
+        scores = flat = candidates.reshape(n, -1)
         label = others = None
         if self._reference is not None:
             # Slot 0 comes first, and the label is the place in it.
             label = self._reference[self.steps[t][:n]]
-            others = np.arange(scores.shape[1] - 1)
+            others = np.arange(flat.shape[1] - 1)
             others = others + (others >= label[:, np.newaxis])
-            scores = np.take_along_axis(scores, others, axis=1)
-            states = np.take_along_axis(states, others[:, :, np.newaxis], axis=1)
-        self._others.append(others)
-        if scores.shape[1] == 0:
-            # A single label: there is nothing but the reference.
-            step = SoftBeamStep(scores, states, None, None)
-            self._pullbacks.append(lambda d_scores, d_states: (d_scores, d_states))
-        else:
-            step, pullback = soft_beam_step(
-                scores,
-                states,
-                min(k, scores.shape[1]),
-                regularization_strength=strength,
-            )
-            self._pullbacks.append(pullback)
+            scores = np.take_along_axis(flat, others, axis=1)
+        columns, pull_scores = vjp(
+            soft_topk_sorted,
+            scores,
+            min(k, scores.shape[1]),
+            regularization_strength=strength,
+        )
+        if others is not None:
+            chosen = columns
+            columns = np.zeros((n, flat.shape[1], chosen.shape[2]))
+            np.put_along_axis(columns, others[:, :, np.newaxis], chosen, axis=1)
+        # As soft_beam_step does for states that are the labels, one-hot, and those of
+        # the parents, but without writing them out.
+        shares = columns.reshape(*candidates.shape, -1)
+        of_parents = shares.sum(axis=2)
+        step = SoftBeamStep(
+            np.matmul(flat[:, np.newaxis], columns)[:, 0],
+            np.swapaxes(shares.sum(axis=1), -1, -2),
+            columns,
+            columns.argmax(axis=1),
+        )
+        self._parts.append((last, others, of_parents, pull_scores))
         self.kept.append(step)
-        kept_scores = step.scores
-        kept_last, kept_before = np.split(step.states, 2, axis=-1)
+        kept_scores, kept_last = step.scores, step.states
+        kept_before = np.matmul(np.swapaxes(of_parents, -1, -2), last)
         if self._reference is not None:
             own = candidates[np.arange(n), 0, label]
             kept_scores = np.column_stack([own, kept_scores])
@@ -275,7 +278,8 @@ class SoftBeams:
 
     def _pull_step(self, t, d_slots, d_kept, d_found, d_parents):
         """Add to the cotangents of candidates and parents what the kept slots have."""
-        n_labels, others = self.n_labels, self._others[t]
+        last, others, of_parents, pull_scores = self._parts[t]
+        n_labels = self.n_labels
         n, n_kept = self.kept[t].scores.shape
         n_kept += others is not None
         d_found, d_parents = d_found[:n], d_parents[:n]
@@ -292,19 +296,20 @@ class SoftBeams:
             d_found[np.arange(n), 0, label] += d_scores[:, 0]
             d_parents[:, 0] += d_before[:, 0]
             d_scores, d_last, d_before = d_scores[:, 1:], d_last[:, 1:], d_before[:, 1:]
-        d_states = np.concatenate([d_last, d_before], axis=-1)
-        d_scores, d_states = self._pullbacks[t](d_scores, d_states)
-        # The last label of a candidate is given: only its parent's matters.
-        d_befores = d_states[..., n_labels:]
-        if others is not None:
-            full = np.zeros((n, d_found[0].size))
-            np.put_along_axis(full, others, d_scores, axis=1)
-            d_scores = full
-            full = np.zeros((n, d_found[0].size, n_labels))
-            np.put_along_axis(full, others[:, :, np.newaxis], d_befores, axis=1)
-            d_befores = full
-        d_found += d_scores.reshape(d_found.shape)
-        d_parents += d_befores.reshape(*d_found.shape, n_labels).sum(axis=2)
+        columns, candidates = self.kept[t].columns, self.candidates[t][:n]
+        d_columns = candidates[..., np.newaxis] * d_scores[:, np.newaxis, np.newaxis]
+        d_columns += np.swapaxes(d_last, -1, -2)[:, np.newaxis]
+        d_columns += np.matmul(last, np.swapaxes(d_before, -1, -2))[:, :, np.newaxis]
+        d_columns = d_columns.reshape(columns.shape)
+        d_flat = np.matmul(columns, d_scores[..., np.newaxis])[..., 0]
+        if others is None:
+            d_flat += pull_scores(d_columns)
+        else:
+            chosen = np.take_along_axis(d_columns, others[:, :, np.newaxis], axis=1)
+            rows = np.arange(n)[:, np.newaxis]
+            d_flat[rows, others] += pull_scores(chosen)
+        d_found += d_flat.reshape(d_found.shape)
+        d_parents += np.matmul(of_parents, d_before)
 
 
 def _summed_product(left, right):
@@ -423,7 +428,7 @@ def soft_beam_search(
     for t in range(len(beams.steps) - 1, -1, -1):
         at, step = beams.steps[t], beams.kept[t]
         width = step.scores.shape[1]
-        states[at, :width] = step.states[..., :n_labels]
+        states[at, :width] = step.states
         ended = slice(n_going[t], len(at))
         scores[beams.order[ended], :width] = step.scores[ended]
         slot[ended, :width] = np.arange(width)
