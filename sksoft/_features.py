@@ -5,11 +5,11 @@
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from sksoft._validation import LARGEST, check_unmasked
+from sksoft._validation import LARGEST
 
 
 def validated(estimator, X, y="no_validation", *, reset, **params):
-    """Validate features, and a target, as scikit-learn does; refuse masked arrays.
+    """Validate features, and a target, as scikit-learn does; refuse what is too large.
 
     Parameters
     ----------
@@ -29,7 +29,6 @@ def validated(estimator, X, y="no_validation", *, reset, **params):
     X : ndarray of shape (n_samples, n_features)
         The features, or a tuple of these and the target.
     """
-    check_unmasked(X=X, y=y)
     data = validate_data(estimator, X, y, reset=reset, **params)
     check_range(data[0] if isinstance(data, tuple) else data)
     return data

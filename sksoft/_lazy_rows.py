@@ -1,13 +1,17 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Estimators and Dask collections: rows are predicted lazily, and fits are refused.
+"""Estimators and arrays that are not plain: Dask collections and masked arrays.
 
-Dask is imported only where a collection of it is passed.
+Rows of a collection are predicted lazily, and fits are refused; masked arrays are
+refused everywhere. Dask is imported only where a collection of it is passed.
 """
 
 import functools
+import inspect
 
 import numpy as np
+
+from sksoft._validation import check_unmasked
 
 # Methods that treat each row by itself: chunks of rows can be treated one by one.
 ROWWISE = (
@@ -38,6 +42,8 @@ class LazyRowsMixin:
     Predictions and transformations of a collection are lazy: an array for an array; for
     a data frame an array, or a data frame where ``set_output`` asks for one. A fit
     raises a TypeError that says what to do, for it would load all rows silently.
+    Masked arrays are refused by all of these and by ``score``: scikit-learn would drop
+    their masks.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -48,6 +54,23 @@ class LazyRowsMixin:
         for name in FITS:
             if callable(vars(cls).get(name)):
                 setattr(cls, name, _in_memory(vars(cls)[name]))
+        for name in (*ROWWISE, *FITS, "score"):
+            owner = next((owner for owner in cls.__mro__ if name in vars(owner)), None)
+            # What is inherited of an estimator that has the mixin is checked already.
+            if owner is cls or not (owner is None or issubclass(owner, LazyRowsMixin)):
+                setattr(cls, name, _unmasked(getattr(cls, name)))
+
+
+def _unmasked(method):
+    names = list(inspect.signature(method).parameters)[1:]
+
+    @functools.wraps(method)
+    def unmasked_method(self, *args, **kwargs):
+        check_unmasked(**dict(zip(names, args, strict=False)))
+        check_unmasked(**kwargs)
+        return method(self, *args, **kwargs)
+
+    return unmasked_method
 
 
 def _in_memory(fit):

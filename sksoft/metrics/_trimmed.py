@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array, check_consistent_length
 
-from sksoft._validation import LARGEST, check_fraction
+from sksoft._validation import LARGEST, check_fraction, check_unmasked
 from sksoft._weighted import keep_smallest, positive_rows
 
 
@@ -99,6 +99,7 @@ def trimmed_mean_absolute_error(
 
 
 def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
+    check_unmasked(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     check_fraction(trim_fraction, "trim_fraction", 1, below=True)
     y_true = check_array(y_true, ensure_2d=False, dtype=np.float64)
     y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64)

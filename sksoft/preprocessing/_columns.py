@@ -7,7 +7,6 @@ from sklearn.utils import check_array
 
 from sksoft._features import check_range, validated
 from sksoft._sorting import ascending_order
-from sksoft._validation import check_unmasked
 from sksoft._weighted import (
     as_counts,
     centred_columns,
@@ -33,7 +32,6 @@ def fitted_columns(transformer, X, sample_weight):
         How often each counts; None counts each once.
     """
     X = validated(transformer, X, reset=True, **COLUMNS)
-    check_unmasked(sample_weight=sample_weight)
     rows, weight = positive_rows(sample_weight, X)
     return X[rows].astype(np.float64), as_counts(weight)
 
@@ -45,7 +43,6 @@ def new_columns(transformer, X):
 
 def transformed_columns(transformer, X):
     """Validate what a fitted transformer may have returned, of any names."""
-    check_unmasked(X=X)
     X = check_array(X, estimator=transformer, input_name="X", **COLUMNS)
     if X.shape[1] != transformer.n_features_in_:
         raise ValueError(

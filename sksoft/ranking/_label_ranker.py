@@ -24,7 +24,6 @@ from sksoft._parameters import (
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
 from sksoft._validation import (
     check_flag,
-    check_unmasked,
     layer_sizes,
     nonnegative_number,
 )
@@ -244,7 +243,6 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         X, y = validated(self, X, y, reset=True, validate_separately=separately)
         check_ranks(y)
         check_consistent_length(X, y)
-        check_unmasked(sample_weight=sample_weight)
         rows, weight = positive_rows(sample_weight, X)
         X, y = X[rows], y[rows]
         if np.isnan(y).all():
@@ -352,7 +350,6 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         score : float
             Between -1 and 1; NaN for a single label, which has no order.
         """
-        check_unmasked(y=y, sample_weight=sample_weight)
         y = check_array(y, input_name="y", **RANKS)
         check_ranks(y)
         predicted = self.predict(X)

@@ -29,7 +29,6 @@ from sksoft._sklearn_compat import (
 )
 from sksoft._validation import (
     check_flag,
-    check_unmasked,
     layer_sizes,
     nonnegative_number,
     positive_number,
@@ -244,7 +243,6 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         X, y = validated(self, X, y, reset=True, dtype=np.float64, y_numeric=True)
         check_relevance(y, self.gain)
         query = _checked_queries(qid, X)
-        check_unmasked(sample_weight=sample_weight)
         weight = check_sample_weight(sample_weight, X)
         query_weight = list_weights(weight, y.shape, query)
         if np.bincount(query[weight > 0.0]).max() < 2:
@@ -364,7 +362,6 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         scores = self.predict(X)
         X, qid = split_qid(X, qid)
         _check_given(qid)
-        check_unmasked(y=y)
         y = column_or_1d(y, dtype=np.float64, warn=True)
         return ndcg_score(
             y,

@@ -26,7 +26,6 @@ from sksoft._parameters import (
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
 from sksoft._validation import (
     check_flag,
-    check_unmasked,
     nonnegative_number,
     positive_integer,
     positive_number,
@@ -238,7 +237,6 @@ class TopKLogisticRegression(
         check_parameters(self)
         X, y = validated(self, X, y, reset=True, dtype=np.float64)
         check_classification_targets(y)
-        check_unmasked(sample_weight=sample_weight)
         rows, weight = positive_rows(sample_weight, X)
         X, y = X[rows], y[rows]
         weight = np.ones(len(X)) if weight is None else weight
