@@ -60,13 +60,13 @@ SANITIZED = ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)"
 
 sanitize: $(SANITIZE)/.package
-	$(SANITIZED) $(SANITIZE)/bin/python -m pytest -q -p no:cacheprovider \
+	$(SANITIZED) $(SANITIZE)/bin/pytest -q -p no:cacheprovider \
 		$(wildcard $(KERNEL_TESTS:%=tests/%.py))
 	$(SANITIZED) $(SANITIZE)/bin/python $(FUZZ) --oracle-cases 0
 
 # The suite with kernels that check every index; in short, what calls all of them.
 debug-kernels: $(DEBUG)/.package
-	$(DEBUG)/bin/python -m pytest -q -p no:cacheprovider \
+	$(DEBUG)/bin/pytest -q -p no:cacheprovider \
 		$(if $(SHORT),tests/test_ranges.py tests/test_weight_gradients.py \
 		tests/test_fuzz.py tests/test_neighbors_kernels.py)
 
