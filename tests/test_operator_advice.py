@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What operators refuse, and what their messages advise."""
 
+import re
 import warnings
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,3 +182,37 @@ def test_only_arguments_have_gradients():
     for name in ("soft_median", "soft_median_of_means", "soft_trimmed_mean"):
         with pytest.raises(ValueError, match=r"wrt must name .*got 'q'"):
             vjp(getattr(sksoft, name), MATRIX, wrt="q", **CALLS[name])
+
+
+RELAXATIONS = {
+    name
+    for path in Path(sksoft.__file__).parent.glob("_relaxations/*.py")
+    for name in re.findall(r"^class (\w+)", path.read_text("utf-8"), re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_errors_name_no_class_of_a_relaxation(name):
+    assert "SinkhornSelection" in RELAXATIONS
+    operator, messages = getattr(sksoft, name), []
+    wrong = [
+        {"method": "magic"},
+        {"regularization": "magic"},
+        {"regularization_strength": -1.0},
+        {"weights": [-1.0, 1.0, 1.0]},
+        {"axis": 5},
+    ]
+    for x in ([1.0, np.nan, 2.0], [1.0, 2.0, 3.0], "a", 5.0, [1j]):
+        for params in ({}, *wrong):
+            params = {**CALLS[name], **params}
+            for call in (
+                operator,
+                partial(vjp, operator, wrt="magic"),
+                partial(strength_bounds, operator),
+            ):
+                try:
+                    call(x, **params)
+                except (TypeError, ValueError) as error:
+                    messages.append(str(error))
+    assert messages
+    assert not RELAXATIONS & set(re.findall(r"\w+", " ".join(messages)))
