@@ -31,31 +31,35 @@ def project_l2(
     bint sort,
     floating[:, ::1] out,
     Py_ssize_t[:, ::1] blocks,
-    double[:, ::1] work,
+    double[::1] work,
 ):
     """Soft ranks of rows against 1..n, where they stand; or their soft sort, in order.
 
-    Without an order the rows are sorted already.
+    Without an order the rows are sorted already. There is room for a row, for half a row
+    and for its flags in 7 n / 4 + 2 numbers.
     """
     cdef Py_ssize_t r, b, i, start, n_blocks, n = x.shape[1]
     cdef double* s
     cdef double* offset
+    cdef unsigned char* flags
     cdef Span* spans
     cdef const floating* row
     cdef const Py_ssize_t* place
     cdef floating* result
     with nogil:
         for r in range(x.shape[0] if n > 0 else 0):
-            s = &work[0, 0]
-            offset = &work[1, 0]
+            s = &work[0]
+            offset = s + n
+            flags = <unsigned char*> (offset + n // 2 + 1)
             spans = spans_of(&blocks[r, 0])
             row = &x[r, 0]
             place = NULL if order is None else &order[r, 0]
             result = &out[r, 0]
             take(row, place, n, s)
-            n_blocks = partition_l2(
-                s, n, strength[r], sort, spans, offset, <unsigned char*> &work[2, 0]
-            )
+            if sort:
+                n_blocks = partition_l2(s, n, strength[r], True, spans, offset, flags)
+            else:
+                n_blocks = partition_l2(s, n, strength[r], False, spans, offset, flags)
             blocks[r, 0] = n_blocks
             if sort:
                 for i in range(n):
@@ -86,7 +90,7 @@ cdef inline void take(
             s[i] = row[place[i]]
 
 
-cdef Py_ssize_t partition_l2(
+cdef inline Py_ssize_t partition_l2(
     const double* s, Py_ssize_t n, double strength, bint sort, Span* spans, double* offset,
     unsigned char* flags,
 ) noexcept nogil:

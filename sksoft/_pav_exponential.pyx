@@ -71,7 +71,7 @@ def project_exponential(
     bint sort,
     bint kl,
     Py_ssize_t[:, ::1] blocks,
-    double[:, ::1] work,
+    double[::1] work,
 ):
     """Replace sorted rows by their entropic soft sort or soft ranks.
 
@@ -80,7 +80,8 @@ def project_exponential(
     permutahedron of the target itself; with kl the result is the exponents of its
     blocks, and decay receives the scales by which to multiply their exponentials (see
     `scale_blocks`). decay holds exp(s[i - 1] - s[i]), for ranks with the gap over the
-    strength, and is overwritten in any case.
+    strength, and is overwritten in any case. There is room for half a row and its flags
+    in 3 n / 4 + 2 numbers.
     """
     cdef Py_ssize_t r, n = s.shape[1]
     cdef const double* u
@@ -101,16 +102,16 @@ def project_exponential(
                 w = &weight[r, 0]
             if sort and s[r, n - 1] - s[r, 0] < NARROW:
                 blocks[r, 0] = sort_narrow(
-                    &s[r, 0], n, strength[r], spans, &decay[r, 0], &work[0, 0]
+                    &s[r, 0], n, strength[r], spans, &decay[r, 0], &work[0]
                 )
                 continue
             blocks[r, 0] = partition_exponential(
-                u, v, w, &decay[r, 0], n, strength[r], kl, spans, &work[0, 0],
-                <unsigned char*> &work[1, 0],
+                u, v, w, &decay[r, 0], n, strength[r], kl, spans, &work[0],
+                <unsigned char*> &work[n // 2 + 1],
             )
             evaluate_exponential(
                 &s[r, 0], u, v, w, n, strength[r], kl, spans, blocks[r, 0], &decay[r, 0],
-                &work[0, 0],
+                &work[0],
             )
 
 

@@ -164,7 +164,7 @@ class PermutahedronSort(Operator):
                 True,
                 target,
                 blocks.table,
-                np.empty((3, rows.shape[1])),
+                np.empty(7 * rows.shape[1] // 4 + 2),
             )
         if order is not None:
             np.add(target, 0.0, out=target)
@@ -182,7 +182,7 @@ class PermutahedronSort(Operator):
             True,
             False,
             blocks.table,
-            np.empty((2, values.shape[1])),
+            np.empty(3 * values.shape[1] // 4 + 2),
         )
 
     def _directed(self, rows):
@@ -274,7 +274,7 @@ class PermutahedronRank(Operator):
                 False,
                 out,
                 blocks.table,
-                np.empty((3, rows.shape[1])),
+                np.empty(7 * rows.shape[1] // 4 + 2),
             )
         else:
             values = taken(rows, order)
@@ -426,7 +426,7 @@ class _RankProblem:
             False,
             kl,
             blocks.table,
-            np.empty((2, values.shape[1])),
+            np.empty(3 * values.shape[1] // 4 + 2),
         )
         if kl:
             np.exp(values, out=values)
