@@ -31,8 +31,10 @@ LEVERAGE_QUANTILE = 0.975
 LEVEL = 0.01
 # Rows that tell the scatter of the features.
 SCATTER_SIZE = 5000
-# How far the second cutoff may exceed the first: this many standard errors of a scale.
-SCALE_ERRORS = 1.4
+# How far the second cutoff may exceed the first, in units of 1 / sqrt(n), where no row
+# is beyond the first, and the share of rows beyond it from which on it may not.
+SCALE_ERRORS = 3.0
+LONG_TAILS = 0.04
 # Where there are fewer coefficients than this share of the rows, the share of each row
 # in the fit cannot change the scale by more than half of it.
 NEGLIGIBLE = 1e-3
@@ -304,12 +306,15 @@ def mm_fit(design, y, coef, scale, high, efficiency):
     coef, posterior, inverse = _m_estimate(
         design, y, coef, scale, high, first, 1e-4, None
     )
-    new_scale = _design_scale(design, y, coef, scale, high, first, posterior)
+    residual = design.residual(coef, y)
+    new_scale = _design_scale(design, residual, scale, high, first, posterior)
     # The fit of few rows per coefficient follows them: it needs a wider cutoff for the
-    # same efficiency. Long tails would widen it too; what cannot be an error of the
-    # robust scale is not allowed.
+    # same efficiency. Long tails would widen it too: the more rows are beyond the
+    # first, the less.
     second = first * (1 + 0.5 * design.shape[1] / design.total)
-    most = first * scale * np.exp(SCALE_ERRORS / np.sqrt(design.total))
+    beyond = design.sample_weight @ (np.abs(residual) > first * scale) / design.total
+    errors = SCALE_ERRORS * max(0.0, 1 - beyond / LONG_TAILS)
+    most = first * scale * np.exp(errors / np.sqrt(design.total))
     new_scale = min(new_scale, most / first)
     second = min(second, most / new_scale)
     coef, posterior, _ = _m_estimate(
@@ -353,12 +358,11 @@ def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
     return coef, posterior, inverse
 
 
-def _design_scale(design, y, coef, scale, high, cutoff, posterior):
+def _design_scale(design, residual, scale, high, cutoff, posterior):
     """Return the scale that the weighted residuals tell, each with its own variance.
 
     A residual is smaller than its error by the share that its row has in the fit.
     """
-    residual = design.residual(coef, y)
     n_columns, total = design.shape[1], design.total
     influence = GRID * bisquare_weight(GRID, cutoff)
     slope = DENSITY @ bisquare_slope(GRID, cutoff)
@@ -369,7 +373,7 @@ def _design_scale(design, y, coef, scale, high, cutoff, posterior):
         weight = row_weights(residual / scale, high, cutoff, posterior)
         share = weight * design.leverages(design.gram(weight))
     variance = np.clip(1 - share * (2 - inflation), 0.05, 1.0)
-    residual /= np.sqrt(variance)
+    residual = residual / np.sqrt(variance)
     variance = variance * design.sample_weight
     expected = weighted_variance(cutoff)
     for _ in range(MAX_STEPS):
