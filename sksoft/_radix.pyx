@@ -13,8 +13,10 @@ from cython cimport floating
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-# Numbers that spread less than this have no linear codes: a division might overflow.
+# Numbers that spread less or more have no linear codes: what scales them, or what they are
+# apart, might overflow.
 cdef double TIGHT = 1e-290
+cdef double WIDE = 1e307
 
 # Linear codes are given up where a number shares its code with more others than this.
 cdef double CROWDED = 3.0
@@ -86,7 +88,7 @@ cdef bint order_row(
     cdef double least, most, scale, crowded = 0.0
     cdef Py_ssize_t i
     bounds_of(x, n, &least, &most)
-    if not most - least > TIGHT:
+    if not TIGHT < most - least < WIDE:
         return False
     scale = (RADIX * RADIX - 1.0) / (most - least)
     memset(low, 0, sizeof(low))

@@ -115,8 +115,8 @@ def _sorted_by_codes(row, pieces, order):
     """Write the order, unless the row is too skewed; return whether it was written."""
     n = len(row)
     least, most = float(row.min()), float(row.max())
-    # Differences that are smaller might overflow as divisors.
-    if not most - least > 1e-290:
+    # Differences that are smaller might overflow as divisors, larger ones themselves.
+    if least < -1e306 or most > 1e306 or not most - least > 1e-290:
         return False
     place_bits = n.bit_length()
     n_digits = 2 if n <= TWO_DIGITS else 3

@@ -131,6 +131,13 @@ def test_extremes(dtype, rng):
     top = dtype(1e300) if dtype == np.float64 else np.finfo(dtype).max
     values = np.array([top, -top, 0.0, -0.0, 1.0, -1.0, np.finfo(dtype).tiny], dtype)
     check(rng.choice(values, (5, 300)))
+    # As the columns of transformers may be, whose numbers are only finite.
+    largest = np.finfo(dtype).max
+    for n in (300, LONG + 1):
+        rows = rng.normal(size=(1, n)).astype(dtype)
+        rows[0, :4] = [largest, -largest, 0.0, -0.5 * largest]
+        check(rows)
+        check(rng.uniform(-1.0, 1.0, (1, n)).astype(dtype) * largest)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

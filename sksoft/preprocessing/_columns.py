@@ -63,10 +63,8 @@ def sorted_present(column, weight):
     """Return the values that are not missing, increasing, and their weights."""
     present = ~np.isnan(column)
     column = column[present]
-    if weight is None:
-        return np.sort(column), None
-    order = np.argsort(column, kind="stable")
-    return column[order], weight[present][order]
+    order = ascending_order(column[None])[0]
+    return column[order], None if weight is None else weight[present][order]
 
 
 def typical_gap(column, counts, total):
