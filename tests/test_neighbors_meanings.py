@@ -22,6 +22,7 @@ from sksoft.neighbors import (
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
     _base,
+    _candidates,
     _solvers,
 )
 from sksoft.neighbors._starts import shrunk_covariance
@@ -219,6 +220,18 @@ def test_more_discriminant_directions_than_there_are_are_refused(wine):
             model.fit(*wine)
 
 
+def test_few_components_start_from_those_that_tell_classes_apart(wine):
+    X, y = wine
+    for estimator in (SoftKNeighborsClassifier, SoftNeighborhoodComponents):
+        for n_components, init in ((2, "lda"), (3, "pca"), (13, "identity")):
+            auto = estimator(n_components=n_components, max_iter=0).fit(X, y)
+            named = clone(auto).set_params(init=init).fit(X, y)
+            np.testing.assert_array_equal(auto.components_, named.components_)
+    auto = SoftKNeighborsRegressor(n_components=2, max_iter=0).fit(X, y)
+    named = clone(auto).set_params(init="pca").fit(X, y)
+    np.testing.assert_array_equal(auto.components_, named.components_)
+
+
 # Weights
 
 
@@ -351,6 +364,17 @@ def test_ties_are_not_cut_by_position(rng, vote, n_candidates):
             np.testing.assert_allclose(
                 one.predict_proba(Q), [[0.6, 0.4], [0.3, 0.7], [1.0, 0.0]], atol=1e-6
             )
+
+
+@pytest.mark.parametrize("pairs", [500, 10_000])
+def test_ties_are_found_block_by_block(rng, monkeypatch, pairs):
+    X = rng.integers(0, 3, size=(120, 2)).astype(float)
+    y = rng.integers(0, 2, size=120)
+    model = SoftKNeighborsClassifier(max_iter=0, n_candidates=7).fit(X, y)
+    whole = model.predict_proba(X)
+    monkeypatch.setattr(_candidates, "PAIRS_AT_ONCE", pairs)
+    np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-12)
+    np.testing.assert_allclose(model.predict_proba(X[5:6])[0], whole[5], atol=1e-12)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.3])
@@ -508,7 +532,7 @@ def test_an_iteration_that_gains_little_does_not_end_training(wine):
     # Features of unlike scales: the first iterations gain next to nothing.
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        model = SoftKNeighborsClassifier(7, n_components=2).fit(X, y)
+        model = SoftKNeighborsClassifier(7, n_components=2, init="pca").fit(X, y)
     gains = -len(y) * np.diff(model.loss_curve_)
     assert gains[:2].max() < 0.5 < gains[2:].max()
     assert model.n_iter_ > 5

@@ -127,6 +127,12 @@ def indexed(index, queries, templates, limit, weight):
 
     weight : ndarray of shape (n_templates,) or None
         What the templates weigh.
+
+    Returns
+    -------
+    candidates : Candidates or None
+        None where so many queries have ties that their distances to all templates
+        cannot be held at once.
     """
     n_templates = len(templates)
     count = candidate_count(limit, n_templates, weight)
@@ -138,6 +144,8 @@ def indexed(index, queries, templates, limit, weight):
         last = distances[:, :count].max(axis=1)
         tied = distances[:, count] <= last * (1.0 + TIED)
         if tied.any():
+            if len(queries) > max(1, PAIRS_AT_ONCE // n_templates):
+                return None
             weigh = None if weight is None else weight.__getitem__
             places = places[:, :count]
             return _with_ties(queries, templates, places, tied, limit, weigh)

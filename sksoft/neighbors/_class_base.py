@@ -115,6 +115,12 @@ class ClassNeighborsBase(SoftNeighborsBase):
         weights = likelihood_weights(np.concatenate(likelihood), weight)
         return Mixture(weights, prior)
 
+    def _named_start(self, reader, n_components, n_features):
+        few = n_components < min(n_features, len(reader.classes))
+        if self.init == "auto" and few:
+            return "lda"
+        return super()._named_start(reader, n_components, n_features)
+
     def _discriminant_start(self, samples, reader, n_components):
         n_classes = len(reader.classes)
         if n_components > n_classes - 1:

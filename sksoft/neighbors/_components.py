@@ -42,8 +42,8 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     init : {"auto", "identity", "pca", "lda"} or array-like of shape \
             (n_components, n_features), default="auto"
-        Where the linear part starts. "auto" is the identity, or the principal
-        components if there are fewer components than features. "lda" takes
+        Where the linear part starts. "auto" is the identity, or, with fewer components
+        than features, "lda" if there are fewer than classes, else "pca". "lda" takes
         directions that tell the classes apart, whitened within them by a shrunk
         covariance; there is one fewer than classes, and `n_components` at most as many.
 

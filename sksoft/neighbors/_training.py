@@ -96,17 +96,21 @@ class Training:
         return Plan(frame, reader, model, origin, gain, architecture)
 
     def _start(self, samples, reader, n_components, unit):
-        n_features = samples.X.shape[1]
         if not isinstance(self.init, str):
             return given_start(self.init, unit)
-        init = self.init
-        if init == "auto":
-            init = "identity" if n_components == n_features else "pca"
+        n_features = samples.X.shape[1]
+        init = self._named_start(reader, n_components, n_features)
         if init == "identity":
             return identity_start(n_components, n_features, unit)
         if init == "pca":
             return principal_start(samples.X, samples.weight, n_components, unit)
         return self._discriminant_start(samples, reader, n_components)
+
+    def _named_start(self, reader, n_components, n_features):
+        """Return the name of the start that a name stands for."""
+        if self.init != "auto":
+            return self.init
+        return "identity" if n_components == n_features else "pca"
 
     def _limit(self):
         """Return what candidates may weigh in total, None for no limit."""
@@ -292,10 +296,12 @@ class Training:
 
     def _half_plan(self, plan, samples):
         """Return the plan of a training on half of the samples."""
-        if not (isinstance(self.init, str) and self.init == "lda"):
+        if not isinstance(self.init, str):
+            return plan
+        n_components, n_features = plan.components(plan.origin).shape
+        if self._named_start(plan.reader, n_components, n_features) != "lda":
             return plan
         # These directions tell of the targets.
-        n_components = len(plan.components(plan.origin))
         start = self._discriminant_start(samples, plan.reader, n_components)
         origin = plan.origin.copy()
         plan.model.unpack(origin)[0][...] = start.components.T

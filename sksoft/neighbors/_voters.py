@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.neighbors import NearestNeighbors
 
-from sksoft.neighbors._candidates import blocks, indexed
+from sksoft.neighbors._candidates import blocks, candidate_count, indexed
 from sksoft.neighbors._objective import LeaveOneOut, Samples, selected_weight
 from sksoft.neighbors._selection import Mask
 
@@ -90,23 +90,35 @@ class Voters(NamedTuple):
         placed : list of ndarray of shape (n_queries, n_components)
             The queries in each of the spaces.
         """
-        n_queries, weight = len(placed[0]), self.samples.weight
-        found = [[] for _ in self.ballots]
-        for block in blocks(n_queries, len(self.samples.X)):
-            candidates = [
-                indexed(
-                    space.index, brought_near(Z[block]), space.Z, self.limit, weight
-                )
-                for space, Z in zip(self.spaces, placed, strict=True)
-            ]
-            for place, ballot in enumerate(self.ballots):
-                some = candidates[ballot.space]
-                k = np.full(len(some.places), min(ballot.k, self.samples.total_weight))
-                k = selected_weight(k, some)
-                mask = Mask(ballot.strength, self.regularization)
-                p = mask.values(some.distances, k, some.weight)
-                found[place].append(self.vote.outcome(some.places, p, some.weight))
-        return [np.concatenate(parts) for parts in found]
+        n_queries, n_templates = len(placed[0]), len(self.samples.X)
+        count = candidate_count(self.limit, n_templates, self.samples.weight)
+        found = []
+        for block in blocks(n_queries, count):
+            some = [Z[block] for Z in placed]
+            cast = self._cast(some)
+            if cast is not None:
+                found.append(cast)
+                continue
+            for part in blocks(len(some[0]), n_templates):
+                found.append(self._cast([Z[part] for Z in some]))
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def _cast(self, placed):
+        """Return the outcomes for queries, None if they are too many at once."""
+        candidates, weight = [], self.samples.weight
+        for space, Z in zip(self.spaces, placed, strict=True):
+            some = indexed(space.index, brought_near(Z), space.Z, self.limit, weight)
+            if some is None:
+                return None
+            candidates.append(some)
+        outcomes = []
+        for ballot in self.ballots:
+            some = candidates[ballot.space]
+            k = np.full(len(some.places), min(ballot.k, self.samples.total_weight))
+            mask = Mask(ballot.strength, self.regularization)
+            p = mask.values(some.distances, selected_weight(k, some), some.weight)
+            outcomes.append(self.vote.outcome(some.places, p, some.weight))
+        return outcomes
 
     def left_out(self):
         """Return the outcome of each ballot for the templates, each without itself."""
