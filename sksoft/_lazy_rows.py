@@ -95,15 +95,15 @@ def _lazily(method):
     def lazy_method(self, X, *args, **kwargs):
         if not is_collection(X):
             return method(self, X, *args, **kwargs)
-        if args or any(value is not None for value in kwargs.values()):
+        if any(np.ndim(value) for value in (*args, *kwargs.values())):
             raise TypeError(
-                f"{type(self).__name__}.{method.__name__} takes nothing but X with a "
-                "Dask collection, whose chunks are treated one by one. Map it over "
-                "blocks that you have cut yourself."
+                f"{type(self).__name__}.{method.__name__} takes nothing for each row "
+                "but X with a Dask collection, whose chunks are treated one by one. "
+                "Map it over blocks that you have cut yourself."
             )
 
         def apply(rows):
-            return method(self, rows)
+            return method(self, rows, *args, **kwargs)
 
         if hasattr(X, "chunks"):
             return _map_array(apply, X)

@@ -33,10 +33,13 @@ LONG_CALLS = [
     "sksoft.soft_ecdf(rng.normal(size=1_000_000), rng.normal(size=9999))",
     "sksoft.soft_rank(rng.normal(size=(1500, 900)), method='sinkhorn')",
 ]
+# A shell starts background jobs deaf to the signal, and their children with them.
 PROGRAM = """
+import signal
 import threading
 import numpy as np
 import sksoft
+signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 strong = {{"regularization_strength": 1e6}}
 sksoft.set_num_threads({n_threads})

@@ -97,5 +97,5 @@ def test_wrong_columns_are_reported_at_the_call(X):
 
 def test_sequences_are_not_cut_into_chunks(X):
     model = fitted(BeamSearchTagger, X)
-    with pytest.raises(TypeError, match="predict takes nothing but X with a Dask"):
+    with pytest.raises(TypeError, match="predict takes nothing for each row but X"):
         model.predict(da.from_array(X), sequence=np.arange(60) // 6)

@@ -76,7 +76,7 @@ def test_learns_from_neighbours(objective):
     alone = LogisticRegression().fit(X, y).score(new_X, new_y)
     score = tagger.score(new_X, new_y, sequence=new_sequence)
     assert score > alone + 0.05
-    assert score == np.mean(tagger.predict(new_X, new_sequence) == new_y)
+    assert score == np.mean(tagger.predict(new_X, sequence=new_sequence) == new_y)
     # Pairs of neighbours say nothing here.
     pairs = tagger.set_params(order=1).fit(X, y, sequence=sequence)
     assert pairs.transitions_.shape == (4, 4)
@@ -107,7 +107,7 @@ def test_the_objective_is_what_the_docs_say():
     X, y, sequence = problem(30)
     lengths = np.bincount(sequence)
     options = {"batch_size": None, "alpha": 50.0, "random_state": 0}
-    tagger = BeamSearchTagger(3, max_iter=1, **options).fit(X, y, sequence)
+    tagger = BeamSearchTagger(3, max_iter=1, **options).fit(X, y, sequence=sequence)
     labels = np.searchsorted(tagger.classes_, y)
     flat = np.zeros((len(y), 4)), (np.zeros((4, 4)), np.zeros((4, 4, 4)))
     start, _ = beam_loss(*flat, labels, 3, lengths=lengths)
@@ -116,7 +116,7 @@ def test_the_objective_is_what_the_docs_say():
     first = np.concatenate([np.arange(min(length, 3)) for length in lengths])
     rows = first + np.repeat(np.cumsum(lengths) - lengths, np.minimum(lengths, 3))
     tagger = BeamSearchTagger(16, max_iter=400, fit_intercept=False, **options)
-    tagger.fit(X[rows], y[rows], sequence[rows])
+    tagger.fit(X[rows], y[rows], sequence=sequence[rows])
     assert not tagger.intercept_.any()
     value, (slope, _) = beam_loss(
         X[rows] @ tagger.coef_.T,
@@ -148,8 +148,10 @@ def test_order_of_rows_and_names_of_sequences_do_not_matter(fitted):
         assert_array_equal(again.coef_, fitted.coef_)
         assert_array_equal(again.transitions_[1], fitted.transitions_[1])
         predicted = again.predict(X[order], sequence=ids)
-        assert_array_equal(predicted, fitted.predict(X, sequence)[order])
-        assert again.score(X[order], y[order], ids) == fitted.score(X, y, sequence)
+        assert_array_equal(predicted, fitted.predict(X, sequence=sequence)[order])
+        assert again.score(X[order], y[order], sequence=ids) == fitted.score(
+            X, y, sequence=sequence
+        )
 
 
 def test_lists_are_stacked_rows(fitted):
@@ -163,7 +165,9 @@ def test_lists_are_stacked_rows(fitted):
     for X_list in (matrices, [sparse.csr_matrix(matrix) for matrix in matrices]):
         predicted = lists.predict(X_list)
         assert isinstance(predicted, list)
-        assert_array_equal(np.concatenate(predicted), fitted.predict(X[rows], ids))
+        assert_array_equal(
+            np.concatenate(predicted), fitted.predict(X[rows], sequence=ids)
+        )
     found = fitted.predict_beam(X[rows], sequence=ids)
     in_lists = lists.predict_beam([matrix.tolist() for matrix in matrices])
     assert_array_equal(np.concatenate(in_lists.labels), found.labels)
@@ -172,16 +176,18 @@ def test_lists_are_stacked_rows(fitted):
     assert_array_equal(np.concatenate(emissions), fitted.decision_function(X[rows]))
     y_list = split(y, sequence)[:9]
     weight = np.arange(1.0, 10.0)
-    assert lists.score(matrices, y_list) == fitted.score(X[rows], y[rows], ids)
+    assert lists.score(matrices, y_list) == fitted.score(X[rows], y[rows], sequence=ids)
     assert lists.score(matrices, y_list, sample_weight=weight) == pytest.approx(
-        fitted.score(X[rows], y[rows], ids, sample_weight=weight[ids])
+        fitted.score(X[rows], y[rows], sequence=ids, sample_weight=weight[ids])
     )
     assert sequence_accuracy_score(y_list, predicted) == sequence_accuracy_score(
         y[rows], np.concatenate(predicted), sequence=ids
     )
     weighted = BeamSearchTagger(max_iter=2, random_state=0)
     weighted.fit(matrices, y_list, sample_weight=weight)
-    stacked = clone(weighted).fit(X[rows], y[rows], ids, sample_weight=weight[ids])
+    stacked = clone(weighted).fit(
+        X[rows], y[rows], sequence=ids, sample_weight=weight[ids]
+    )
     assert_array_equal(weighted.coef_, stacked.coef_)
 
 
@@ -190,28 +196,32 @@ def test_a_weight_is_a_repetition(batch_size):
     X, y, sequence = problem(50)
     times = np.arange(50) % 3
     tagger = BeamSearchTagger(batch_size=batch_size, max_iter=5, random_state=0)
-    tagger.fit(X, y, sequence, sample_weight=times[sequence])
+    tagger.fit(X, y, sequence=sequence, sample_weight=times[sequence])
     copies = [times[sequence] > i for i in range(2)]
     repeated = clone(tagger).fit(
         np.concatenate([X[rows] for rows in copies]),
         np.concatenate([y[rows] for rows in copies]),
-        np.concatenate([sequence[rows] + 50 * i for i, rows in enumerate(copies)]),
+        sequence=np.concatenate(
+            [sequence[rows] + 50 * i for i, rows in enumerate(copies)]
+        ),
     )
     assert_array_equal(repeated.coef_, tagger.coef_)
     assert_array_equal(repeated.transitions_[1], tagger.transitions_[1])
     # Beside the penalty, as for scikit-learn's logistic regression, weights count.
-    tagger.set_params(alpha=1.0).fit(X, y, sequence)
+    tagger.set_params(alpha=1.0).fit(X, y, sequence=sequence)
     tripled = clone(tagger).set_params(alpha=3.0)
-    tripled.fit(X, y, sequence, sample_weight=np.full(len(y), 3.0))
+    tripled.fit(X, y, sequence=sequence, sample_weight=np.full(len(y), 3.0))
     assert_allclose(tripled.coef_, tagger.coef_, rtol=1e-6, atol=1e-9)
 
 
 def test_units_do_not_matter(fitted):
     X, y, sequence = problem(200)
-    scaled = BeamSearchTagger(random_state=0).fit(8.0 * X, y, sequence)
+    scaled = BeamSearchTagger(random_state=0).fit(8.0 * X, y, sequence=sequence)
     assert_allclose(8.0 * scaled.coef_, fitted.coef_, rtol=1e-6)
     assert scaled.alpha_ == pytest.approx(64.0 * fitted.alpha_)
-    single = BeamSearchTagger(random_state=0).fit(X.astype(np.float32), y, sequence)
+    single = BeamSearchTagger(random_state=0).fit(
+        X.astype(np.float32), y, sequence=sequence
+    )
     assert_allclose(single.coef_, fitted.coef_, rtol=0.05, atol=0.05)
     assert_array_equal(
         single.predict(X.astype(np.float32)), single.predict(X.astype(np.float32))
@@ -240,7 +250,7 @@ def test_sparse_features_of_text(vectorizer, monkeypatch):
     X = vectorizer.fit_transform(rows)
     tagger = BeamSearchTagger(random_state=0)
     if X.shape[1] < 100:
-        dense = clone(tagger).fit(X.toarray(), y, sequence)
+        dense = clone(tagger).fit(X.toarray(), y, sequence=sequence)
 
     def refuse(*args, **kwargs):
         raise AssertionError("a sparse matrix is made dense")
@@ -248,11 +258,11 @@ def test_sparse_features_of_text(vectorizer, monkeypatch):
     for kind in (sparse.csr_matrix, sparse.csr_array):
         for name in ("toarray", "todense"):
             monkeypatch.setattr(kind, name, refuse)
-    tagger.fit(X, y, sequence)
+    tagger.fit(X, y, sequence=sequence)
     assert tagger.coef_.shape == (3, X.shape[1])
     assert np.count_nonzero(tagger.coef_) <= 3 * len(np.unique(X.indices))
-    assert tagger.score(X, y, sequence) == 1.0
-    again = clone(tagger).fit(sparse.csc_matrix(X), y, sequence)
+    assert tagger.score(X, y, sequence=sequence) == 1.0
+    again = clone(tagger).fit(sparse.csc_matrix(X), y, sequence=sequence)
     assert_array_equal(again.coef_, tagger.coef_)
     if X.shape[1] < 100:
         assert_allclose(tagger.coef_, dense.coef_, rtol=1e-6, atol=1e-9)
@@ -267,9 +277,11 @@ def test_decoding(fitted):
         labels, scores = beam_search(
             emissions, fitted.transitions_, k, n_best=min(k, 3), lengths=lengths
         )
-        assert_array_equal(tagger.classes_[labels[:, 0]], tagger.predict(X, sequence))
+        assert_array_equal(
+            tagger.classes_[labels[:, 0]], tagger.predict(X, sequence=sequence)
+        )
         found = tagger.predict_beam(X, n_best=min(k, 3), sequence=sequence)
-        assert_array_equal(found.labels[:, 0], tagger.predict(X, sequence))
+        assert_array_equal(found.labels[:, 0], tagger.predict(X, sequence=sequence))
         assert_allclose(found.scores, scores, rtol=1e-13)
     # The beam of 300 prefixes is exact up to 5 labels.
     best, score = viterbi(emissions, fitted.transitions_, lengths=lengths)
@@ -279,12 +291,14 @@ def test_decoding(fitted):
     assert_array_equal(found.labels[rows, 0], tagger.classes_[best[rows]])
     # Longer than any in training.
     long = np.concatenate([X] * 3)
-    assert len(tagger.predict(long, np.zeros(len(long)))) == len(long)
+    assert len(tagger.predict(long, sequence=np.zeros(len(long)))) == len(long)
 
 
 def test_probabilities_are_those_of_the_candidates_of_the_last_step(fitted):
     X, _, _ = problem(30, seed=4)
-    tagger = clone(fitted).set_params(n_beams=4**3).fit(*problem(20))
+    few, labels, sequence = problem(20)
+    tagger = clone(fitted).set_params(n_beams=4**3)
+    tagger.fit(few, labels, sequence=sequence)
     tagger.__dict__.update(
         {name: vars(fitted)[name] for name in ("coef_", "intercept_", "transitions_")}
     )
@@ -303,7 +317,7 @@ def test_probabilities_are_those_of_the_candidates_of_the_last_step(fitted):
 
 def test_two_labels():
     X, y, sequence = problem(60, n_labels=2)
-    tagger = BeamSearchTagger(random_state=0).fit(X, y == "a", sequence)
+    tagger = BeamSearchTagger(random_state=0).fit(X, y == "a", sequence=sequence)
     assert tagger.decision_function(X).shape == (len(y),)
     predicted = tagger.predict(X)
     assert predicted.dtype == bool
@@ -373,7 +387,7 @@ def test_scores_of_sequences():
 
 def test_verbose_prints_each_epoch(capsys):
     X, y, sequence = problem(20)
-    BeamSearchTagger(max_iter=3, verbose=1).fit(X, y, sequence)
+    BeamSearchTagger(max_iter=3, verbose=1).fit(X, y, sequence=sequence)
     printed = capsys.readouterr().out
     assert printed.count("[BeamSearchTagger] Iteration") == 3
 
@@ -406,20 +420,20 @@ def test_callbacks_are_shown_models_that_predict():
     X, y, sequence = problem(40)
     stopper = Stopper()
     tagger = BeamSearchTagger(random_state=0).set_callbacks(stopper)
-    tagger.fit(X, y, sequence)
+    tagger.fit(X, y, sequence=sequence)
     assert len(stopper.shown) == tagger.n_iter_ == 3
-    assert_array_equal(stopper.shown[-1], tagger.predict(X, sequence))
+    assert_array_equal(stopper.shown[-1], tagger.predict(X, sequence=sequence))
     assert_array_equal(stopper.metadata["sequence"], sequence)
 
 
 def test_a_refused_fit_leaves_the_model():
     X, y, sequence = problem(40)
-    tagger = BeamSearchTagger(max_iter=2, random_state=0).fit(X, y, sequence)
+    tagger = BeamSearchTagger(max_iter=2, random_state=0).fit(X, y, sequence=sequence)
     before = pickle.dumps(vars(tagger))
     with pytest.raises(ValueError, match="classes has to be greater than one"):
         tagger.fit(X[:1], y[:1])
     with pytest.raises(ValueError, match="sequence must have the length of X"):
-        tagger.fit(X, y, sequence[:-1])
+        tagger.fit(X, y, sequence=sequence[:-1])
     assert pickle.dumps(vars(tagger)) == before
 
 
@@ -443,7 +457,7 @@ def test_a_refused_fit_leaves_the_model():
 def test_wrong_parameters(params, error, message):
     X, y, sequence = problem(10)
     with pytest.raises(error, match=message):
-        BeamSearchTagger(**params).fit(X, y, sequence)
+        BeamSearchTagger(**params).fit(X, y, sequence=sequence)
 
 
 def test_wrong_data(fitted):
@@ -465,9 +479,10 @@ def test_wrong_data(fitted):
         (([*lists[:-1], np.ones((2, 3))], y_lists), r"X\[9\] must have 4 features"),
         (([*lists[:-1], np.ones(3)], y_lists), r"X\[9\] must have shape"),
     ]
-    for arguments, message in cases:
+    for (features, labels, *rest), message in cases:
+        named = dict(zip(("sequence", "sample_weight"), rest, strict=False))
         with pytest.raises(ValueError, match=message):
-            tagger.fit(*arguments)
+            tagger.fit(features, labels, **named)
     with pytest.raises(TypeError, match="X must hold numbers, got dictionaries"):
         tagger.fit([[{"a": 1.0}]], [["x"]])
     with pytest.raises(ValueError, match="n_best must lie between 1 and n_beams, 4"):

@@ -76,13 +76,14 @@ class MedianOfMeansRegressor(
         Tolerance on the gradient.
 
     warm_start : bool, default=False
-        Whether the coefficients of the previous fit are one more start.
+        Whether :meth:`fit` goes on from the solution of the last one: its coefficients
+        are one more start.
 
     random_state : int, RandomState instance or None, default=None
         Draws the partitions.
 
     verbose : int, default=0
-        If positive, print each iteration.
+        Whether the loss of each iteration is printed.
 
     Attributes
     ----------
@@ -184,9 +185,10 @@ class MedianOfMeansRegressor(
             Target values.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Whole numbers are repetitions, which fall into blocks of their own; 0 leaves
-            a row out. Of other weights only the ratios count: they are brought to mean
-            one over the rows that have any, and a row is in one block.
+            Non-negative weights. Whole numbers are repetitions: 2 counts a row twice, 0
+            leaves it out. Of other weights only the ratios count: they are brought to
+            mean one over the rows that have any. Repetitions fall
+            into blocks of their own, and a row of another weight is in one block.
 
         Returns
         -------

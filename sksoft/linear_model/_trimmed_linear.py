@@ -73,13 +73,15 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
         Tolerance on the gradient of the soft objective.
 
     warm_start : bool, default=False
-        Whether the coefficients of the previous fit are one more start.
+        Whether :meth:`fit` goes on from the solution of the last one: its coefficients
+        are one more start.
 
     random_state : int, RandomState instance or None, default=None
         Draws the random subsets.
 
     verbose : int, default=0
-        If positive, print how the search went.
+        Whether the loss of each iteration is printed, and how the search
+        went.
 
     Attributes
     ----------
@@ -235,13 +237,15 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
         Tolerance on the gradient of the soft objective.
 
     warm_start : bool, default=False
-        Whether the coefficients of the previous fit are one more start.
+        Whether :meth:`fit` goes on from the solution of the last one: its coefficients
+        are one more start.
 
     random_state : int, RandomState instance or None, default=None
         Draws the random subsets.
 
     verbose : int, default=0
-        If positive, print how the search went.
+        Whether the loss of each iteration is printed, and how the search
+        went.
 
     Attributes
     ----------

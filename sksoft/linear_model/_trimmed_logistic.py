@@ -64,15 +64,16 @@ class TrimmedLogisticRegression(
         alike.
 
     C : float, default=1.0
-        Inverse of the strength of the ridge penalty, as in
+        Inverse of the penalty of the squared coefficients, positive, as in
         :class:`sklearn.linear_model.LogisticRegression`.
 
     fit_intercept : bool, default=True
         Whether the model has an intercept.
 
     class_weight : dict, "balanced" or None, default=None
-        Factors of the weights of the classes, by label, as in
-        :class:`sklearn.linear_model.LogisticRegression`; 1 where there is none.
+        Weights of the classes, as in
+        :class:`sklearn.linear_model.LogisticRegression`: they multiply those of the
+        samples. "balanced" takes the inverse of the frequencies.
 
     max_iter : int, default=200
         Largest number of iterations from each start.
@@ -81,10 +82,11 @@ class TrimmedLogisticRegression(
         Tolerance on the gradient of the mean loss.
 
     warm_start : bool, default=False
-        Whether the coefficients of the previous fit are one more start.
+        Whether :meth:`fit` goes on from the solution of the last one: its coefficients
+        are one more start.
 
     verbose : int, default=0
-        If positive, print each iteration.
+        Whether the loss of each iteration is printed.
 
     Attributes
     ----------
@@ -202,9 +204,9 @@ class TrimmedLogisticRegression(
             Class labels.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Whole numbers are repetitions: 2 counts a row twice, 0 leaves it out. Of
-            other weights only the ratios count: they are brought to mean one over the
-            rows that have any.
+            Non-negative weights. Whole numbers are repetitions: 2 counts a row twice, 0
+            leaves it out. Of other weights only the ratios count: they are brought to
+            mean one over the rows that have any.
 
         Returns
         -------

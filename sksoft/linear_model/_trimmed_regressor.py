@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
-    anything,
     check_parameters,
     fraction,
     integer,
@@ -23,7 +22,7 @@ from sksoft._parameters import (
     word_or,
 )
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
-from sksoft._validation import check_flag, nonnegative_number
+from sksoft._validation import check_flag, nonnegative_number, real_array
 from sksoft._weighted import as_counts, positive_rows
 from sksoft._whole_fit import whole_fit
 from sksoft.linear_model._breakdown import breakdown_point
@@ -38,9 +37,9 @@ def _efficiency(value, name):
 
 
 def _starts(value, name):
-    """Raise unless value is the name of a kind of starts, or not a name at all."""
+    """Raise unless value is the name of a kind of starts, or numbers."""
     # The shape of given coefficients is that of the data, and checked with them.
-    word_or(("auto", "deterministic", "random", "ols"), anything)(value, name)
+    word_or(("auto", "deterministic", "random", "ols"), real_array)(value, name)
 
 
 def _check_whole(weight):
@@ -126,9 +125,9 @@ class TrimmedRegressor(
             Target values. Each target is fitted on its own.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Whole numbers are repetitions: 2 counts a row twice, 0 leaves it out. Of
-            other weights only the ratios count: they are brought to mean one over the
-            rows that have any.
+            Non-negative weights. Whole numbers are repetitions: 2 counts a row twice, 0
+            leaves it out. Of other weights only the ratios count: they are brought to
+            mean one over the rows that have any.
 
         Returns
         -------

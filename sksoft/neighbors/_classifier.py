@@ -102,13 +102,15 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         20 samples, or by :meth:`partial_fit` alone, it is "soft".
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, by which those of the samples are multiplied, in the
-        loss and in the vote; only their ratios count. "balanced" gives all classes the
-        same weight in total. :meth:`partial_fit` takes a dict alone.
+        Weights of the classes, as in
+        :class:`sklearn.linear_model.LogisticRegression`: they multiply those of the
+        samples. "balanced" takes the inverse of the frequencies. Only their
+        ratios count; :meth:`partial_fit` takes a dict alone.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the embedding of the previous one, if it has the same
-        `n_components` and `hidden_layer_sizes`; the features must then be the same.
+        Whether :meth:`fit` goes on from the solution of the last one, its embedding,
+        if that has the same `n_components` and `hidden_layer_sizes`; the features must
+        then be the same.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -118,7 +120,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         Number of jobs of the search for neighbours when predicting.
 
     verbose : int, default=0
-        Whether `fit` prints the iterations and a summary.
+        Whether the loss of each iteration is printed, and a summary.
 
     Attributes
     ----------

@@ -114,8 +114,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         The share that a trimmed loss or vote leaves out, in [0, 0.5].
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the embedding of the previous one, if it has the same
-        `n_components` and `hidden_layer_sizes`; the features must then be the same.
+        Whether :meth:`fit` goes on from the solution of the last one, its embedding,
+        if that has the same `n_components` and `hidden_layer_sizes`; the features must
+        then be the same.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -125,7 +126,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Number of jobs of the search for neighbours when predicting.
 
     verbose : int, default=0
-        Whether `fit` prints the iterations and a summary.
+        Whether the loss of each iteration is printed, and a summary.
 
     Attributes
     ----------

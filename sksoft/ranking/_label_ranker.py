@@ -72,7 +72,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         they lie inside the permutahedron. Smaller strengths are closer to hard ranks.
 
     fit_intercept : bool, default=True
-        Whether the scores have an intercept.
+        Whether the model has an intercept.
 
     max_iter : int, default=200
         Largest number of iterations of L-BFGS.
@@ -86,7 +86,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         had as many features, labels and hidden units.
 
     verbose : int, default=0
-        Whether each iteration is printed.
+        Whether the loss of each iteration is printed.
 
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights of the hidden layers.

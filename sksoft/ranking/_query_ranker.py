@@ -82,11 +82,12 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         standard deviation of the scores.
 
     warm_start : bool, default=False
-        Whether the second fit goes on from the solution of the last :meth:`fit`, which
-        must have had as many features and hidden units.
+        Whether :meth:`fit` goes on from the solution of the last one in its second fit;
+        it must have had as many features and hidden units.
 
     verbose : int, default=0
-        Whether each iteration of the second fit is printed.
+        Whether the loss of each iteration is printed; those of the second
+        fit.
 
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights of the hidden layers.

@@ -83,7 +83,7 @@ class TopKLogisticRegression(
         [0, 1] and evenly spaced, ``1 / (n_classes - 1)``.
 
     fit_intercept : bool, default=True
-        Whether the scores have an intercept.
+        Whether the model has an intercept.
 
     max_iter : int, default=200
         Largest number of iterations of L-BFGS, of each of the two fits.
@@ -97,7 +97,8 @@ class TopKLogisticRegression(
         had as many features and the same classes.
 
     verbose : int, default=0
-        Whether each iteration is printed, of the second fit where there are two.
+        Whether the loss of each iteration is printed; those of the second
+        fit where there are two.
 
     Attributes
     ----------

@@ -109,7 +109,7 @@ class BeamSearchTagger(
         length of the rows of `X`, so that units do not matter.
 
     fit_intercept : bool, default=True
-        Whether emissions have an intercept.
+        Whether the model has an intercept for each label.
 
     learning_rate : float, default=0.07
         The first steps of Adam, positive, for features scaled to rows of length 5 (root
@@ -120,7 +120,8 @@ class BeamSearchTagger(
         more. None takes all at once.
 
     max_iter : int, default=20
-        Number of epochs. Where there are thousands of sequences, a few are enough.
+        Largest number of epochs; all of them are made. Where there are thousands of
+        sequences, a few are enough.
 
     random_state : int, RandomState instance or None, default=None
         Draws the order of the sequences in each epoch.
@@ -254,7 +255,7 @@ class BeamSearchTagger(
         return tags
 
     @with_callbacks
-    def fit(self, X, y, sequence=None, sample_weight=None):
+    def fit(self, X, y, *, sequence=None, sample_weight=None):
         """Fit emissions and transitions.
 
         Parameters
@@ -270,8 +271,9 @@ class BeamSearchTagger(
             row is a sequence of its own, unless `X` is a list.
 
         sample_weight : array-like of shape (n_rows,) or (n_sequences,), default=None
-            Non-negative weights of the sequences, equal for all rows of a sequence;
-            with lists one for each sequence. An integer weight is a repetition.
+            Non-negative weights of the sequences, equal for all rows of a sequence,
+            which multiply their losses beside the penalty; with lists one for each
+            sequence. An integer weight is a repetition.
 
         Returns
         -------
@@ -353,7 +355,7 @@ class BeamSearchTagger(
         )
         return rows.back(labels), scores, log_total
 
-    def decision_function(self, X, sequence=None):
+    def decision_function(self, X, *, sequence=None):
         """Return the emissions: the scores of labels without their neighbours.
 
         With `transitions_` they are what :func:`beam_search` and :func:`viterbi` take.
@@ -376,7 +378,7 @@ class BeamSearchTagger(
             emissions = emissions[:, 1] - emissions[:, 0]
         return rows.split(emissions) if in_lists else emissions
 
-    def predict(self, X, sequence=None):
+    def predict(self, X, *, sequence=None):
         """Return the labels of the best sequences that the beam finds.
 
         Parameters
@@ -397,7 +399,7 @@ class BeamSearchTagger(
         labels = self.classes_[self._search(rows, emissions, 1)[0][:, 0]]
         return rows.split(labels) if in_lists else labels
 
-    def predict_beam(self, X, n_best=None, sequence=None):
+    def predict_beam(self, X, n_best=None, *, sequence=None):
         """Return the best sequences of labels in the beam, with scores.
 
         Parameters
@@ -435,7 +437,7 @@ class BeamSearchTagger(
             rows.split(labels) if in_lists else labels, scores, probabilities
         )
 
-    def score(self, X, y, sequence=None, sample_weight=None):
+    def score(self, X, y, *, sequence=None, sample_weight=None):
         """Return the share of rows whose labels are right.
 
         Parameters
@@ -458,7 +460,7 @@ class BeamSearchTagger(
             Between 0 and 1. :func:`sksoft.metrics.sequence_accuracy_score` counts whole
             sequences.
         """
-        predicted = self.predict(X, sequence)
+        predicted = self.predict(X, sequence=sequence)
         if isinstance(predicted, list):
             X, rows = stacked(X, sequence)
             y, predicted = stacked_labels(y, rows), np.concatenate(predicted)
