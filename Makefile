@@ -70,10 +70,12 @@ debug-kernels: $(DEBUG)/.package
 		$(if $(SHORT),tests/test_ranges.py tests/test_weight_gradients.py \
 		tests/test_fuzz.py tests/test_neighbors_kernels.py)
 
-lint: $(VENV)/.group-lint
+lint: $(VENV)/.package $(VENV)/.group-lint
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint sksoft
+	$(VENV)/bin/mypy
+	$(VENV)/bin/basedpyright --pythonpath $(VENV)/bin/python
 
 docs: $(VENV)/.package $(VENV)/.group-docs
 	$(VENV)/bin/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -38,6 +38,8 @@ nitpicky = False
 
 autosummary_generate = True
 autodoc_default_options = {"member-order": "bysource"}
+# Types are told by the descriptions of parameters.
+autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 

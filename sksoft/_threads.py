@@ -55,7 +55,7 @@ def _default_num_threads():
     return min(limits)
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Return the number of threads that the operators use for large batches.
 
     Returns
@@ -76,7 +76,7 @@ def get_num_threads():
     return _state["n_threads"]
 
 
-def set_num_threads(n_threads):
+def set_num_threads(n_threads: int | None) -> None:
     """Set the number of threads that the operators use for large batches.
 
     Results are bitwise independent of it: threads share out rows, and no sum crosses

@@ -17,7 +17,7 @@ DEPENDENCIES = (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions of Python, sksoft and its dependencies, and the thread count.
 
     Returns

@@ -7,9 +7,11 @@ import hashlib
 import itertools
 import zlib
 from collections import OrderedDict
-from collections.abc import Sized
+from collections.abc import Callable, Sized
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sksoft._gains import GAINS, check_relevance, checked_cutoff
 from sksoft._lists import encode_groups
@@ -122,7 +124,13 @@ class RankObjective:
     ('ndcg@10', 1.0, True)
     """
 
-    def __init__(self, objective="pairwise", *, gain="exp2", groups=None):
+    def __init__(
+        self,
+        objective: Literal["pairwise", "ndcg", "spearman", "listnet"] = "pairwise",
+        *,
+        gain: Literal["exp2", "linear"] = "exp2",
+        groups: ArrayLike | None = None,
+    ) -> None:
         check_option(objective, "objective", OBJECTIVES)
         check_option(gain, "gain", tuple(GAINS))
         self.objective = objective
@@ -192,7 +200,9 @@ class RankObjective:
         curvature = np.maximum(curvature, LEAST_CURVATURE)
         return gradient * row_weight, curvature * row_weight
 
-    def metric(self, name="ndcg", k=None):
+    def metric(
+        self, name: Literal["ndcg", "spearman"] = "ndcg", k: int | None = None
+    ) -> Callable[..., Any]:
         """Return an evaluation function for the same libraries and interfaces.
 
         Parameters

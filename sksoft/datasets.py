@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data sets made of other data sets."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,7 +19,13 @@ def __dir__():
     return __all__
 
 
-def make_label_ranking(X, y, *, missing=0.0, random_state=None):
+def make_label_ranking(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    missing: float = 0.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Make a label ranking problem of a classification problem.
 
     The labels are the classes; each sample ranks them by the probabilities that naive

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An embedding of neighbours in the plane, and who votes for whom."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -69,14 +72,29 @@ class NeighborhoodDisplay:
     True
     """
 
-    def __init__(self, *, embedding, queries, shares, labels=None):
+    def __init__(
+        self,
+        *,
+        embedding: ArrayLike,
+        queries: ArrayLike,
+        shares: ArrayLike,
+        labels: ArrayLike | None = None,
+    ) -> None:
         self.embedding = embedding
         self.queries = queries
         self.shares = shares
         self.labels = labels
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, labels=None, ax=None, scatter_kw=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        labels: ArrayLike | None = None,
+        ax: Any = None,
+        scatter_kw: dict[Any, Any] | None = None,
+    ) -> Self:
         """Draw the embedding of a fitted estimator and the neighbours of queries.
 
         Parameters
@@ -141,7 +159,13 @@ class NeighborhoodDisplay:
             embedding=templates, queries=found, shares=shares, labels=labels
         ).plot(ax=ax, scatter_kw=scatter_kw)
 
-    def plot(self, *, ax=None, width=3.0, scatter_kw=None):
+    def plot(
+        self,
+        *,
+        ax: Any = None,
+        width: float = 3.0,
+        scatter_kw: dict[Any, Any] | None = None,
+    ) -> Self:
         """Draw the display.
 
         Parameters

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a transformer of ranks or quantiles makes of a feature."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sksoft._validation import positive_integer
@@ -65,7 +68,14 @@ class SoftRankDisplay:
     True
     """
 
-    def __init__(self, *, values, images, sample, feature_name="value"):
+    def __init__(
+        self,
+        *,
+        values: ArrayLike,
+        images: ArrayLike,
+        sample: ArrayLike,
+        feature_name: str = "value",
+    ) -> None:
         self.values = values
         self.images = images
         self.sample = sample
@@ -73,8 +83,15 @@ class SoftRankDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, feature=0, n_points=500, ax=None, line_kw=None
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        feature: int | str = 0,
+        n_points: int = 500,
+        ax: Any = None,
+        line_kw: dict[Any, Any] | None = None,
+    ) -> Self:
         """Draw what a fitted transformer makes of one feature.
 
         Parameters
@@ -136,7 +153,7 @@ class SoftRankDisplay:
             feature_name=f"feature {column}" if names is None else str(names[column]),
         ).plot(ax=ax, line_kw=line_kw)
 
-    def plot(self, *, ax=None, line_kw=None):
+    def plot(self, *, ax: Any = None, line_kw: dict[Any, Any] | None = None) -> Self:
         """Draw the display.
 
         Parameters

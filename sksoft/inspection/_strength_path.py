@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The result of an operator as its strength grows."""
 
+from collections.abc import Callable
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sksoft._validation import positive_integer, real_array
 from sksoft.operators import strength_bounds
@@ -61,7 +65,15 @@ class StrengthPathDisplay:
     4
     """
 
-    def __init__(self, *, strengths, outputs, hard, bounds, ylabel=""):
+    def __init__(
+        self,
+        *,
+        strengths: ArrayLike,
+        outputs: ArrayLike,
+        hard: ArrayLike,
+        bounds: tuple[float, ...],
+        ylabel: str = "",
+    ) -> None:
         self.strengths = strengths
         self.outputs = outputs
         self.hard = hard
@@ -70,8 +82,15 @@ class StrengthPathDisplay:
 
     @classmethod
     def from_operator(
-        cls, operator, x, *args, n_strengths=200, ax=None, line_kw=None, **params
-    ):
+        cls,
+        operator: Callable[..., Any],
+        x: ArrayLike,
+        *args: Any,
+        n_strengths: int = 200,
+        ax: Any = None,
+        line_kw: dict[Any, Any] | None = None,
+        **params: Any,
+    ) -> Self:
         """Draw the path of an operator from hard to pooled.
 
         Parameters
@@ -137,7 +156,7 @@ class StrengthPathDisplay:
             ylabel=operator.__name__,
         ).plot(ax=ax, line_kw=line_kw)
 
-    def plot(self, *, ax=None, line_kw=None):
+    def plot(self, *, ax: Any = None, line_kw: dict[Any, Any] | None = None) -> Self:
         """Draw the display.
 
         Parameters

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The residuals of a trimmed regression."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.covariance import MinCovDet
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
@@ -72,7 +75,15 @@ class TrimmingDisplay:
     17
     """
 
-    def __init__(self, *, abscissa, residuals, support, cutoff=None, xlabel=""):
+    def __init__(
+        self,
+        *,
+        abscissa: ArrayLike,
+        residuals: ArrayLike,
+        support: ArrayLike,
+        cutoff: float | None = None,
+        xlabel: str = "",
+    ) -> None:
         self.abscissa = abscissa
         self.residuals = residuals
         self.support = support
@@ -80,7 +91,16 @@ class TrimmingDisplay:
         self.xlabel = xlabel
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, kind="fitted", ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        kind: Literal["fitted", "distance"] = "fitted",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the residuals of a fitted trimmed regression.
 
         Parameters
@@ -143,16 +163,16 @@ class TrimmingDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_pred,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
         *,
-        scale,
-        cutoff=2.5,
-        abscissa=None,
-        xlabel="Predicted value",
-        ax=None,
-        **kwargs,
-    ):
+        scale: float,
+        cutoff: float = 2.5,
+        abscissa: ArrayLike | None = None,
+        xlabel: str = "Predicted value",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the residuals of predictions.
 
         Parameters
@@ -208,7 +228,7 @@ class TrimmingDisplay:
             xlabel=xlabel,
         ).plot(ax=ax, **kwargs)
 
-    def plot(self, *, ax=None, **kwargs):
+    def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the display.
 
         Parameters

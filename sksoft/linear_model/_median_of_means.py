@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Linear regression by the median of the mean losses of blocks of rows."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
@@ -151,16 +154,16 @@ class MedianOfMeansRegressor(
     def __init__(
         self,
         *,
-        n_blocks="auto",
-        n_partitions=10,
-        regularization_strength=1.0,
-        fit_intercept=True,
-        max_iter=500,
-        tol=1e-4,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        n_blocks: Literal["auto"] | int = "auto",
+        n_partitions: int = 10,
+        regularization_strength: float = 1.0,
+        fit_intercept: bool = True,
+        max_iter: int = 500,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_blocks = n_blocks
         self.n_partitions = n_partitions
         self.regularization_strength = regularization_strength
@@ -173,7 +176,7 @@ class MedianOfMeansRegressor(
 
     @with_callbacks
     @whole_fit
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -267,7 +270,7 @@ class MedianOfMeansRegressor(
             )
         return self.n_blocks
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Predict the target.
 
         Parameters

@@ -3,8 +3,10 @@
 """Logistic regression on the rows whose labels it can believe."""
 
 import warnings
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -170,16 +172,16 @@ class TrimmedLogisticRegression(
     def __init__(
         self,
         *,
-        trim_fraction=0.25,
-        regularization_strength=1.0,
-        C=1.0,
-        fit_intercept=True,
-        class_weight=None,
-        max_iter=200,
-        tol=1e-8,
-        warm_start=False,
-        verbose=0,
-    ):
+        trim_fraction: float = 0.25,
+        regularization_strength: float = 1.0,
+        C: float = 1.0,
+        fit_intercept: bool = True,
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        max_iter: int = 200,
+        tol: float = 1e-8,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.trim_fraction = trim_fraction
         self.regularization_strength = regularization_strength
         self.C = C
@@ -192,7 +194,7 @@ class TrimmedLogisticRegression(
 
     @with_callbacks
     @whole_fit
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -316,7 +318,7 @@ class TrimmedLogisticRegression(
             )
         return weights
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the scores of the classes.
 
         Parameters
@@ -336,7 +338,7 @@ class TrimmedLogisticRegression(
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probabilities of the classes.
 
         Parameters
@@ -354,7 +356,7 @@ class TrimmedLogisticRegression(
             return np.column_stack([special.expit(-scores), special.expit(scores)])
         return special.softmax(scores, axis=1)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Return the logarithms of the probabilities of the classes.
 
         Parameters
@@ -374,7 +376,7 @@ class TrimmedLogisticRegression(
             ).astype(scores.dtype, copy=False)
         return special.log_softmax(scores, axis=1)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each sample.
 
         Parameters
@@ -410,7 +412,7 @@ class Losses:
         Their number.
     """
 
-    def __init__(self, labels, n_classes):
+    def __init__(self, labels: ArrayLike, n_classes: int) -> None:
         self.n_columns = 1 if n_classes == 2 else n_classes
         self.onehot = labels[:, None] == np.arange(n_classes)
         self.sign = np.where(self.onehot[:, 1], 1.0, -1.0)

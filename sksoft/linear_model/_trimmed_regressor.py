@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the trimmed linear regressions share: the interface of scikit-learn."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
@@ -79,22 +82,22 @@ class TrimmedRegressor(
     def __init__(
         self,
         *,
-        trim_fraction="auto",
-        regularization_strength=3.0,
-        formulation="mask",
-        regularization="l2",
-        alpha=0.0,
-        reweight=True,
-        efficiency=0.95,
-        starts="auto",
-        n_starts=500,
-        fit_intercept=True,
-        max_iter=100,
-        tol=1e-6,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        trim_fraction: float | Literal["auto"] = "auto",
+        regularization_strength: float = 3.0,
+        formulation: Literal["mask", "sort"] = "mask",
+        regularization: Literal["l2", "entropic"] = "l2",
+        alpha: float = 0.0,
+        reweight: bool = True,
+        efficiency: float = 0.95,
+        starts: ArrayLike = "auto",
+        n_starts: int = 500,
+        fit_intercept: bool = True,
+        max_iter: int = 100,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.trim_fraction = trim_fraction
         self.regularization_strength = regularization_strength
         self.formulation = formulation
@@ -113,7 +116,7 @@ class TrimmedRegressor(
 
     @with_callbacks
     @whole_fit
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -278,7 +281,7 @@ class TrimmedRegressor(
         self._quantiles = [fit.quantiles for fit in fits]
         self._degrees_of_freedom = max(design.total - design.shape[1], 1.0)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Predict the target.
 
         Parameters
@@ -297,7 +300,7 @@ class TrimmedRegressor(
         )
         return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
 
-    def summary(self):
+    def summary(self) -> str:
         """Return a table of the coefficients, their errors and the fate of the rows.
 
         Errors are those of ``standard_errors_``; tests and 95 % intervals refer to

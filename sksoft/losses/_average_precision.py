@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The average precision at soft ranks, as a loss."""
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._lists import RowLoss
 from sksoft._validation import check_option
@@ -44,15 +47,15 @@ class SoftAveragePrecision(RowLoss):
 
 
 def soft_average_precision_loss(
-    scores,
-    target,
+    scores: ArrayLike,
+    target: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    weights=None,
-    method="laplace",
-    regularization_strength=1.0,
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    method: Literal["laplace", "logistic", "gaussian"] = "laplace",
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """One minus a soft average precision.
 
     The precision at a positive entry is its rank among the positive entries divided by

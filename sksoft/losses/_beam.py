@@ -3,8 +3,10 @@
 """Losses of sequences of labels that fall out of a beam."""
 
 import itertools
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sksoft._lists import list_shares
 from sksoft._relaxations.beam import BeamTree
@@ -63,7 +65,16 @@ class BeamObjective:
         What the last step counts.
     """
 
-    def __init__(self, starts, reference, weight, k, objective, strength, final_weight):
+    def __init__(
+        self,
+        starts: ArrayLike,
+        reference: ArrayLike,
+        weight: ArrayLike,
+        k: int,
+        objective: str,
+        strength: float | None,
+        final_weight: float,
+    ) -> None:
         self.starts, self.reference, self.k = starts, reference, k
         self.is_soft, self.strength = objective == "soft", strength
         self.weight = step_weights(starts, final_weight)
@@ -187,17 +198,19 @@ def checked_objective(objective, strength):
 
 
 def beam_loss(
-    emissions,
-    transitions,
-    target,
-    k,
+    emissions: ArrayLike,
+    transitions: Any,
+    target: ArrayLike,
+    k: int,
     *,
-    objective="cross_entropy",
-    final_weight=3.0,
-    regularization_strength=None,
-    lengths=None,
-    sample_weight=None,
-):
+    objective: Literal[
+        "cross_entropy", "membership", "hinge", "soft"
+    ] = "cross_entropy",
+    final_weight: float = 3.0,
+    regularization_strength: float | None = None,
+    lengths: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[float, Any]:
     """Loss of sequences of labels that a beam should keep, with its gradients.
 
     At each step the prefix of the right labels, which always has a slot of its own,

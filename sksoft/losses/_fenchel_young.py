@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Fenchel-Young loss of the permutahedron."""
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._lists import RowLoss
 from sksoft._validation import check_option
@@ -40,14 +43,14 @@ class FenchelYoungRanks(RowLoss):
 
 
 def fenchel_young_rank_loss(
-    scores,
-    target,
+    scores: ArrayLike,
+    target: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    regularization="l2",
-    regularization_strength=1.0,
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    regularization: Literal["l2", "kl"] = "l2",
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """Convex loss of scores that is zero where their soft ranks are the target's ranks.
 
     The Fenchel-Young loss of the permutahedron [1]_: its gradient in a row is the soft

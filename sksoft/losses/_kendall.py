@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Kendall's coefficient of soft comparisons, as a loss."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from sksoft._lists import RowLoss
@@ -44,8 +47,13 @@ class Kendall(RowLoss):
 
 
 def soft_kendall_loss(
-    scores, target, *, groups=None, sample_weight=None, regularization_strength=1.0
-):
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """One minus a soft Kendall coefficient of scores and a target.
 
     Each pair of entries that the target tells apart adds

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ListNet: the cross entropy of probabilities to come first."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
 
 from sksoft._lists import RowLoss
@@ -20,7 +23,13 @@ class ListNet(RowLoss):
         return -(share * log_share).sum(axis=1), np.exp(log_share) - share
 
 
-def listnet_loss(scores, relevance, *, groups=None, sample_weight=None):
+def listnet_loss(
+    scores: ArrayLike,
+    relevance: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[float, NDArray[Any]]:
     """ListNet: the cross entropy of the softmax of scores from that of the relevance.
 
     The softmax of a list holds the probabilities of its entries to come first in the

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """NDCG at soft ranks and in expectation, as losses."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._gains import DiscountedGain
 from sksoft._lists import RowLoss
@@ -60,18 +64,18 @@ class SoftRankNDCG(RowLoss):
 
 
 def soft_ndcg_loss(
-    scores,
-    relevance,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    k=None,
-    gain="exp2",
-    discount="log2",
-    method="logistic",
-    regularization=None,
-    regularization_strength=1.0,
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    k: int | None = None,
+    gain: Literal["exp2", "linear"] = "exp2",
+    discount: Literal["log2"] | Callable[..., Any] = "log2",
+    method: str = "logistic",
+    regularization: str | None = None,
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """One minus the normalised discounted cumulative gain (NDCG) at soft ranks.
 
     A list has the gain ``sum(gain * discount(rank))``, divided by the largest possible.
@@ -163,16 +167,16 @@ def soft_ndcg_loss(
 
 
 def softrank_ndcg_loss(
-    scores,
-    relevance,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    k=None,
-    gain="exp2",
-    sigma=1.0,
-    exact=True,
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    k: int | None = None,
+    gain: Literal["exp2", "linear"] = "exp2",
+    sigma: float = 1.0,
+    exact: bool = True,
+) -> tuple[float, NDArray[Any]]:
     """SoftRank: one minus the expected NDCG of scores with normal noise.
 
     The discount of an entry is its mean under the distribution of its rank [1]_, see

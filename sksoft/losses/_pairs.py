@@ -6,7 +6,7 @@
 PAIRS_AT_ONCE = 1 << 20
 
 
-def pair_blocks(n_rows, m):
+def pair_blocks(n_rows: int, m: int) -> None:
     """Yield slices of the m entries of rows, to be compared with all entries at once.
 
     Parameters

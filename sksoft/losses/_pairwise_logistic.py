@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RankNet and LambdaRank: the logistic loss of pairs."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from sksoft._gains import DiscountedGain, tied_discounts, tied_places
@@ -71,17 +75,17 @@ def _gap_within_ties(scores, discounts):
 
 
 def pairwise_logistic_loss(
-    scores,
-    relevance,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    pair_weights="uniform",
-    k=None,
-    gain="exp2",
-    discount="log2",
-    regularization_strength=1.0,
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    pair_weights: Literal["uniform", "ndcg"] = "uniform",
+    k: int | None = None,
+    gain: Literal["exp2", "linear"] = "exp2",
+    discount: Literal["log2"] | Callable[..., Any] = "log2",
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """Logistic loss of the pairs that the relevance tells apart.
 
     A pair of entries, of which the first is more relevant, loses

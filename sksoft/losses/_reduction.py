@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all losses share: checked arguments, and the weighted mean over rows."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sksoft._lists import (
     Objective,
@@ -37,7 +41,13 @@ class LabelObjective:
         A weight for each row.
     """
 
-    def __init__(self, loss, shape, labels, sample_weight=None):
+    def __init__(
+        self,
+        loss: Any,
+        shape: Sequence[int],
+        labels: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         self.loss = loss
         labels = checked_labels(labels, shape)
         share = list_shares(sample_weight, shape)

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Spearman's coefficient at soft ranks, as a loss."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._lists import RowLoss
 from sksoft.losses._reduction import list_loss, one_strength
@@ -32,15 +35,15 @@ class Spearman(RowLoss):
 
 
 def soft_spearman_loss(
-    scores,
-    target,
+    scores: ArrayLike,
+    target: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    method="permutahedron",
-    regularization=None,
-    regularization_strength=1.0,
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    method: str = "permutahedron",
+    regularization: str | None = None,
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """Squared distance of the soft ranks of scores to the ranks of a target.
 
     For a row of m entries without ties this is ``6 / (m (m^2 - 1))`` times the squared

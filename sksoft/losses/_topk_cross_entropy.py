@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The logarithm of the right class's entry in the soft top-k mask."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from sksoft.losses._reduction import (
@@ -57,8 +60,13 @@ class TopKCrossEntropy(LabelLoss):
 
 
 def topk_cross_entropy_loss(
-    scores, target, *, k=1, sample_weight=None, regularization_strength=1.0
-):
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    k: int = 1,
+    sample_weight: ArrayLike | None = None,
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """Minus the logarithm of the right class's entry in the soft top-k mask.
 
     The mask is that of :func:`sksoft.soft_topk`, whose entries lie between 0 and 1 and

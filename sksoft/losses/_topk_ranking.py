@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How far the soft rank of the right class lies beyond k."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from sksoft.losses._reduction import (
@@ -42,15 +45,15 @@ class TopKRanking(LabelLoss):
 
 
 def topk_ranking_loss(
-    scores,
-    target,
+    scores: ArrayLike,
+    target: ArrayLike,
     *,
-    k=1,
-    sample_weight=None,
-    method="permutahedron",
-    regularization=None,
-    regularization_strength=0.1,
-):
+    k: int = 1,
+    sample_weight: ArrayLike | None = None,
+    method: str = "permutahedron",
+    regularization: str | None = None,
+    regularization_strength: float = 0.1,
+) -> tuple[float, NDArray[Any]]:
     """How far the soft rank of the right class lies beyond k.
 
     The scores are squashed to [0, 1] by the logistic function, ranked softly so that

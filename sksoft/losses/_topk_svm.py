@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The smoothed top-k hinge."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from sksoft.losses._reduction import (
@@ -76,8 +79,13 @@ def _prefix_symmetric(x, k):
 
 
 def smooth_topk_svm_loss(
-    scores, target, *, k=1, sample_weight=None, regularization_strength=1.0
-):
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    k: int = 1,
+    sample_weight: ArrayLike | None = None,
+    regularization_strength: float = 1.0,
+) -> tuple[float, NDArray[Any]]:
     """Smoothed top-k hinge: the margin by which the right class is among the first k.
 
     Compares the soft maximum of the sum of k scores over all sets of k classes, plus a

@@ -3,8 +3,10 @@
 """Scores of rankings."""
 
 import warnings
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer
@@ -14,7 +16,9 @@ from sksoft._lists import checked_lists, checked_scores, checked_target
 from sksoft._validation import check_flag, check_fraction
 
 
-def spearman_score(y_true, y_pred, *, sample_weight=None):
+def spearman_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Mean of Spearman's rank correlation coefficient over samples.
 
     Parameters
@@ -67,7 +71,9 @@ def spearman_score(y_true, y_pred, *, sample_weight=None):
     return _mean_coefficient(_spearman, y_true, y_pred, sample_weight)
 
 
-def kendall_tau_score(y_true, y_pred, *, sample_weight=None):
+def kendall_tau_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Mean of Kendall's rank correlation coefficient tau-b over samples.
 
     It costs O(m log(m)^2) time for a sample of m values.
@@ -123,16 +129,16 @@ def kendall_tau_score(y_true, y_pred, *, sample_weight=None):
 
 
 def ndcg_score(
-    y_true,
-    y_score,
+    y_true: ArrayLike,
+    y_score: ArrayLike,
     *,
-    qid=None,
-    k=None,
-    gain="linear",
-    sample_weight=None,
-    ignore_ties=False,
-    zero_division=0.0,
-):
+    qid: ArrayLike | None = None,
+    k: int | None = None,
+    gain: Literal["exp2", "linear"] = "linear",
+    sample_weight: ArrayLike | None = None,
+    ignore_ties: bool = False,
+    zero_division: float = 0.0,
+) -> float:
     """Mean over queries of the normalised discounted cumulative gain.
 
     This is :func:`sklearn.metrics.ndcg_score`, which also takes the documents of

@@ -2,14 +2,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores of whole sequences of labels."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sksoft._sequences import check_sequences, labels_and_rows
 from sksoft._sklearn_compat import check_sample_weight
 
 
-def sequence_accuracy_score(y_true, y_pred, *, sequence=None, sample_weight=None):
+def sequence_accuracy_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    sequence: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Share of sequences whose labels are all right.
 
     Parameters
@@ -83,7 +92,7 @@ class SequenceAccuracyScorer:
     def __repr__(self):
         return "sequence_accuracy_scorer"
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Return what metadata this object requests.
 
         Returns

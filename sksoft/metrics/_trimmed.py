@@ -3,6 +3,7 @@
 """Scores that a share of wrong rows cannot fool."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array, check_consistent_length
 
@@ -11,8 +12,12 @@ from sksoft._weighted import keep_smallest, positive_rows
 
 
 def trimmed_mean_squared_error(
-    y_true, y_pred, *, trim_fraction=0.5, sample_weight=None
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    trim_fraction: float = 0.5,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Return the mean of the smallest squared errors.
 
     Parameters
@@ -57,8 +62,12 @@ def trimmed_mean_squared_error(
 
 
 def trimmed_mean_absolute_error(
-    y_true, y_pred, *, trim_fraction=0.5, sample_weight=None
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    trim_fraction: float = 0.5,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Return the mean of the smallest absolute errors.
 
     Parameters

@@ -5,8 +5,10 @@
 from copy import deepcopy
 from numbers import Integral
 from types import MappingProxyType
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from sklearn.base import (
     BaseEstimator,
@@ -102,7 +104,9 @@ class SoftNeighborsBase(
         return samples
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train the embedding.
 
         Parameters
@@ -164,7 +168,9 @@ class SoftNeighborsBase(
             n_iter_=max(solution.n_iter, int(self.max_iter != 0)),
         )
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train by one pass over more samples, which are added to the templates.
 
         Parameters
@@ -310,7 +316,7 @@ class SoftNeighborsBase(
         X = validate_data(self, X, dtype=DTYPES, reset=False)
         return self._fitted.plan.frame.apply(X), X.dtype
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map samples into the embedding.
 
         Parameters
@@ -328,7 +334,12 @@ class SoftNeighborsBase(
         plan = self._fitted.plan
         return (plan.embed(self._fitted.theta, X) * plan.gain).astype(dtype)
 
-    def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
+    def kneighbors(
+        self,
+        X: ArrayLike | None = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Find the nearest training samples in the embedding.
 
         Parameters
@@ -369,7 +380,12 @@ class SoftNeighborsBase(
         indices = fitted.members[indices]
         return (distances * fitted.plan.gain, indices) if return_distance else indices
 
-    def kneighbors_graph(self, X=None, n_neighbors=None, mode="connectivity"):
+    def kneighbors_graph(
+        self,
+        X: ArrayLike | None = None,
+        n_neighbors: int | None = None,
+        mode: Literal["connectivity", "distance"] = "connectivity",
+    ) -> Any:
         """Return the graph of the nearest training samples in the embedding.
 
         Parameters

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Classification by soft nearest neighbours."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from sksoft._parameters import one_of
@@ -210,30 +214,30 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
 
     def __init__(
         self,
-        n_neighbors=5,
+        n_neighbors: int = 5,
         *,
-        n_components=None,
-        hidden_layer_sizes=(),
-        regularization_strength=0.3,
-        regularization="entropic",
-        loss="log",
-        init="auto",
-        alpha="auto",
-        n_candidates="auto",
-        solver="auto",
-        batch_size="auto",
-        n_templates="auto",
-        learning_rate_init="auto",
-        max_iter="auto",
-        tol=1e-5,
-        dropout=0.2,
-        vote="mixed",
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        n_components: int | None = None,
+        hidden_layer_sizes: Sequence[int] = (),
+        regularization_strength: float = 0.3,
+        regularization: Literal["entropic", "l2"] = "entropic",
+        loss: Literal["log", "linear"] = "log",
+        init: ArrayLike = "auto",
+        alpha: float | Literal["auto"] = "auto",
+        n_candidates: int | Literal["auto"] | None = "auto",
+        solver: Literal["auto", "lbfgs", "adam"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        n_templates: int | Literal["auto"] | None = "auto",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        tol: float = 1e-5,
+        dropout: float = 0.2,
+        vote: Literal["mixed", "soft", "hard"] = "mixed",
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -257,7 +261,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         self.vote = vote
         self.n_jobs = n_jobs
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike | None) -> NDArray[Any]:
         """Return the share of each class in the vote.
 
         Parameters
@@ -273,7 +277,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         shares = self._outcome(X)
         return shares.astype(self.components_.dtype, copy=False)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike | None) -> NDArray[Any]:
         """Return the logarithms of the probabilities.
 
         Parameters
@@ -289,7 +293,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike | None) -> NDArray[Any]:
         """Return the class with the largest share in the vote.
 
         Parameters

@@ -2,6 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The embedding of soft nearest neighbours, for itself."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
 from sksoft.neighbors._class_base import CLASS_CHECKS, ClassNeighborsBase
 
 
@@ -187,29 +193,29 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
 
     def __init__(
         self,
-        n_components=None,
+        n_components: int | None = None,
         *,
-        n_neighbors=5,
-        hidden_layer_sizes=(),
-        regularization_strength=0.3,
-        regularization="entropic",
-        loss="log",
-        init="auto",
-        alpha="auto",
-        n_candidates="auto",
-        solver="auto",
-        batch_size="auto",
-        n_templates="auto",
-        learning_rate_init="auto",
-        max_iter="auto",
-        tol=1e-5,
-        dropout=0.2,
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        n_neighbors: int = 5,
+        hidden_layer_sizes: Sequence[int] = (),
+        regularization_strength: float = 0.3,
+        regularization: Literal["entropic", "l2"] = "entropic",
+        loss: Literal["log", "linear"] = "log",
+        init: ArrayLike = "auto",
+        alpha: float | Literal["auto"] = "auto",
+        n_candidates: int | Literal["auto"] | None = "auto",
+        solver: Literal["auto", "lbfgs", "adam"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        n_templates: int | Literal["auto"] | None = "auto",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        tol: float = 1e-5,
+        dropout: float = 0.2,
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Regression by soft nearest neighbours."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from sksoft._parameters import fraction, one_of, word_or
@@ -217,30 +220,30 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     def __init__(
         self,
-        n_neighbors=5,
+        n_neighbors: int = 5,
         *,
-        n_components=None,
-        hidden_layer_sizes=(),
-        regularization_strength=0.3,
-        regularization="entropic",
-        loss="squared_error",
-        init="auto",
-        alpha="auto",
-        n_candidates="auto",
-        solver="auto",
-        batch_size="auto",
-        n_templates="auto",
-        learning_rate_init="auto",
-        max_iter="auto",
-        tol=1e-5,
-        dropout=0.2,
-        vote="mixed",
-        trim_fraction=0.25,
-        warm_start=False,
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        n_components: int | None = None,
+        hidden_layer_sizes: Sequence[int] = (),
+        regularization_strength: float = 0.3,
+        regularization: Literal["entropic", "l2"] = "entropic",
+        loss: Literal["squared_error", "huber", "trimmed"] = "squared_error",
+        init: ArrayLike = "auto",
+        alpha: float | Literal["auto"] = "auto",
+        n_candidates: int | Literal["auto"] | None = "auto",
+        solver: Literal["auto", "lbfgs", "adam"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        n_templates: int | Literal["auto"] | None = "auto",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        tol: float = 1e-5,
+        dropout: float = 0.2,
+        vote: Literal["mixed", "mean", "median", "trimmed"] = "mixed",
+        trim_fraction: float = 0.25,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -327,7 +330,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         size, held = (np.sqrt((part**2).sum(axis=1)) for part in (residual, clipped))
         return weight * np.divide(held, size, out=np.ones_like(size), where=size > 0.0)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike | None) -> NDArray[Any]:
         """Return what the neighbours agree on.
 
         Parameters

@@ -11,8 +11,11 @@ more.
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sksoft._sorting import ascending_order
 from sksoft._threads import (
@@ -361,7 +364,24 @@ def bind(operator, x, axis, scalars, vectors=None, shared=None):
     return Call(operator, x, axis, scalars, vectors or {}, shared or {})
 
 
-def differentiable(per_row=("regularization_strength",), per_entry=()):
+P = ParamSpec("P")
+
+
+class SoftOperator(Protocol[P]):
+    """A public operator: arrays in, arrays out, and what its derivatives need."""
+
+    bind: Callable[..., Any]
+    per_row: tuple[str, ...]
+    per_entry: tuple[str, ...]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> NDArray[Any]:
+        """Return the values."""
+
+
+def differentiable(
+    per_row: tuple[str, ...] = ("regularization_strength",),
+    per_entry: tuple[str, ...] = (),
+) -> Callable[[Callable[P, Any]], SoftOperator[P]]:
     """Make a public operator of a function that binds one.
 
     Parameters

@@ -2,13 +2,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Exact linear maps of every soft operator, and the useful range of its strength."""
 
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
 from sksoft._validation import positive_number
 from sksoft.operators._call import bound_call
 
 __all__ = ["jvp", "strength_bounds", "vjp"]
 
 
-def vjp(operator, x, *args, wrt="x", **params):
+def vjp(
+    operator: Callable[..., Any],
+    x: ArrayLike,
+    *args: Any,
+    wrt: str | tuple[str, ...] = "x",
+    **params: Any,
+) -> tuple[NDArray[Any], Callable[..., Any]]:
     """Evaluate a soft operator and return its exact pullback (vector-Jacobian product).
 
     Nothing is unrolled or approximated: the pullback costs about as much as one pass
@@ -76,7 +87,13 @@ def vjp(operator, x, *args, wrt="x", **params):
     return value, pullback
 
 
-def jvp(operator, x, tangent, *args, **params):
+def jvp(
+    operator: Callable[..., Any],
+    x: ArrayLike,
+    tangent: ArrayLike,
+    *args: Any,
+    **params: Any,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Evaluate a soft operator and its exact derivative along a tangent of x.
 
     Parameters
@@ -127,7 +144,13 @@ def jvp(operator, x, tangent, *args, **params):
     return value, pushforward(tangent)
 
 
-def strength_bounds(operator, x, *args, tolerance=0.01, **params):
+def strength_bounds(
+    operator: Callable[..., Any],
+    x: ArrayLike,
+    *args: Any,
+    tolerance: float = 0.01,
+    **params: Any,
+) -> tuple[float | NDArray[Any], float | NDArray[Any]]:
     """Return the strengths between which a soft operator is neither hard nor pooled.
 
     The default strength of the literature, 1.0, pools most real inputs completely: L2

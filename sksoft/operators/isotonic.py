@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Isotonic regression as an operator with exact derivatives."""
 
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike, NDArray
+
 from sksoft._relaxations.isotonic import Isotonic
 from sksoft._validation import check_flag, check_option, nonnegative
 from sksoft.operators._call import bind, differentiable
@@ -13,7 +17,14 @@ REGULARIZATIONS = {"l2": "l2", "entropic": "entropic", "kl": "entropic"}
 
 
 @differentiable(per_row=(), per_entry=("weights",))
-def soft_isotonic(x, *, increasing=True, weights=None, regularization="l2", axis=-1):
+def soft_isotonic(
+    x: ArrayLike,
+    *,
+    increasing: bool = True,
+    weights: Any = None,
+    regularization: Literal["l2", "entropic", "kl"] = "l2",
+    axis: int = -1,
+) -> NDArray[Any]:
     """Fit the nearest monotone sequence: isotonic regression with exact derivatives.
 
     With ``regularization="l2"`` this is the weighted least squares fit among all

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The public soft sort, rank and permutation: one name each for all their methods."""
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._relaxations.distribution_sums import DistributionSumRank, LaplaceSort
 from sksoft._relaxations.permutahedron import PermutahedronRank, PermutahedronSort
@@ -60,14 +63,14 @@ PERMUTATIONS = {
 
 @differentiable()
 def soft_sort(
-    x,
+    x: ArrayLike,
     *,
-    axis=-1,
-    descending=False,
-    method="permutahedron",
-    regularization=None,
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    descending: bool = False,
+    method: str = "permutahedron",
+    regularization: Literal["l2", "entropic", "kl"] | None = None,
+    regularization_strength: ArrayLike = 1.0,
+) -> NDArray[Any]:
     """Sort softly: a differentiable relaxation of :func:`numpy.sort`.
 
     With ``method="permutahedron"`` the result is the projection of
@@ -156,16 +159,16 @@ def soft_sort(
 
 @differentiable(per_entry=("weights", "targets"))
 def soft_rank(
-    x,
+    x: ArrayLike,
     *,
-    axis=-1,
-    descending=False,
-    method="permutahedron",
-    regularization=None,
-    regularization_strength=1.0,
-    weights=None,
-    targets=None,
-):
+    axis: int = -1,
+    descending: bool = False,
+    method: str = "permutahedron",
+    regularization: Literal["l2", "entropic", "kl"] | None = None,
+    regularization_strength: ArrayLike = 1.0,
+    weights: Any = None,
+    targets: Any = None,
+) -> NDArray[Any]:
     """Rank softly: a differentiable relaxation of :func:`scipy.stats.rankdata`.
 
     Ranks start at 1, and with ``descending=False`` the smallest value has rank 1. With
@@ -286,14 +289,14 @@ def soft_rank(
 
 @differentiable()
 def soft_permutation(
-    x,
+    x: ArrayLike,
     *,
-    axis=-1,
-    descending=False,
-    method="sinkhorn",
-    regularization=None,
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    descending: bool = False,
+    method: Literal["sinkhorn", "neuralsort", "softsort"] = "sinkhorn",
+    regularization: Literal["entropic"] | None = None,
+    regularization_strength: ArrayLike = 1.0,
+) -> NDArray[Any]:
     """Relax the matrix that sorts a vector: ``soft_permutation(x) @ x`` is a soft sort.
 
     With ``method="sinkhorn"`` the matrix is doubly stochastic: the entropic transport
@@ -403,7 +406,14 @@ def _checked_targets(targets, weights, regularization):
 
 
 @differentiable(per_row=("sigma",))
-def rank_distribution(x, sigma, *, axis=-1, descending=False, exact=True):
+def rank_distribution(
+    x: ArrayLike,
+    sigma: ArrayLike,
+    *,
+    axis: int = -1,
+    descending: bool = False,
+    exact: bool = True,
+) -> NDArray[Any]:
     """Return the distribution of the rank of each value under normal noise.
 
     Every value receives independent normal noise of standard deviation `sigma`; the

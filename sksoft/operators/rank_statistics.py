@@ -3,8 +3,10 @@
 """Functions of soft ranks: quantile normalisation and rank correlation."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from sksoft._sorting import ascending_order
@@ -19,14 +21,14 @@ __all__ = ["soft_quantile_normalize", "soft_spearmanr"]
 
 @differentiable()
 def soft_quantile_normalize(
-    x,
-    target=None,
+    x: ArrayLike,
+    target: Any = None,
     *,
-    axis=-1,
-    method="permutahedron",
-    regularization=None,
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    method: str = "permutahedron",
+    regularization: str | None = None,
+    regularization_strength: ArrayLike = 1.0,
+) -> NDArray[Any]:
     """Give samples a common distribution: replace values by quantiles of a target.
 
     A value of soft rank r among n becomes the quantile of the target at
@@ -310,14 +312,14 @@ class _MeanTarget(_SampleTarget):
 
 @differentiable(per_entry=("y",))
 def soft_spearmanr(
-    x,
-    y,
+    x: ArrayLike,
+    y: Any,
     *,
-    axis=-1,
-    method="permutahedron",
-    regularization=None,
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    method: str = "permutahedron",
+    regularization: str | None = None,
+    regularization_strength: ArrayLike = 1.0,
+) -> float | NDArray[Any]:
     """Correlate soft ranks with ranks: a differentiable :func:`scipy.stats.spearmanr`.
 
     The result is the Pearson correlation of the soft ranks of `x` with the exact ranks

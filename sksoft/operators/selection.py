@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The public soft top-k: one name for all its methods."""
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._relaxations.masks import (
     POWERS,
@@ -39,16 +42,16 @@ SELECTIONS = {
 
 @differentiable(per_row=("k", "regularization_strength"), per_entry=("weights",))
 def soft_topk(
-    x,
-    k,
+    x: ArrayLike,
+    k: ArrayLike,
     *,
-    axis=-1,
-    largest=True,
-    method="sinkhorn",
-    regularization=None,
-    regularization_strength=1.0,
-    weights=None,
-):
+    axis: int = -1,
+    largest: bool = True,
+    method: Literal["sinkhorn", "permutahedron", "laplace"] = "sinkhorn",
+    regularization: Literal["entropic", "l2", "l3/2", "l4/3"] | None = None,
+    regularization_strength: ArrayLike = 1.0,
+    weights: Any = None,
+) -> NDArray[Any]:
     """Select softly the k largest entries: a differentiable mask that sums to k.
 
     With ``method="sinkhorn"`` the mask is
@@ -159,7 +162,14 @@ def soft_topk(
 
 
 @differentiable()
-def soft_topk_sorted(x, k, *, axis=-1, largest=True, regularization_strength=1.0):
+def soft_topk_sorted(
+    x: ArrayLike,
+    k: int,
+    *,
+    axis: int = -1,
+    largest: bool = True,
+    regularization_strength: ArrayLike = 1.0,
+) -> NDArray[Any]:
     """Select softly the k largest entries in order: one soft one-hot column for each.
 
     Column l tells where the entry of rank l + 1 is. It is the entropic transport plan

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The best sequences of labels, by a beam or exactly; public in sksoft.sequence."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._relaxations import beam
 from sksoft._validation import (
@@ -150,7 +151,14 @@ def checked_transitions(transitions, n_labels):
     return Transitions(first, second, pack)
 
 
-def beam_search(emissions, transitions, k, *, n_best=1, lengths=None):
+def beam_search(
+    emissions: ArrayLike,
+    transitions: Any,
+    k: int,
+    *,
+    n_best: int = 1,
+    lengths: ArrayLike | None = None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Find sequences of labels with large scores, keeping k prefixes at each step.
 
     The score of a sequence of labels is the sum of the emissions of its labels and of
@@ -314,7 +322,9 @@ def _checked_step(step, labels, state, n_prefixes, n_labels, n_sequences):
     return scores, state
 
 
-def viterbi(emissions, transitions, *, lengths=None):
+def viterbi(
+    emissions: ArrayLike, transitions: Any, *, lengths: ArrayLike | None = None
+) -> tuple[NDArray[Any], float | NDArray[Any]]:
     """Find the sequence of labels with the largest score, exactly.
 
     Each step costs the square of the number of labels, for triples its cube, whatever

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft beams: candidates mixed by the sorted soft top-k; public in sksoft.sequence."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sksoft._validation import nonnegative_number, positive_integer, real_array
 from sksoft.operators.derivatives import vjp
@@ -35,7 +37,13 @@ class SoftBeamStep(NamedTuple):
     pointers: np.ndarray
 
 
-def soft_beam_step(scores, states, k, *, regularization_strength=0.3):
+def soft_beam_step(
+    scores: ArrayLike,
+    states: ArrayLike,
+    k: int,
+    *,
+    regularization_strength: float = 0.3,
+) -> tuple[Any, Callable[..., Any]]:
     """Keep k candidates of a beam softly: mix their scores and states, with gradients.
 
     Slot l of the new beam is the mean of all candidates under column l of
@@ -236,7 +244,7 @@ class SoftBeams:
             kept_before = np.concatenate([last[:, :1], kept_before], axis=1)
         return kept_scores, kept_last, kept_before
 
-    def pullback(self, d_candidates=None, d_kept=None):
+    def pullback(self, d_candidates: Any = None, d_kept: Any = None) -> None:
         """Return the gradients in the rows, first and second.
 
         Parameters
@@ -337,8 +345,13 @@ class SoftBeam(NamedTuple):
 
 
 def soft_beam_search(
-    emissions, transitions, k, *, regularization_strength=0.3, lengths=None
-):
+    emissions: ArrayLike,
+    transitions: Any,
+    k: int,
+    *,
+    regularization_strength: float = 0.3,
+    lengths: ArrayLike | None = None,
+) -> tuple[Any, Callable[..., Any]]:
     """Search by soft beams, differentiable from the end to the first step.
 
     After each step :func:`soft_beam_step` mixes scores and labels of all candidates, so

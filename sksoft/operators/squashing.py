@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Values brought to one scale before they are sorted or ranked."""
 
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
 from sksoft._relaxations.squashing import LogisticSquash
 from sksoft.operators._call import bind, differentiable
 
@@ -9,7 +13,7 @@ __all__ = ["squash"]
 
 
 @differentiable(per_row=())
-def squash(x, *, axis=-1):
+def squash(x: ArrayLike, *, axis: int = -1) -> NDArray[Any]:
     """Map values into (0, 1) by a logistic curve of their own mean and deviation.
 
     The result is ``sigmoid(pi / sqrt(3) * (x - mean) / deviation)``, the logistic

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft order statistics: quantiles, trimmed means, distribution functions."""
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._relaxations.bands import (
     MASKS,
@@ -73,15 +76,15 @@ def _mask_method(method):
 
 @differentiable(per_entry=("weights",))
 def soft_quantile(
-    x,
-    q,
+    x: ArrayLike,
+    q: ArrayLike,
     *,
-    axis=-1,
-    weights=None,
-    keepdims=False,
-    method="permutahedron",
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    weights: Any = None,
+    keepdims: bool = False,
+    method: Literal["permutahedron", "sinkhorn", "laplace"] = "permutahedron",
+    regularization_strength: ArrayLike = 1.0,
+) -> float | NDArray[Any]:
     """Compute quantiles softly: a differentiable :func:`numpy.quantile`.
 
     The q-th quantile of n values, with linear interpolation, is the mean of the sorted
@@ -159,14 +162,14 @@ def soft_quantile(
 
 @differentiable(per_entry=("weights",))
 def soft_median(
-    x,
+    x: ArrayLike,
     *,
-    axis=-1,
-    weights=None,
-    keepdims=False,
-    method="permutahedron",
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    weights: Any = None,
+    keepdims: bool = False,
+    method: Literal["permutahedron", "sinkhorn", "laplace"] = "permutahedron",
+    regularization_strength: ArrayLike = 1.0,
+) -> float | NDArray[Any]:
     """Compute the median softly: a differentiable :func:`numpy.median`.
 
     The result is an average of the values near the median, see :func:`soft_quantile`:
@@ -224,15 +227,15 @@ def soft_median(
 
 @differentiable(per_entry=("weights",))
 def soft_trimmed_mean(
-    x,
-    proportiontocut,
+    x: ArrayLike,
+    proportiontocut: float,
     *,
-    axis=-1,
-    weights=None,
-    keepdims=False,
-    method="permutahedron",
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    weights: Any = None,
+    keepdims: bool = False,
+    method: Literal["permutahedron", "sinkhorn", "laplace"] = "permutahedron",
+    regularization_strength: ArrayLike = 1.0,
+) -> float | NDArray[Any]:
     """Compute a trimmed mean softly: a differentiable :func:`scipy.stats.trim_mean`.
 
     The weights are the difference of two soft top-k masks (see :func:`soft_topk`), one
@@ -299,15 +302,15 @@ def soft_trimmed_mean(
 
 @differentiable(per_entry=("weights",))
 def superquantile(
-    x,
-    q,
+    x: ArrayLike,
+    q: ArrayLike,
     *,
-    axis=-1,
-    weights=None,
-    keepdims=False,
-    method="permutahedron",
-    regularization_strength=0.0,
-):
+    axis: int = -1,
+    weights: Any = None,
+    keepdims: bool = False,
+    method: Literal["permutahedron", "sinkhorn", "laplace"] = "permutahedron",
+    regularization_strength: ArrayLike = 0.0,
+) -> float | NDArray[Any]:
     """Average the largest share of a sample: the mean of what lies above a quantile.
 
     The superquantile, or conditional value at risk, is the mean of the share 1 - q with
@@ -383,14 +386,14 @@ def superquantile(
 
 @differentiable()
 def soft_median_of_means(
-    x,
-    n_groups,
+    x: ArrayLike,
+    n_groups: int,
     *,
-    axis=-1,
-    keepdims=False,
-    method="permutahedron",
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    keepdims: bool = False,
+    method: Literal["permutahedron", "sinkhorn", "laplace"] = "permutahedron",
+    regularization_strength: ArrayLike = 1.0,
+) -> float | NDArray[Any]:
     """Compute the soft median of the means of consecutive groups.
 
     The median of means is an estimate of the mean that tolerates outliers in fewer than
@@ -454,14 +457,14 @@ def soft_median_of_means(
 
 @differentiable(per_entry=("weights",))
 def soft_ecdf(
-    x,
-    points,
+    x: ArrayLike,
+    points: ArrayLike,
     *,
-    axis=-1,
-    weights=None,
-    method="logistic",
-    regularization_strength=1.0,
-):
+    axis: int = -1,
+    weights: Any = None,
+    method: Literal["logistic", "gaussian", "laplace"] = "logistic",
+    regularization_strength: ArrayLike = 1.0,
+) -> NDArray[Any]:
     """Evaluate a smoothed empirical distribution function: a soft step at each value.
 
     Parameters

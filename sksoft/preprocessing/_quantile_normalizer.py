@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A transformer that gives all samples the same distribution of values."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -86,11 +87,13 @@ class QuantileNormalizer(
 
     _parameter_checks: ClassVar = {"regularization_strength": nonnegative_number}
 
-    def __init__(self, *, regularization_strength=0.0):
+    def __init__(self, *, regularization_strength: float = 0.0) -> None:
         self.regularization_strength = regularization_strength
 
     @whole_fit
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Average the sorted samples.
 
         Parameters
@@ -131,7 +134,7 @@ class QuantileNormalizer(
         self.target_ = weight @ ordered / weight.sum()
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Replace the values of each sample by those of the target.
 
         Parameters

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A transformer of features by their smoothed distribution functions."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -109,16 +110,18 @@ class SoftQuantileTransformer(
     def __init__(
         self,
         *,
-        regularization_strength=0.3,
-        output_distribution="uniform",
-        n_quantiles=1000,
-    ):
+        regularization_strength: float = 0.3,
+        output_distribution: Literal["uniform", "normal"] = "uniform",
+        n_quantiles: int | None = 1000,
+    ) -> None:
         self.regularization_strength = regularization_strength
         self.output_distribution = output_distribution
         self.n_quantiles = n_quantiles
 
     @whole_fit
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Compute the smoothed distribution functions.
 
         Parameters
@@ -170,7 +173,7 @@ class SoftQuantileTransformer(
             distinct = distinct[kept.astype(np.intp)]
         return column[distinct], (ranks[distinct] - 0.5) / total, width
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map values through the smoothed distribution functions.
 
         Parameters
@@ -208,7 +211,7 @@ class SoftQuantileTransformer(
             mapped[above] = 1.0 - (1.0 - mapped[above]) * decay
         return np.clip(mapped, EDGE, 1.0 - EDGE)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map probabilities, or normal quantiles of these, back to values.
 
         Parameters

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft ranks of new samples within the training sample."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -119,18 +120,20 @@ class SoftRankTransformer(
     def __init__(
         self,
         *,
-        regularization_strength=1.0,
-        regularization="l2",
-        output_distribution="rank",
-        extrapolation="constant",
-    ):
+        regularization_strength: float = 1.0,
+        regularization: Literal["l2", "kl", "entropic"] = "l2",
+        output_distribution: Literal["rank", "uniform", "normal"] = "rank",
+        extrapolation: Literal["constant", "linear"] = "constant",
+    ) -> None:
         self.regularization_strength = regularization_strength
         self.regularization = regularization
         self.output_distribution = output_distribution
         self.extrapolation = extrapolation
 
     @whole_fit
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Rank the training sample.
 
         Parameters
@@ -188,7 +191,7 @@ class SoftRankTransformer(
             scores = ndtri(np.clip(scores, EDGE, 1.0 - EDGE))
         return values, scores, scale
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map each value to its soft rank within the training sample.
 
         Parameters
@@ -204,7 +207,7 @@ class SoftRankTransformer(
         check_is_fitted(self)
         return self._mapped(new_columns(self, X), self.values_, self.scores_)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map ranks back to values of the features.
 
         Where a very large strength has drawn the ranks together, so do the values that

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Label ranking: predict an order of labels for each sample."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -174,17 +176,17 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
     def __init__(
         self,
         *,
-        loss="spearman",
-        alpha="auto",
-        hidden_layer_sizes=(),
-        regularization_strength=1.0,
-        fit_intercept=True,
-        max_iter=200,
-        tol=1e-3,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        loss: Literal["spearman", "fenchel_young"] = "spearman",
+        alpha: float | Literal["auto"] = "auto",
+        hidden_layer_sizes: Sequence[int] = (),
+        regularization_strength: float = 1.0,
+        fit_intercept: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.loss = loss
         self.alpha = alpha
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -206,7 +208,9 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
 
     @with_callbacks
     @whole_fit
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the scores.
 
         Parameters
@@ -283,7 +287,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
             self._fit_scorer(scorer, start, objective, rate, progress, fitted)
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Return the scores of the labels, larger for what is preferred.
 
         Parameters
@@ -301,7 +305,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         scores = X @ self.coef_.T + self.intercept_
         return scores + self._network(X) if self.hidden_coefs_ else scores
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the predicted ranks of the labels.
 
         Parameters
@@ -316,7 +320,7 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         """
         return ranks_from_order(self.predict_order(X))
 
-    def predict_order(self, X):
+    def predict_order(self, X: ArrayLike) -> NDArray[Any]:
         """Return the labels from best to worst.
 
         Parameters
@@ -331,7 +335,9 @@ class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEsti
         """
         return np.argsort(-self.decision_function(X), axis=1, kind="stable")
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the mean of Spearman's coefficient.
 
         Parameters

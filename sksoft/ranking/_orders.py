@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ranks and orders of labels, two ways to write the same thing."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._validation import plain_array
 
@@ -10,7 +13,7 @@ from sksoft._validation import plain_array
 RANKS = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
 
 
-def ranks_from_order(order):
+def ranks_from_order(order: ArrayLike) -> NDArray[Any]:
     """Return the ranks of labels that are listed from best to worst.
 
     Parameters
@@ -60,7 +63,7 @@ def ranks_from_order(order):
     return places + 1
 
 
-def order_from_ranks(ranks):
+def order_from_ranks(ranks: ArrayLike) -> NDArray[Any]:
     """Return the labels from best to worst, given their ranks.
 
     Parameters

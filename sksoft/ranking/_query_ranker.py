@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Learning to rank the documents of queries."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
@@ -172,18 +174,18 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
     def __init__(
         self,
         *,
-        k=None,
-        gain="exp2",
-        method="logistic",
-        regularization_strength=1.0,
-        alpha=10.0,
-        hidden_layer_sizes=(),
-        max_iter=200,
-        tol=1e-4,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        k: int | None = None,
+        gain: Literal["exp2", "linear"] = "exp2",
+        method: Literal["logistic", "permutahedron"] = "logistic",
+        regularization_strength: float = 1.0,
+        alpha: float = 10.0,
+        hidden_layer_sizes: Sequence[int] = (),
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.k = k
         self.gain = gain
         self.method = method
@@ -204,7 +206,14 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
 
     @with_callbacks
     @whole_fit
-    def fit(self, X, y, *, qid=None, sample_weight=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        qid: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the scores.
 
         Parameters
@@ -318,7 +327,7 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
             "hidden_intercepts_": intercepts,
         }
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the scores of documents, larger for what is to come first.
 
         Parameters
@@ -337,7 +346,14 @@ class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstim
         scores = X @ self.coef_
         return scores + self._network(X)[:, 0] if self.hidden_coefs_ else scores
 
-    def score(self, X, y, *, qid=None, sample_weight=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        qid: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the mean NDCG of queries, at `k` if that is given.
 
         Parameters

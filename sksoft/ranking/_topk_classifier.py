@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Classification that is judged by the first k classes."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
@@ -178,18 +179,18 @@ class TopKLogisticRegression(
     def __init__(
         self,
         *,
-        k=3,
-        mix=0.5,
-        loss="cross_entropy",
-        C=1.0,
-        class_weight=None,
-        regularization_strength=0.3,
-        fit_intercept=True,
-        max_iter=200,
-        tol=1e-4,
-        warm_start=False,
-        verbose=0,
-    ):
+        k: int = 3,
+        mix: float = 0.5,
+        loss: Literal["ranking", "cross_entropy", "svm"] = "cross_entropy",
+        C: float = 1.0,
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        regularization_strength: float = 0.3,
+        fit_intercept: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.k = k
         self.mix = mix
         self.loss = loss
@@ -204,7 +205,9 @@ class TopKLogisticRegression(
 
     @with_callbacks
     @whole_fit
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the scores.
 
         Parameters
@@ -305,7 +308,7 @@ class TopKLogisticRegression(
         scores = X @ self.coef_.T + self.intercept_
         return _two_scores(scores) if len(self.classes_) == 2 else scores
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Return the scores of the classes.
 
         Parameters
@@ -321,7 +324,7 @@ class TopKLogisticRegression(
         scores = self._all_scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the first class.
 
         Parameters
@@ -337,7 +340,7 @@ class TopKLogisticRegression(
         scores = self._all_scores(X)
         return self.classes_[np.argmax(scores, axis=1)]
 
-    def predict_topk(self, X, k=None):
+    def predict_topk(self, X: ArrayLike, k: int | None = None) -> NDArray[Any]:
         """Return the first k classes.
 
         Parameters
@@ -358,7 +361,7 @@ class TopKLogisticRegression(
         k = min(self.k, n_classes) if k is None else checked_k(k, n_classes)
         return self.classes_[np.argsort(-scores, axis=1, kind="stable")[:, :k]]
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Return the logarithms of the probabilities of the classes.
 
         Parameters
@@ -373,7 +376,7 @@ class TopKLogisticRegression(
         """
         return log_softmax(self._all_scores(X), axis=1)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Return the probabilities of the classes.
 
         Parameters

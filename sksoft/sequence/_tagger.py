@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A tagger of sequences, trained through the beam search that decodes it."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
@@ -222,20 +223,22 @@ class BeamSearchTagger(
 
     def __init__(
         self,
-        n_beams=4,
+        n_beams: int = 4,
         *,
-        order=2,
-        objective="cross_entropy",
-        regularization_strength=None,
-        final_weight=3.0,
-        alpha="auto",
-        fit_intercept=True,
-        learning_rate=0.07,
-        batch_size=32,
-        max_iter=20,
-        random_state=None,
-        verbose=0,
-    ):
+        order: Literal[1, 2] = 2,
+        objective: Literal[
+            "cross_entropy", "membership", "hinge", "soft"
+        ] = "cross_entropy",
+        regularization_strength: float | None = None,
+        final_weight: float = 3.0,
+        alpha: float | Literal["auto"] = "auto",
+        fit_intercept: bool = True,
+        learning_rate: float = 0.07,
+        batch_size: int | None = 32,
+        max_iter: int = 20,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_beams = n_beams
         self.order = order
         self.objective = objective
@@ -255,7 +258,14 @@ class BeamSearchTagger(
         return tags
 
     @with_callbacks
-    def fit(self, X, y, *, sequence=None, sample_weight=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sequence: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit emissions and transitions.
 
         Parameters
@@ -355,7 +365,7 @@ class BeamSearchTagger(
         )
         return rows.back(labels), scores, log_total
 
-    def decision_function(self, X, *, sequence=None):
+    def decision_function(self, X: Any, *, sequence: ArrayLike | None = None) -> Any:
         """Return the emissions: the scores of labels without their neighbours.
 
         With `transitions_` they are what :func:`beam_search` and :func:`viterbi` take.
@@ -378,7 +388,7 @@ class BeamSearchTagger(
             emissions = emissions[:, 1] - emissions[:, 0]
         return rows.split(emissions) if in_lists else emissions
 
-    def predict(self, X, *, sequence=None):
+    def predict(self, X: Any, *, sequence: ArrayLike | None = None) -> Any:
         """Return the labels of the best sequences that the beam finds.
 
         Parameters
@@ -399,7 +409,9 @@ class BeamSearchTagger(
         labels = self.classes_[self._search(rows, emissions, 1)[0][:, 0]]
         return rows.split(labels) if in_lists else labels
 
-    def predict_beam(self, X, n_best=None, *, sequence=None):
+    def predict_beam(
+        self, X: Any, n_best: int | None = None, *, sequence: ArrayLike | None = None
+    ) -> Any:
         """Return the best sequences of labels in the beam, with scores.
 
         Parameters
@@ -437,7 +449,14 @@ class BeamSearchTagger(
             rows.split(labels) if in_lists else labels, scores, probabilities
         )
 
-    def score(self, X, y, *, sequence=None, sample_weight=None):
+    def score(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sequence: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the share of rows whose labels are right.
 
         Parameters
@@ -470,7 +489,7 @@ class BeamSearchTagger(
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
 
-def sequence_from_lengths(lengths):
+def sequence_from_lengths(lengths: ArrayLike) -> NDArray[Any]:
     """Return the ids of sequences of given lengths, one id for each row.
 
     Parameters
