@@ -36,8 +36,7 @@ test-oldest: $(OLDEST)/.package
 	$(OLDEST)/bin/pytest
 
 # On Linux, PyPI's PyTorch is the large one for GPUs. Where a smaller one for the CPU is
-# at hand, pip prefers it; PyTorch's own index has it:
-# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
+# at hand, pip prefers it; PyTorch's own index has it: set PIP_EXTRA_INDEX_URL.
 $(BRIDGES:%=test-%): test-%: .venv-%/.package
 	.venv-$*/bin/pytest tests/bridges/test_$*.py docs/recipes/$*.rst
 
@@ -51,10 +50,9 @@ fuzz: $(VENV)/.package $(VENV)/.group-test
 
 # The kernels with address and undefined-behaviour sanitizers: their tests, and random
 # calls. The sanitizers stop the process at the first finding.
-KERNEL_TESTS := $(if $(SHORT),,test_order* test_sorting* test_networks* test_blocks* \
-	test_permutahedron* test_pairwise* test_sparse_topk* test_line_transport* \
-	test_transport* test_statistics* test_neighbors_kernels* test_isotonic*) \
-	test_ranges* test_weight_gradients*
+KERNEL_TESTS := $(if $(SHORT),,test_sorting* test_permutahedron* test_pairwise* \
+	test_sparse_topk* test_line_transport* test_transport* test_statistics* \
+	test_neighbors_kernels* test_isotonic*) test_ranges* test_weight_gradients*
 SANITIZED = ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)"

@@ -11,15 +11,16 @@ from setuptools.command.build_ext import build_ext
 
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
-    "sksoft._blocks": ["sksoft/_blocks.pyx"],
-    "sksoft._networks": ["sksoft/_networks.pyx"],
-    "sksoft._order": ["sksoft/_order.pyx"],
-    "sksoft._pairs": ["sksoft/_pairs.pyx"],
+    "sksoft._ground._blocks": ["sksoft/_ground/_blocks.pyx"],
+    "sksoft._ground._networks": ["sksoft/_ground/_networks.pyx"],
+    "sksoft._ground._order": ["sksoft/_ground/_order.pyx"],
+    "sksoft._ground._pairs": ["sksoft/_ground/_pairs.pyx"],
+    "sksoft._ground._pav_exponential": ["sksoft/_ground/_pav_exponential.pyx"],
+    "sksoft._ground._pav_narrow": ["sksoft/_ground/_pav_narrow.pyx"],
+    "sksoft._ground._radix": ["sksoft/_ground/_radix.pyx"],
+    "sksoft._ground._range": ["sksoft/_ground/_range.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
-    "sksoft._pav_exponential": ["sksoft/_pav_exponential.pyx"],
-    "sksoft._radix": ["sksoft/_radix.pyx"],
     "sksoft._relaxations._beam": ["sksoft/_relaxations/_beam.pyx"],
-    "sksoft._range": ["sksoft/_range.pyx"],
     "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
     "sksoft._relaxations._isotonic": ["sksoft/_relaxations/_isotonic.pyx"],
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
@@ -42,7 +43,7 @@ EXTENSIONS = {
 
 # What GCC and Clang may assume of the numbers of a module besides; it is as right, but
 # slower, without.
-FLAGS = {"sksoft._networks": ["-ffinite-math-only", "-fno-signed-zeros"]}
+FLAGS = {"sksoft._ground._networks": ["-ffinite-math-only", "-fno-signed-zeros"]}
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
 DEBUG = os.environ.get("SKSOFT_DEBUG_CYTHON", "0") == "1"

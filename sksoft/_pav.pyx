@@ -12,7 +12,7 @@ form of the violation in Busing 2022), and no difference of z and w is ever form
 
 from cython cimport floating
 
-from sksoft._ground cimport Span, at, next_flag, spans_of, start_before
+from sksoft._ground.inline cimport Span, at, next_flag, spans_of, start_before
 
 ctypedef fused out_t:
     float

@@ -4,9 +4,9 @@
 
 import numpy as np
 
-from sksoft._networks import order_side_by_side
-from sksoft._order import count_places, embed_places, is_ascending, read_places
-from sksoft._radix import (
+from sksoft._ground._networks import order_side_by_side
+from sksoft._ground._order import count_places, embed_places, is_ascending, read_places
+from sksoft._ground._radix import (
     count_digits,
     distribute,
     order_rows,

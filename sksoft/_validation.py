@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sksoft._range import is_within
+from sksoft._ground._range import is_within
 
 # Above this, differences and weighted sums of float64 numbers could overflow.
 LARGEST = 1e300

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sksoft._gains import GAINS, check_relevance, checked_cutoff
+from sksoft._ground._pairs import pair_forces
 from sksoft._lists import encode_groups
-from sksoft._pairs import pair_forces
 from sksoft._threads import map_chunks
 from sksoft._validation import check_option, real_array
 from sksoft.metrics import ndcg_score

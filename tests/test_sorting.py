@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from sksoft import _threads
-from sksoft._order import embed_places, read_places
-from sksoft._radix import order_rows, read_long_places
+from sksoft._ground._order import embed_places, read_places
+from sksoft._ground._radix import order_rows, read_long_places
 from sksoft._sorting import (
     COUNTED,
     COUNTED_BATCH,

@@ -10,7 +10,7 @@ Laplace law the sums are recurrences along the row (Struski et al. 2025).
 
 from libc.math cimport erfc, exp, sqrt
 
-from sksoft._ground cimport decay, divided, weight_at
+from sksoft._ground.inline cimport decay, divided, weight_at
 
 cdef double REACH = 40.0  # beyond it the tail of either law is below 1e-17
 cdef double FAR = 100.0  # beyond it the density is below 4e-44, less than single precision has

@@ -10,7 +10,7 @@ The level is the weighted mean, or the logarithm of the weighted mean of exponen
 from cython cimport floating
 from libc.math cimport INFINITY, exp, expm1, log, log1p
 
-from sksoft._ground cimport Span, spans_of
+from sksoft._ground.inline cimport Span, spans_of
 
 
 def fit_isotonic(

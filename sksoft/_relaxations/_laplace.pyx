@@ -12,7 +12,7 @@ around it, never as a number y that far entries could drown.
 
 from libc.math cimport INFINITY, exp, log, sqrt
 
-from sksoft._ground cimport decay, divided, weight_at
+from sksoft._ground.inline cimport decay, divided, weight_at
 
 
 cdef struct Place:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from sksoft._blocks import take_rows
+from sksoft._ground._blocks import take_rows
 from sksoft._relaxations._bounds import approximate_bounds
 
 

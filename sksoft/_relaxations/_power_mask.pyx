@@ -10,7 +10,7 @@ are exactly 0 and exactly 1; neither threshold is ever formed.
 
 from libc.math cimport pow
 
-from sksoft._ground cimport divided, weight_at
+from sksoft._ground.inline cimport divided, weight_at
 
 
 cdef inline double raised(double t, int power) noexcept nogil:

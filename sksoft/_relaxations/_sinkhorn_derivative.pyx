@@ -7,7 +7,7 @@ the steps of v, from target to target, and from the parts of the plan below and 
 is a sum of products in which nothing small is the difference of what is large.
 """
 
-from sksoft._ground cimport sum_of
+from sksoft._ground.inline cimport sum_of
 from sksoft._relaxations._sinkhorn_plan cimport (
     Plan,
     evaluate,

@@ -17,7 +17,7 @@ from libc.math cimport exp, fabs, sqrt
 from scipy.linalg.cython_blas cimport dgemm
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
-from sksoft._ground cimport sum_of
+from sksoft._ground.inline cimport sum_of
 
 # Odds and sums are kept between 1 / HUGE and HUGE: their products do not overflow.
 cdef double HUGE = 2.0**500

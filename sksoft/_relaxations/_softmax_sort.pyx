@@ -12,7 +12,7 @@ never visited.
 from cython cimport floating
 from libc.math cimport exp
 
-from sksoft._ground cimport divided
+from sksoft._ground.inline cimport divided
 
 cdef double REACH = 60.0  # weights below exp(-60) of the largest are left out
 

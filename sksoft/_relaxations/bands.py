@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoft._blocks import put_rows
+from sksoft._ground._blocks import put_rows
 from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations.masks import (
     SparseSelection,

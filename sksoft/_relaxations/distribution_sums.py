@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, ndtr
 
-from sksoft._blocks import put_rows
+from sksoft._ground._blocks import put_rows
 from sksoft._relaxations._comparisons import (
     laplace_differences,
     laplace_ranks,

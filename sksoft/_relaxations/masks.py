@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoft._blocks import put_rows
+from sksoft._ground._blocks import put_rows
 from sksoft._relaxations._bounds import bisect_pooled, hard_bound
 from sksoft._relaxations._laplace import laplace_mask as solve_laplace
 from sksoft._relaxations._operator import Operator, taken

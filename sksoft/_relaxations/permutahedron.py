@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoft._blocks import pool_blocks, put_rows, shift_blocks
+from sksoft._ground._blocks import pool_blocks, put_rows, scale_blocks, shift_blocks
+from sksoft._ground._pav_exponential import project_exponential, write_gaps
 from sksoft._pav import project_l2, rank_weighted_l2
-from sksoft._pav_exponential import project_exponential, scale_blocks, write_gaps
 from sksoft._relaxations._bounds import (
     bisect_pooled,
     hard_bound,

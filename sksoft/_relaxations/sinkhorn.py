@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoft._blocks import put_rows
+from sksoft._ground._blocks import put_rows
 from sksoft._relaxations._comparisons import laplace_ranks, settle_ranks
 from sksoft._relaxations._operator import Operator, directed, taken
 from sksoft._relaxations._sinkhorn_derivative import differentiate_plans

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoft._blocks import put_rows
+from sksoft._ground._blocks import put_rows
 from sksoft._relaxations._operator import Operator, directed, taken
 from sksoft._relaxations._softmax_sort import (
     pull_relaxed_permutation,

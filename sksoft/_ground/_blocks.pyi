@@ -18,6 +18,12 @@ def shift_blocks(
     values: NDArray[np.float64],
     blocks: NDArray[np.intp],
 ) -> None: ...
+def scale_blocks(
+    out: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    target: NDArray[np.float64] | None,
+    blocks: NDArray[np.intp],
+) -> None: ...
 def pool_blocks(
     values: NDArray[Floating],
     take: NDArray[np.intp] | None,

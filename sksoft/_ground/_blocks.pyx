@@ -9,7 +9,7 @@ less pooling, scaled.
 
 from cython cimport floating
 
-from sksoft._ground cimport Span, at, spans_of, sum_of
+from sksoft._ground.inline cimport Span, at, spans_of, sum_of
 
 
 def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:, ::1] out):
@@ -51,6 +51,29 @@ def shift_blocks(
                     values[r, i] -= last
             for i in range(done, n):
                 values[r, i] = 0.0
+
+
+def scale_blocks(
+    double[:, ::1] out,
+    const double[:, ::1] scale,
+    const double[:, ::1] target,
+    const Py_ssize_t[:, ::1] blocks,
+):
+    """Multiply each block by its scale; blocks of one become their target, else 1..n."""
+    cdef Py_ssize_t r, b, i, done, n = out.shape[1]
+    cdef const Span* spans
+    with nogil:
+        for r in range(out.shape[0]):
+            done = 0
+            spans = spans_of(&blocks[r, 0])
+            for b in range(blocks[r, 0]):
+                for i in range(done, spans[b].start):
+                    out[r, i] = i + 1 if target is None else target[r, i]
+                done = spans[b].stop
+                for i in range(spans[b].start, done):
+                    out[r, i] *= scale[r, b]
+            for i in range(done, n):
+                out[r, i] = i + 1 if target is None else target[r, i]
 
 
 def pool_blocks(

@@ -20,9 +20,3 @@ def project_exponential(
     blocks: NDArray[np.intp],
     work: NDArray[np.float64],
 ) -> None: ...
-def scale_blocks(
-    out: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    target: NDArray[np.float64] | None,
-    blocks: NDArray[np.intp],
-) -> None: ...

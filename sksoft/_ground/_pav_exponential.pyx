@@ -8,9 +8,14 @@ Teboul, Berthet and Djolonga 2020). As in the L2 kernels a block keeps its stati
 z and of w apart, each as a sum of exponentials relative to its last entry.
 """
 
-from libc.math cimport exp, expm1, log, log1p
+from libc.math cimport exp, expm1, log
 
-from sksoft._ground cimport Span, divided, next_flag, spans_of, start_before
+from sksoft._ground._pav_narrow cimport sort_narrow
+from sksoft._ground.inline cimport Span, divided, next_flag, spans_of, start_before
+
+# Rows that spread less than this are sorted by their deviations, whose digits would be
+# lost in sums of exponentials near to one.
+cdef double NARROW = 0.01
 
 
 cdef inline double vanishing_exp(double gap) noexcept nogil:
@@ -282,83 +287,3 @@ cdef inline void evaluate_entries(
         out[i] = 0.0 if kl else item(v, i)
         if weight != NULL and not kl:
             out[i] += log(entry_mass(v, weight, i, 1.0, kl) / weight[i])
-
-
-def scale_blocks(
-    double[:, ::1] out,
-    const double[:, ::1] scale,
-    const double[:, ::1] target,
-    const Py_ssize_t[:, ::1] blocks,
-):
-    """Multiply each block by its scale; blocks of one become their target, else 1..n."""
-    cdef Py_ssize_t r, b, i, done, n = out.shape[1]
-    cdef const Span* spans
-    with nogil:
-        for r in range(out.shape[0]):
-            done = 0
-            spans = spans_of(&blocks[r, 0])
-            for b in range(blocks[r, 0]):
-                for i in range(done, spans[b].start):
-                    out[r, i] = i + 1 if target is None else target[r, i]
-                done = spans[b].stop
-                for i in range(spans[b].start, done):
-                    out[r, i] *= scale[r, b]
-            for i in range(done, n):
-                out[r, i] = i + 1 if target is None else target[r, i]
-
-
-# Rows that spread less than this are sorted by their deviations, whose digits would be
-# lost in sums of exponentials near to one.
-cdef double NARROW = 0.01
-
-
-cdef inline bint outgrows(
-    double a, double b, double c, double d, double e, double f
-) noexcept nogil:
-    # Is (1 + a) (1 + b) (1 + c) > (1 + d) (1 + e) (1 + f), all of them near to one?
-    return a + (b + c + b * c) * (1.0 + a) > d + (e + f + e * f) * (1.0 + d)
-
-
-cdef Py_ssize_t sort_narrow(
-    double* v, Py_ssize_t n, double strength, Span* spans, double* shares, double* masses
-) noexcept nogil:
-    # The entropic sort of a row of little spread. A block keeps the means of expm1 of
-    # (i - its last i) / strength and of v - its last v.
-    cdef Py_ssize_t b = 0, i, p, start, stop
-    cdef double x, y, total, base, share, mass, left_share, left_mass
-    for i in range(n):
-        start = i
-        share = mass = 0.0
-        while start > 0:
-            p = start_before(start, spans, b)
-            left_share = left_mass = 0.0
-            if start - p > 1:
-                left_share = shares[b - 1]
-                left_mass = masses[b - 1]
-            x = expm1((start - 1 - i) / strength)
-            y = expm1(v[start - 1] - v[i])
-            if outgrows(share, left_mass, y, left_share, mass, x):
-                break
-            total = i + 1 - p
-            share = (
-                (start - p) * (left_share + x + left_share * x) + (i + 1 - start) * share
-            ) / total
-            mass = (
-                (start - p) * (left_mass + y + left_mass * y) + (i + 1 - start) * mass
-            ) / total
-            b -= start - p > 1
-            start = p
-        if start < i:
-            spans[b].start = start
-            spans[b].stop = i + 1
-            shares[b] = share
-            masses[b] = mass
-            b += 1
-    for p in range(b):
-        start = spans[p].start
-        stop = spans[p].stop
-        base = log1p((masses[p] - shares[p]) / (1.0 + shares[p]))
-        y = v[stop - 1]
-        for i in range(start, stop):
-            v[i] = y + (base + (i + 1 - stop) / strength)
-    return b
