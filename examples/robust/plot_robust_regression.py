@@ -23,8 +23,13 @@ gradient, and whatever the selection leaves out can be as wrong as it likes.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
-from sklearn.linear_model import HuberRegressor, LinearRegression
-from sklearn.model_selection import KFold
+from sklearn.linear_model import (
+    HuberRegressor,
+    LinearRegression,
+    QuantileRegressor,
+    TheilSenRegressor,
+)
+from sklearn.model_selection import train_test_split
 
 from sksoft.linear_model import LeastTrimmedSquaresRegressor
 
@@ -50,13 +55,16 @@ light = np.array(
 )
 
 # %%
-# Three lines each
-# ----------------
+# Four lines each
+# ---------------
 # Huber's loss bounds what a wrong response can do, but not what a far-away feature can.
+# The estimator of Theil and Sen, a median of the lines through pairs of points, is
+# better on the stars, and no better on the calls.
 
 models = {
     "least squares": (LinearRegression(), "C1", "--"),
     "Huber": (HuberRegressor(max_iter=1000), "C2", "-."),
+    "Theil-Sen": (TheilSenRegressor(random_state=0), "C4", ":"),
     "least trimmed squares": (LeastTrimmedSquaresRegressor(random_state=0), "C0", "-"),
 }
 tables = {
@@ -79,40 +87,46 @@ for ax, (title, (x, y, xlabel, ylabel)) in zip(axes, tables.items(), strict=True
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.set_ylim(y.min() - 0.15 * np.ptp(y), y.max() + 0.1 * np.ptp(y))
 axes[0].legend(frameon=False, loc="upper left")
+fig.suptitle("Least trimmed squares follow the majority, whatever the other rows do")
 
 # %%
 # What it is worth for prediction
 # -------------------------------
 # The diabetes data, with a share of the *training* responses spoilt by a large positive
-# error. The score is R2 on clean test folds: this is what a user of the fitted model
-# would see.
+# error. The score is R2 on clean test rows: this is what a user of the fitted model
+# would see. Medians over 20 splits; bands hold the middle half of them. Median
+# regression takes the place of Theil-Sen, which is slow for ten features: it is the
+# cheap method that bears most of such errors.
 
 X, y = load_diabetes(return_X_y=True)
-shares = [0.0, 0.1, 0.2, 0.3, 0.4]
+del models["Theil-Sen"]
+models["median regression"] = QuantileRegressor(alpha=0.0), "C4", ":"
+shares = np.array([0.0, 0.15, 0.3, 0.4])
 scores = {name: [] for name in models}
 for share in shares:
-    rng = np.random.default_rng(0)
-    folds = {name: [] for name in models}
-    for train, test in KFold(5, shuffle=True, random_state=0).split(X):
-        spoilt = y[train].copy()
-        rows = rng.permutation(len(train))[: int(share * len(train))]
+    splits = {name: [] for name in models}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed)
+        spoilt = y_train.copy()
+        rows = rng.permutation(len(spoilt))[: int(share * len(spoilt))]
         spoilt[rows] += 10.0 * y.std() * rng.uniform(0.5, 1.0, len(rows))
         for name, (model, *_) in models.items():
-            folds[name].append(model.fit(X[train], spoilt).score(X[test], y[test]))
-    for name, values in folds.items():
-        scores[name].append(np.mean(values))
+            splits[name].append(model.fit(X_train, spoilt).score(X_test, y_test))
+    for name, values in splits.items():
+        scores[name].append(np.quantile(values, [0.25, 0.5, 0.75]))
 
-fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
 for name, (_, color, style) in models.items():
-    ax.plot(shares, scores[name], "o" + style, color=color, label=name)
-    print(
-        f"{name}: R2 {scores[name][0]:.2f} clean, {scores[name][3]:.2f} at 30 % spoilt"
-    )
+    low, middle, high = np.transpose(scores[name])
+    ax.plot(100 * shares, middle, "o" + style, color=color, label=name)
+    ax.fill_between(100 * shares, low, high, color=color, alpha=0.15, lw=0)
+    print(f"{name}: R2 {middle[0]:.2f} clean, {middle[2]:.2f} at 30 % spoilt")
 ax.set(
-    xlabel="share of spoilt training responses",
-    ylabel="R2 on clean test folds",
-    title="Diabetes data with gross one-sided errors",
+    xlabel="spoilt training responses (%)",
+    ylabel="R2 on clean test rows",
+    title="Diabetes data: least trimmed squares stay as good as on clean data",
     ylim=(-1.0, 0.6),
 )
-ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.4, 0.0))
+ax.legend(frameon=False, loc="lower left", fontsize=9)
 plt.show()
