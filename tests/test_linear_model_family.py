@@ -410,3 +410,26 @@ def test_the_soft_median_is_the_median_and_not_a_sum_of_two():
     value, slopes = _SoftMedian(4, 0.0)(np.array([1.0, 9.0, 4.0, 100.0]))
     assert value == pytest.approx(6.5)
     np.testing.assert_allclose(slopes, [0, 0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LeastTrimmedAbsoluteRegressor,
+        LeastTrimmedSquaresRegressor,
+        MedianOfMeansRegressor,
+    ],
+)
+def test_fewer_rows_than_coefficients_are_told(estimator):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(4, 3)), rng.normal(size=4)
+    with pytest.warns(UserWarning, match="3 samples .* 4 coefficients: any target"):
+        model = estimator(random_state=0).fit(X[:3], y[:3])
+    np.testing.assert_allclose(model.predict(X[:3]), y[:3])
+    with pytest.warns(UserWarning, match="are 3 samples of positive weight for 4"):
+        estimator(random_state=0).fit(X, y, sample_weight=[1, 0, 2, 1])
+    with pytest.warns(UserWarning, match="are 1 samples of positive weight for 3"):
+        estimator(fit_intercept=False, random_state=0).fit(X[:1], y[:1])
+    estimator(random_state=0).fit(X, y)
+    if hasattr(estimator(), "alpha"):
+        estimator(alpha=1.0, random_state=0).fit(X[:3], y[:3])

@@ -276,6 +276,7 @@ def test_rare_dummies():
     assert reg.outlier_mask_[100:140].all()
 
 
+@pytest.mark.filterwarnings("ignore:There are .* samples of positive weight for")
 @pytest.mark.parametrize("n_samples", [1, 2, 4, 5, 6, 8])
 def test_few_rows(n_samples):
     X, y = contaminated(n_samples=n_samples, n_outliers=0)
@@ -757,6 +758,7 @@ def test_extreme_magnitudes_of_the_target(factor):
     np.testing.assert_allclose(reg.scale_ / factor, base.scale_, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:There are .* samples of positive weight for")
 def test_sparse_features_beyond_the_limit():
     X = sparse.random(60, 3000, density=0.001, format="csr", random_state=0)
     for reg in (squares(), MedianOfMeansRegressor()):

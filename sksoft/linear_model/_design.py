@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows in standardised units, and the weighted least squares problems over them."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -330,3 +331,20 @@ def original_errors(root, units, target):
         shift = units.location / units.scale
         errors[-1] = target.scale * np.linalg.norm(root[-1] - shift @ root[:-1])
     return errors
+
+
+def warn_if_undetermined(n_samples, n_features, fit_intercept, alpha=None):
+    """Tell where fewer rows than coefficients fit any target exactly.
+
+    `alpha` is the ridge penalty of estimators that have one.
+    """
+    n_coefficients = n_features + bool(fit_intercept)
+    if not alpha and n_samples < n_coefficients:
+        advice = "" if alpha is None else ", or a ridge penalty, alpha > 0"
+        warnings.warn(
+            f"There are {n_samples} samples of positive weight for {n_coefficients} "
+            "coefficients: any target is fitted exactly, and no outlier can be told. "
+            f"Take more samples, fewer features{advice}.",
+            UserWarning,
+            stacklevel=4,
+        )

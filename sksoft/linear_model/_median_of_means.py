@@ -38,6 +38,7 @@ from sksoft.linear_model._design import (
     target_units,
     to_original,
     to_standard,
+    warn_if_undetermined,
     whitener,
 )
 from sksoft.linear_model._trimming import MaskTrimming
@@ -209,6 +210,7 @@ class MedianOfMeansRegressor(
         )
         present, weight = positive_rows(sample_weight, X)
         weight = as_counts(weight)
+        warn_if_undetermined(X[present].shape[0], X.shape[1], self.fit_intercept)
         used, copies, shares = X[present], None, weight
         values = y.astype(np.float64, copy=False)[present]
         if weight is not None and _are_repetitions(weight):

@@ -29,7 +29,11 @@ from sksoft._validation import check_flag, nonnegative_number, real_array
 from sksoft._weighted import as_counts, positive_rows
 from sksoft._whole_fit import whole_fit
 from sksoft.linear_model._breakdown import breakdown_point
-from sksoft.linear_model._design import feature_units, make_design
+from sksoft.linear_model._design import (
+    feature_units,
+    make_design,
+    warn_if_undetermined,
+)
 from sksoft.linear_model._trimmed_fit import Method, fit_target
 
 
@@ -151,6 +155,8 @@ class TrimmedRegressor(
         given = [self._given_starts(target) for target in range(targets.shape[1])]
         present, weight = positive_rows(sample_weight, X)
         weight = as_counts(weight)
+        n_samples = X[present].shape[0]
+        warn_if_undetermined(n_samples, X.shape[1], self.fit_intercept, self.alpha)
         if self.formulation == "sort":
             _check_whole(weight)
         robust = not np.isinf(self.regularization_strength)
