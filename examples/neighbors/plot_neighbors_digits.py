@@ -14,14 +14,19 @@ class. Here images of digits are embedded in the plane, before and after trainin
 # %%
 # Two embeddings
 # --------------
-# Training starts from the first two principal components. The embedding adds a small
-# multilayer perceptron to a linear map; two dimensions are few for ten classes.
+# Training starts from two directions of linear discriminant analysis, which the
+# ``init="auto"`` takes where components are fewer than classes: the picture before
+# training is a fair rival already. The embedding adds a small multilayer perceptron to
+# the linear map. An accuracy on the 719 test images has a standard error near 1 %. Two dimensions are few for ten classes: plain neighbours
+# in all 64 pixels are the rival to remember when the plane is not what matters.
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
 
 from sksoft import soft_topk
 from sksoft.neighbors import SoftKNeighborsClassifier
@@ -38,7 +43,8 @@ options = {
 }
 before = SoftKNeighborsClassifier(max_iter=0, **options).fit(X_train, y_train)
 after = SoftKNeighborsClassifier(**options).fit(X_train, y_train)
-for name, model in (("before", before), ("after", after)):
+pixels = KNeighborsClassifier(9).fit(X_train, y_train)
+for name, model in (("before", before), ("after", after), ("all pixels", pixels)):
     print(f"{name}: {model.score(X_test, y_test):.3f} of the test images are right")
 
 # %%
@@ -89,8 +95,20 @@ for ax, name, model in ((axes[0], "before", before), (axes[1], "after", after)):
             bbox={"boxstyle": "circle,pad=0.15", "fc": colors[digit], "ec": "w"},
         )
     accuracy = model.score(X_test, y_test)
-    ax.set(title=f"{name} training: {accuracy:.1%} of the test images are right")
+    ax.set_title(f"{name.capitalize()} training: {accuracy:.1%} of test images right")
     ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+
+marks = [
+    Line2D([], [], marker="o", ls="", color="0.5", ms=3, label="training image"),
+    Line2D([], [], marker="o", ls="", color="0.5", ms=12, label="middle of a digit"),
+    Line2D([], [], marker="*", ls="", color="w", mec="k", ms=14, label="test image"),
+    Line2D([], [], color="0.5", lw=2.5, label="its neighbours, wider: larger share"),
+]
+fig.legend(handles=marks, loc="outside lower center", ncols=4)
+fig.suptitle(
+    f"Training pulls digits apart in the plane (neighbours in 64 pixels: "
+    f"{pixels.score(X_test, y_test):.1%})"
+)
 
 # %%
 # The loss falls within a few epochs.
@@ -98,4 +116,5 @@ for ax, name, model in ((axes[0], "before", before), (axes[1], "after", after)):
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.plot(np.arange(1, after.n_iter_ + 1), after.loss_curve_, lw=2)
 ax.set(xlabel="epoch", ylabel="leave-one-out loss", ylim=(0, None))
+ax.set_title("Most of what is learnt is learnt early")
 plt.show()

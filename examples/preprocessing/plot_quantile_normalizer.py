@@ -21,11 +21,12 @@ test samples leaks into training.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 from sksoft.preprocessing import QuantileNormalizer
 
@@ -59,36 +60,47 @@ for ax, samples, title in panels:
     ax.grid(alpha=0.3)
 axes[0].set_ylabel("value")
 axes[0].legend()
+fig.suptitle("Each sample keeps its order and gets the values of the target")
 
 # %%
 # A classifier that travels
 # -------------------------
 # A classifier is trained on one machine and tested on the other, of growing difference.
-# Each sample's map is increasing, so ranks within the sample survive it. Scaling
-# samples to unit length undoes the gain only.
+# Each sample's map is increasing, so ranks within the sample survive it: those alone,
+# without the values of the target, are the cheap rival. Scaling samples to unit length
+# undoes the gain only. Means and standard deviations over 20 splits and machines.
 
-models = {
-    "as measured": make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),
-    "unit length": make_pipeline(
-        Normalizer(), StandardScaler(), LogisticRegression(C=0.1)
-    ),
-    "quantile normalised": make_pipeline(
-        QuantileNormalizer(), StandardScaler(), LogisticRegression(C=0.1)
-    ),
+ranks = FunctionTransformer(rankdata, kw_args={"axis": 1})
+first_steps = {
+    "as measured": (FunctionTransformer(), "0.5", "o--"),
+    "unit length": (Normalizer(), "tab:blue", "o--"),
+    "ranks within the sample": (ranks, "k", "s:"),
+    "quantile normalised": (QuantileNormalizer(), "tab:red", "o-"),
 }
-strengths = np.linspace(0.0, 1.5, 7)
-tests = [other_machine(X_test, strength) for strength in strengths]
+strengths = np.linspace(0.0, 1.5, 4)
+scores = {name: np.empty((20, len(strengths))) for name in first_steps}
+for seed in range(20):
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, train_size=300, test_size=400, stratify=y, random_state=seed
+    )
+    tests = [other_machine(X_test, strength) for strength in strengths]
+    for name, (step, *_) in first_steps.items():
+        model = make_pipeline(step, StandardScaler(), LogisticRegression(C=0.1))
+        model.fit(X_train, y_train)
+        scores[name][seed] = [100 * model.score(test, y_test) for test in tests]
 
-fig, ax = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
-colors = ("0.5", "tab:blue", "tab:red")
-for (name, model), color in zip(models.items(), colors, strict=True):
-    model.fit(X_train, y_train)
-    scores = [100 * model.score(samples, y_test) for samples in tests]
-    ax.plot(strengths, scores, "o-", color=color, label=name)
+fig, ax = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
+for i, (name, (_, color, style)) in enumerate(first_steps.items()):
+    mean, spread = scores[name].mean(axis=0), scores[name].std(axis=0)
+    shift = 0.015 * (i - 1.5)
+    ax.errorbar(
+        strengths + shift, mean, spread, fmt=style, color=color, capsize=3, label=name
+    )
+    print(f"{name}: {mean.round(1)} +- {spread.round(1)}")
 ax.set(
     xlabel="difference between the machines",
     ylabel="accuracy on the other machine, %",
-    title="Trained on one machine, tested on another",
+    title="Ranks travel between machines; with values of the target they tell more",
 )
 ax.grid(alpha=0.3)
 ax.legend()

@@ -115,6 +115,6 @@ for ax, (name, differences) in zip(axes, gains.items(), strict=True):
 axes[0].set_ylabel("gain over logistic regression, points")
 axes[0].legend(loc="lower left")
 fig.suptitle(
-    "Where a linear score is too simple, the top-3 loss wins among three and loses at one"
+    "A linear score that is too simple: top-3 loss gains among three, loses at one"
 )
 plt.show()
