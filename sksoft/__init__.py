@@ -3,6 +3,7 @@
 """Differentiable sorting, ranking and top-k for scikit-learn."""
 
 import importlib
+import sys
 
 from sksoft._threads import get_num_threads, set_num_threads
 from sksoft._versions import show_versions
@@ -78,14 +79,27 @@ def __dir__():
 
 
 def __getattr__(name):
-    if name in _SUBPACKAGES or name in _BRIDGES:
+    if name in _SUBPACKAGES:
         return importlib.import_module(f"sksoft.{name}")
+    if name in _BRIDGES:
+        try:
+            return importlib.import_module(f"sksoft.{name}")
+        except ImportError as error:
+            raise _missing(str(error)) from error
+    hint = f"module 'sksoft' has no attribute {name!r}"
     if not name.startswith("_"):
         for subpackage in _SUBPACKAGES:
             if name in importlib.import_module(f"sksoft.{subpackage}").__all__:
-                # An AttributeError would lose its message in "from sksoft import ...".
-                raise ImportError(
+                hint = (
                     f"{name} is in sksoft.{subpackage}: "
                     f"from sksoft.{subpackage} import {name}"
                 )
-    raise AttributeError(f"module 'sksoft' has no attribute {name!r}")
+                raise _missing(hint)
+    raise AttributeError(hint)
+
+
+def _missing(message):
+    """Return an AttributeError; in "from sksoft import ..." it would lose its words."""
+    asks = sys._getframe(2).f_globals.get("__name__")
+    imports = asks in ("importlib._bootstrap", "_frozen_importlib")
+    return ImportError(message) if imports else AttributeError(message)

@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-========================================
+=========================================
 Training through the beam that decodes it
-========================================
+=========================================
 
 A beam search keeps the few best prefixes of a sequence of labels. A model that was
 trained without it may rate the right prefix low for a while, and then it is lost. Here
