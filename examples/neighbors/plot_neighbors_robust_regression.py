@@ -51,7 +51,7 @@ votes = {
     "median": MedianOfNeighbors(15),
     "soft median": SoftKNeighborsRegressor(15, vote="median", max_iter=0),
     "trimmed": SoftKNeighborsRegressor(
-        15, vote="trimmed", trim_fraction=0.45, max_iter=0
+        15, vote="trimmed", trim_fraction=0.45, n_candidates=60, max_iter=0
     ),
 }
 colors = dict(zip(votes, ("0.5", "k", "C0", "C3"), strict=True))

@@ -58,7 +58,7 @@ def flipped(kind, share, X, y, rng):
 accuracy = {(kind, name): [] for kind in kinds for name in models}
 for seed in range(n_repeats):
     X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=0.5, random_state=seed, stratify=y
+        X, y, test_size=0.6, random_state=seed, stratify=y
     )
     for kind in kinds:
         rng = np.random.default_rng(seed)

@@ -33,7 +33,7 @@ scoring = {
     "median absolute": "neg_median_absolute_error",
     "trimmed squared": neg_trimmed_mean_squared_error_scorer,
 }
-regressor = LeastTrimmedSquaresRegressor(reweight=False, n_starts=10, random_state=0)
+regressor = LeastTrimmedSquaresRegressor(reweight=False, n_starts=5, random_state=0)
 search = GridSearchCV(
     regressor,
     {"regularization_strength": strengths},
