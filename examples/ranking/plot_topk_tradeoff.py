@@ -115,6 +115,6 @@ for ax, (name, differences) in zip(axes, gains.items(), strict=True):
 axes[0].set_ylabel("gain over logistic regression, points")
 axes[0].legend(loc="lower left")
 fig.suptitle(
-    "A linear score that is too simple: top-3 loss gains among three, loses at one"
+    "Too simple linear scores: the top-3 loss gains among three, loses the first place"
 )
 plt.show()
