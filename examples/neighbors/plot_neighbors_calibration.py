@@ -37,7 +37,7 @@ models = {
     "5 neighbours": KNeighborsClassifier(5),
     "25 neighbours": KNeighborsClassifier(25),
     "NCA, 25 neighbours": make_pipeline(
-        NeighborhoodComponentsAnalysis(random_state=0, max_iter=20),
+        NeighborhoodComponentsAnalysis(random_state=0),
         KNeighborsClassifier(25),
     ),
 }
