@@ -72,7 +72,7 @@ lint: $(VENV)/.package $(VENV)/.group-lint
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint sksoft
-	$(VENV)/bin/mypy
+	cd tests/typing && $(CURDIR)/$(VENV)/bin/mypy --config-file= --strict script.py
 	$(VENV)/bin/basedpyright --pythonpath $(VENV)/bin/python
 
 docs: $(VENV)/.package $(VENV)/.group-docs
