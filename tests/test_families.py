@@ -50,6 +50,7 @@ NOT_OURS = {
     "intercept_scaling": "of liblinear, a solver that we have not",
     "l1_ratio": "penalties are squared",
     "penalty": "penalties are squared",
+    "multi_class": "of scikit-learn < 1.8: losses are multinomial",
     "n_jobs": "one problem, solved at once",
     "positive": "coefficients have any sign",
     "epsilon": "of Huber's loss",

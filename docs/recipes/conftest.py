@@ -1,10 +1,18 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""What needs a package that is not installed is left to make test-torch and so on."""
+"""Recipes that need a package which is not installed are left out.
+
+make test has Dask; make test-torch, test-jax and test-boosting have the others.
+"""
 
 from importlib.util import find_spec
 
-NEEDS = {"torch": ["torch"], "jax": ["jax"], "boosting": ["lightgbm", "xgboost"]}
+NEEDS = {
+    "boosting": ["lightgbm", "xgboost"],
+    "dask": ["dask"],
+    "jax": ["jax"],
+    "torch": ["torch"],
+}
 
 collect_ignore = [
     f"{name}.rst"
