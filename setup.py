@@ -9,6 +9,18 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+# What the kernels take for granted; elsewhere nobody has ever run their tests.
+if sys.maxsize < 2**63 - 1:
+    sys.exit(
+        "sksoft needs a 64-bit Python: its sorts keep 64-bit keys in the memory of "
+        f"indices, which here have {sys.maxsize.bit_length() + 1} bits."
+    )
+if sys.byteorder != "little":
+    sys.exit(
+        "sksoft needs a little-endian machine: its sorts work on the bits of numbers, "
+        "and have been tested in that order of bytes only."
+    )
+
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._ground._blocks": ["sksoft/_ground/_blocks.pyx"],

@@ -40,6 +40,11 @@ def real_array(values, name):
 def plain_array(values, name):
     """Return an array of real numbers of any type, not checked for finiteness."""
     check_unmasked(**{name: values})
+    if hasattr(values, "__dask_graph__"):
+        raise TypeError(
+            f"{name} must be in memory, got a Dask {type(values).__name__}: pass "
+            f"{name}.compute(), or map the call over blocks."
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:

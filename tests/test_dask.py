@@ -11,6 +11,8 @@ from numpy.testing import assert_array_equal
 import sksoft
 from sksoft import (
     jvp,
+    losses,
+    sequence,
     soft_median,
     soft_median_of_means,
     soft_quantile,
@@ -22,6 +24,7 @@ from sksoft import (
     strength_bounds,
     vjp,
 )
+from sksoft.operators import _dask
 
 da = pytest.importorskip("dask.array")
 
@@ -188,14 +191,64 @@ REQUIRED = {
 }
 
 
-@pytest.mark.parametrize(
+all_operators = pytest.mark.parametrize(
     "operator",
     [
         getattr(sksoft.operators, name)
         for name in sksoft.operators.__all__
         if name not in ("jvp", "strength_bounds", "vjp")
     ],
+    ids=lambda operator: operator.__name__,
 )
+
+
+@all_operators
+def test_large_chunks_are_told(operator, monkeypatch):
+    name = operator.__name__
+    required = REQUIRED.get(name, {})
+    if name == "soft_quantile_normalize":
+        required = {"target": [1.0, 2.0]}
+    monkeypatch.setattr(_dask, "LARGEST_CHUNK", 3 * 8)
+    # One row of three fits; two do not.
+    told = rf"^{name} works on whole rows along axis 0 of x, .* 3 chunks"
+    with pytest.warns(UserWarning, match=told) as caught:
+        operator(da.zeros((3, 2), chunks=(1, 2)), axis=0, **required)
+    assert caught[0].filename == __file__
+    assert "x.rechunk({0: -1, 1: 'auto'})" in str(caught[0].message)
+    operator(da.zeros((3, 2), chunks=1), axis=0, **required)
+    # Chunks that the caller made already are no news.
+    operator(da.zeros((3, 2), chunks=3), axis=0, **required)
+
+
+def test_sizes_of_chunks_that_are_told(monkeypatch):
+    # Nothing is computed.
+    x = da.zeros((1_000_000, 1000), dtype=np.float32, chunks=(1000, 1000))
+    with pytest.warns(UserWarning, match="1000 chunks there: .* chunk of 4000 MB"):
+        soft_median(x, axis=0)
+    soft_median(x[:, :70].rechunk((1000, 70)), axis=0)
+    monkeypatch.setattr(_dask, "LARGEST_CHUNK", 5_000_000)
+    x = da.zeros((10, 1_000_000), chunks=(10, 100))
+    with pytest.warns(UserWarning, match=r"of 80 MB .* A single row takes 8 MB: apply"):
+        soft_rank(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (sequence.viterbi, (np.zeros((3, 3)),)),
+        (sequence.beam_search, (np.zeros((3, 3)), 2)),
+        (losses.soft_spearman_loss, (np.arange(6.0).reshape(2, 3),)),
+        (losses.topk_cross_entropy_loss, ([0, 1],)),
+    ],
+)
+def test_what_is_no_operator_takes_arrays_in_memory(function, args):
+    with pytest.raises(TypeError, match=r"(scores|emissions) must be in memory, got a"):
+        function(da.zeros((2, 3), chunks=1), *args)
+    with pytest.raises(TypeError, match=r"weights must be in memory.*weights.compute"):
+        soft_rank(np.zeros(3), weights=da.ones(3))
+
+
+@all_operators
 def test_arguments_that_are_cut_with_the_rows_are_declared(operator):
     required = REQUIRED.get(operator.__name__, {})
     call = operator.bind([3.0, 1.0, 2.0], **required)

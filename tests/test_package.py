@@ -191,6 +191,36 @@ def test_every_kernel_is_built_and_has_a_stub(path):
     importlib.import_module(name)
 
 
+SETUP = """
+import runpy, sys
+from unittest.mock import MagicMock
+modules = ("Cython", "Cython.Build", "setuptools", "setuptools.command")
+sys.modules.update({{name: MagicMock() for name in modules}})
+sys.modules["setuptools.command.build_ext"] = MagicMock(build_ext=object)
+{machine}
+runpy.run_path({path!r})
+print("built")
+"""
+
+
+@pytest.mark.skipif(not (ROOT / "setup.py").exists(), reason="needs the sources")
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [
+        ("sys.byteorder = 'big'", "needs a little-endian machine"),
+        ("sys.maxsize = 2**31 - 1", "needs a 64-bit Python.* have 32 bits"),
+        ("", None),
+    ],
+)
+def test_machines_that_are_refused(machine, message):
+    code = SETUP.format(machine=machine, path=str(ROOT / "setup.py"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout == "built\n") == (message is None), done.stderr
+    assert re.search(message or "^$", done.stderr)
+
+
 def source_files():
     for folder in ("sksoft", "tests", "examples", "benchmarks", "docs", "tools"):
         for suffix in ("py", "pyi", "pyx", "pxd"):

@@ -4,10 +4,14 @@
 
 import inspect
 import math
+import warnings
 
 import numpy as np
 
 from sksoft._validation import nonnegative, normalized_axis
+
+# Chunks that must be joined to more bytes than this are worth a warning.
+LARGEST_CHUNK = 300_000_000
 
 
 def is_lazy(x):
@@ -32,6 +36,8 @@ def apply_lazily(operator, x, args, params):
     call = _call_on_zeros(operator, x, axis, arrays, arguments)
     arguments.pop("keepdims", None)
     rows = da.moveaxis(x, axis, -1).rechunk({-1: -1})
+    if x.numblocks[axis] > 1:
+        _warn_of_large_chunk(operator.__name__, x, axis, rows)
     inputs, signature = [rows], ["(n)"]
     for name, values in arrays.items():
         values = da.asarray(values)
@@ -61,6 +67,28 @@ def apply_lazily(operator, x, args, params):
         result = da.moveaxis(result, end, front)
         return da.expand_dims(result, axis) if call.keepdims else result
     return da.moveaxis(result, -1, axis) if len(core) == 1 else result
+
+
+def _warn_of_large_chunk(name, x, axis, rows):
+    """Warn if the chunks along the axis, once joined, take much memory."""
+    # Batch axes of unknown sizes count as one row each.
+    sizes = [max(sizes) for sizes in rows.chunks]
+    size = math.prod(n for n in sizes if not math.isnan(n)) * x.dtype.itemsize
+    if size <= LARGEST_CHUNK:
+        return
+    row = x.shape[axis] * x.dtype.itemsize
+    if row > LARGEST_CHUNK:
+        advice = f"A single row takes {row / 1e6:.0f} MB: apply it to a sample of x."
+    else:
+        cuts = {i: "auto" for i in range(x.ndim)} | {x.ndim + axis: -1}
+        advice = f"Cut other axes instead, as x.rechunk({cuts}) does."
+    warnings.warn(
+        f"{name} works on whole rows along axis {x.ndim + axis} of x, which is cut "
+        f"into {x.numblocks[axis]} chunks there: to join them takes a chunk of "
+        f"{size / 1e6:.0f} MB in the memory of one worker. {advice}",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _call_on_zeros(operator, x, axis, arrays, arguments):
