@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress, minimize
 from sksoft._parameters import (
@@ -48,7 +49,11 @@ MOST_COPIES = 10_000_000
 
 
 class MedianOfMeansRegressor(
-    LazyRowsMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    RegressorMixin,
+    BaseEstimator,
 ):
     """Linear regression that a few gross errors or long tails do not disturb.
 

@@ -14,6 +14,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress, minimize
 from sksoft._parameters import (
@@ -44,7 +45,11 @@ NO_UNITS = Units(0.0, 1.0)
 
 
 class TrimmedLogisticRegression(
-    LazyRowsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Logistic regression that ignores rows whose labels look wrong.
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -58,7 +59,11 @@ def _check_whole(weight):
 
 
 class TrimmedRegressor(
-    LazyRowsMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    RegressorMixin,
+    BaseEstimator,
 ):
     """Base of the linear regressions on the rows with the smallest losses.
 

@@ -18,6 +18,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import Adam, fit_progress
 from sksoft._parameters import (
@@ -82,6 +83,7 @@ CHECKS = {
 
 
 class SoftNeighborsBase(
+    DocumentationLinkMixin,
     LazyRowsMixin,
     Training,
     ClassNamePrefixFeaturesOutMixin,

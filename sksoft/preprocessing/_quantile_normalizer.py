@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters
 from sksoft._validation import nonnegative_number
@@ -23,6 +24,7 @@ from sksoft.preprocessing._columns import (
 
 
 class QuantileNormalizer(
+    DocumentationLinkMixin,
     LazyRowsMixin,
     OneToOneFeatureMixin,
     TransformerMixin,

@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters, one_of
 from sksoft._validation import nonnegative_number
@@ -28,6 +29,7 @@ from sksoft.preprocessing._columns import (
 
 
 class SoftRankTransformer(
+    DocumentationLinkMixin,
     LazyRowsMixin,
     OneToOneFeatureMixin,
     TransformerMixin,

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._features import validated
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._lists import Lists, Objective
@@ -40,7 +41,13 @@ from sksoft.ranking._orders import RANKS, check_ranks, ranks_from_order
 from sksoft.ranking._scorer import Scorer, ScorerMixin, SquaredError
 
 
-class SoftLabelRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstimator):
+class SoftLabelRanker(
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    ScorerMixin,
+    BaseEstimator,
+):
     """Rank labels by scores that are fitted to soft ranks.
 
     The score of each label is a linear function of the features, to which a small

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._features import validated
 from sksoft._gains import GAINS, DiscountedGain, check_relevance, checked_cutoff
 from sksoft._lazy_rows import LazyRowsMixin
@@ -44,7 +45,13 @@ from sksoft.ranking._design import Design
 from sksoft.ranking._scorer import Scorer, ScorerMixin
 
 
-class SoftNDCGRanker(LazyRowsMixin, CallbackSupportMixin, ScorerMixin, BaseEstimator):
+class SoftNDCGRanker(
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    ScorerMixin,
+    BaseEstimator,
+):
     """Rank the documents of queries by scores that maximise a soft NDCG.
 
     The score of a document is a linear function of its features, to which a small

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._features import validated
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
@@ -46,7 +47,12 @@ LEAST_C = 1e-300
 
 
 class TopKLogisticRegression(
-    LazyRowsMixin, CallbackSupportMixin, ScorerMixin, ClassifierMixin, BaseEstimator
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    ScorerMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Logistic regression that puts the right class among the first k.
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -66,7 +67,11 @@ class BeamPrediction(NamedTuple):
 
 
 class BeamSearchTagger(
-    LazyRowsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    DocumentationLinkMixin,
+    LazyRowsMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Label the rows of sequences, by a linear model trained through its beam search.
 
