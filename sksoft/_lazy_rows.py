@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Estimators and arrays that are not plain: Dask collections and masked arrays.
 
-Rows of a collection are predicted lazily, and fits are refused; masked arrays are
-refused everywhere. Dask is imported only where a collection of it is passed.
+Rows of a collection are predicted lazily, and fits are refused that would load all of
+them; masked arrays are refused everywhere. Dask is imported only where a collection of it is passed.
 """
 
 import functools
@@ -41,17 +41,20 @@ class LazyRowsMixin:
 
     Predictions and transformations of a collection are lazy: an array for an array; for
     a data frame an array, or a data frame where ``set_output`` asks for one. A fit
-    raises a TypeError that says what to do, for it would load all rows silently.
+    raises a TypeError that says what to do, for it would load all rows silently, unless
+    ``_chunked_fits`` names it: it then works through chunks of the rows by itself.
     Masked arrays are refused by all of these and by ``score``: scikit-learn would drop
     their masks.
     """
+
+    _chunked_fits = ()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         for name in ROWWISE:
             if callable(vars(cls).get(name)):
                 setattr(cls, name, _lazily(vars(cls)[name]))
-        for name in FITS:
+        for name in set(FITS).difference(cls._chunked_fits):
             if callable(vars(cls).get(name)):
                 setattr(cls, name, _in_memory(vars(cls)[name]))
         for name in (*ROWWISE, *FITS, "score"):
