@@ -3,7 +3,8 @@
 """Estimators and arrays that are not plain: Dask collections and masked arrays.
 
 Rows of a collection are predicted lazily, and fits are refused that would load all of
-them; masked arrays are refused everywhere. Dask is imported only where a collection of it is passed.
+them; masked arrays are refused everywhere. Dask is imported only where a collection of
+it is passed.
 """
 
 import functools

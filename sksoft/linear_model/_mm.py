@@ -217,12 +217,31 @@ def find_posterior(residual, high, sample_weight):
         return None
     total, n_high = sample_weight.sum(), sample_weight[high].sum()
     n_wrong, n_both = sample_weight[wrong].sum(), sample_weight[both].sum()
-    counts = np.round([n_both - 1, total, n_wrong, n_high])
-    if not stats.hypergeom.sf(*counts) <= LEVEL:
+    if not leverage_is_worse(n_both, total, n_wrong, n_high):
         return None
+    width = weighted_median(size[both], sample_weight[both])
+    return posterior_of(n_both, n_high, width)
+
+
+def leverage_is_worse(n_both, total, n_wrong, n_high):
+    """Return whether rows of high leverage are significantly worse than others.
+
+    Parameters
+    ----------
+    n_both, total, n_wrong, n_high : float
+        Weight of the rows that are both wrong and of high leverage, of all rows, of the
+        wrong ones, of those of high leverage.
+    """
+    if not n_both > 0:
+        return False
+    counts = np.round([n_both - 1, total, n_wrong, n_high])
+    return bool(stats.hypergeom.sf(*counts) <= LEVEL)
+
+
+def posterior_of(n_both, n_high, width):
+    """Return the `Posterior`; `width` is the median residual of the wrong rows."""
     share = (n_both / n_high - WRONG_NORMAL) / (1 - WRONG_NORMAL)
     share = np.clip(share, 0.0, n_high / (n_high + 1))
-    width = weighted_median(size[both], sample_weight[both])
     return Posterior(float(share), float(1 / (4 * width)))
 
 
@@ -308,21 +327,43 @@ def mm_fit(design, y, coef, scale, high, efficiency):
     )
     residual = design.residual(coef, y)
     new_scale = _design_scale(design, residual, scale, high, first, posterior)
-    # The fit of few rows per coefficient follows them: it needs a wider cutoff for the
-    # same efficiency. Long tails would widen it too: the more rows are beyond the
-    # first, the less.
-    second = first * (1 + 0.5 * design.shape[1] / design.total)
     beyond = design.sample_weight @ (np.abs(residual) > first * scale) / design.total
-    errors = SCALE_ERRORS * max(0.0, 1 - beyond / LONG_TAILS)
-    most = first * scale * np.exp(errors / np.sqrt(design.total))
-    new_scale = min(new_scale, most / first)
-    second = min(second, most / new_scale)
+    new_scale, second = second_round(
+        first, scale, new_scale, beyond, design.shape[1], design.total
+    )
     coef, posterior, _ = _m_estimate(
         design, y, coef, new_scale, high, second, 1e-9, inverse
     )
     residual = design.residual(coef, y)
     weight = row_weights(residual / new_scale, high, second, posterior)
-    return MMFit(coef, float(new_scale), float(second), posterior, weight, residual)
+    return MMFit(coef, new_scale, second, posterior, weight, residual)
+
+
+def second_round(cutoff, scale, new_scale, beyond, n_columns, total):
+    """Return scale and cutoff of the second M-estimate.
+
+    Parameters
+    ----------
+    cutoff, scale : float
+        Of the first M-estimate.
+
+    new_scale : float
+        What its weighted residuals tell.
+
+    beyond : float
+        Share of the rows beyond its cutoff.
+
+    n_columns, total : float
+        Number of coefficients, and weight of all rows.
+    """
+    # The fit of few rows per coefficient follows them: it needs a wider cutoff for the
+    # same efficiency. Long tails would widen it too: the more rows are beyond the
+    # first, the less.
+    second = cutoff * (1 + 0.5 * n_columns / total)
+    errors = SCALE_ERRORS * max(0.0, 1 - beyond / LONG_TAILS)
+    most = cutoff * scale * np.exp(errors / np.sqrt(total))
+    new_scale = min(new_scale, most / cutoff)
+    return float(new_scale), float(min(second, most / new_scale))
 
 
 def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
@@ -364,15 +405,12 @@ def _design_scale(design, residual, scale, high, cutoff, posterior):
     A residual is smaller than its error by the share that its row has in the fit.
     """
     n_columns, total = design.shape[1], design.total
-    influence = GRID * bisquare_weight(GRID, cutoff)
-    slope = DENSITY @ bisquare_slope(GRID, cutoff)
-    inflation = DENSITY @ influence**2 / slope**2
     if n_columns < NEGLIGIBLE * total:
         share = n_columns / total
     else:
         weight = row_weights(residual / scale, high, cutoff, posterior)
         share = weight * design.leverages(design.gram(weight))
-    variance = np.clip(1 - share * (2 - inflation), 0.05, 1.0)
+    variance = residual_variance(share, cutoff)
     residual = residual / np.sqrt(variance)
     variance = variance * design.sample_weight
     expected = weighted_variance(cutoff)
@@ -393,6 +431,17 @@ def _design_scale(design, residual, scale, high, cutoff, posterior):
     return scale
 
 
+def residual_variance(share, cutoff):
+    """Return the variance of residuals over that of errors.
+
+    `share` is the part that a row has in its own fit.
+    """
+    influence = GRID * bisquare_weight(GRID, cutoff)
+    slope = DENSITY @ bisquare_slope(GRID, cutoff)
+    inflation = DENSITY @ influence**2 / slope**2
+    return np.clip(1 - share * (2 - inflation), 0.05, 1.0)
+
+
 def mm_covariance_root(design, fit):
     """Return a root of the covariance matrix of the coefficients of an `MMFit`.
 
@@ -407,14 +456,38 @@ def mm_covariance_root(design, fit):
     residual = fit.residual / fit.scale
     weight, counts = fit.weight, design.sample_weight
     slope = bisquare_slope(residual, fit.cutoff)
-    mean_slope = counts @ slope / design.total
-    if not mean_slope > 0.05:
-        mean_slope, slope = 0.05, np.full(len(slope), 0.05)
-    n_columns, total = design.shape[1], design.total
-    spread = counts @ (slope - mean_slope) ** 2 / total / mean_slope**2
+    deviation = mm_deviation(
+        counts @ slope / design.total,
+        counts @ slope**2 / design.total,
+        counts @ (weight * residual) ** 2,
+        counts @ weight / design.total,
+        design.shape[1],
+        design.total,
+    )
+    return whitener(design.gram(weight)) * deviation * fit.scale
+
+
+def mm_deviation(mean_slope, mean_square, influence, mean_weight, n_columns, total):
+    """Return the deviation of whitened coefficients of an MM-estimate, in scales.
+
+    Parameters
+    ----------
+    mean_slope, mean_square : float
+        Means of the slopes of the influence function and of their squares.
+
+    influence : float
+        Sum of the squared influences.
+
+    mean_weight : float
+        Mean weight of the rows.
+
+    n_columns, total : float
+        Number of coefficients, and weight of all rows.
+    """
+    if mean_slope > 0.05:
+        spread = max(mean_square / mean_slope**2 - 1, 0.0)
+    else:
+        mean_slope, spread = 0.05, 0.0
     correction = 1 + n_columns / total * spread
-    freedom = max(total - n_columns, 1.0)
-    variance = counts @ (weight * residual) ** 2 / freedom * fit.scale**2
-    share = np.sqrt(counts @ weight / total)
-    deviation = correction * np.sqrt(variance) / mean_slope
-    return whitener(design.gram(weight)) * share * deviation
+    variance = influence / max(total - n_columns, 1.0)
+    return correction * np.sqrt(variance * mean_weight) / mean_slope

@@ -44,6 +44,8 @@ ROUNDED = 0.02
 ENTROPIC_SOFTNESS = 2 * np.pi
 # A row of an exact fit may be this many times farther off than rounding explains.
 EXACT_TOLERANCE = 1e3
+# Probabilities of the quantiles of the residuals that a summary tells.
+QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Method(NamedTuple):
@@ -177,7 +179,7 @@ def fit_target(design, units, y, kept, method, given, rng, progress):
     given = [to_standard(*start, units, target, fit_intercept) for start in given]
 
     def rounding(coef):
-        return _rounding(coef, units, target)
+        return rounding_size(coef, units, target)
 
     coef, mask, n_agreeing = _hard_fit(design, z, kept, method, given, rounding, rng)
     mean_square = _mean_square(design, z, coef, mask)
@@ -187,11 +189,18 @@ def fit_target(design, units, y, kept, method, given, rng, progress):
         return _exact_result(
             design, units, target, z, found, method, tolerance, n_agreeing
         )
-    scale = _raw_scale(design, mean_square, kept, 0.0)
+    scale = raw_scale(design, mean_square, kept, 0.0)
     penalty = design.penalty * target.scale ** (2 - method.power)
     found = Trimmed(coef, mask, scale, 0.0, [])
     trimmed = _soften(
-        design, z, kept, method, penalty, found, progress, _attributes(units, target)
+        design,
+        z,
+        kept,
+        method,
+        penalty,
+        found,
+        progress,
+        original_attributes(units, target),
     )
     if method.reweight and robust:
         leverage = find_leverage(design, trimmed.mask, rng)
@@ -201,7 +210,7 @@ def fit_target(design, units, y, kept, method, given, rng, progress):
     return _raw_result(design, units, target, z, kept, trimmed, method, n_agreeing)
 
 
-def _attributes(units, target):
+def original_attributes(units, target):
     """Return the map of coefficients to the attributes that callbacks see."""
 
     def attributes(coef):
@@ -211,7 +220,7 @@ def _attributes(units, target):
     return attributes
 
 
-def _rounding(coef, units, target):
+def rounding_size(coef, units, target):
     """Return the size of residuals that rounding of the data alone explains."""
     slopes, _ = to_original(coef, units, target)
     terms = np.abs(slopes) @ (np.abs(units.location) + units.scale)
@@ -246,7 +255,7 @@ def _hard_fit(design, z, kept, method, given, rounding, rng):
     return found.coef, found.mask, found.n_agreeing
 
 
-def _raw_scale(design, mean_square, kept, strength, power=2, entropic=False):
+def raw_scale(design, mean_square, kept, strength, power=2, entropic=False):
     """Return the scale that the mean square under a mask tells."""
     share = min(kept / design.total, 1.0)
     ratio = min(design.shape[1] / design.total, 0.9)
@@ -265,7 +274,7 @@ def _soften(design, z, kept, method, penalty, hard, progress, attributes):
         value += penalty @ hard.coef**2
         absolute = strength * scale**2 if np.isfinite(strength) else strength
         if untrimmed:
-            scale = _raw_scale(
+            scale = raw_scale(
                 design, _mean_square(design, z, hard.coef, hard.mask), kept, np.inf
             )
         return hard._replace(
@@ -310,7 +319,7 @@ def _descend(design, z, kept, method, penalty, hard, trimming, progress, attribu
     unit = kept * scale**method.power
 
     def evaluate(coef):
-        losses, slopes = _losses(design.residual(coef, z), method.power, scale)
+        losses, slopes = row_losses(design.residual(coef, z), method.power, scale)
         value, mask = trimming(losses)
         slopes *= mask
         slopes *= design.sample_weight
@@ -333,7 +342,7 @@ def _descend(design, z, kept, method, penalty, hard, trimming, progress, attribu
     return coef, evaluate(coef)[2], [value * unit for value in solution.loss_curve]
 
 
-def _losses(residual, power, scale):
+def row_losses(residual, power, scale):
     """Return the losses and their derivatives."""
     if power == 2:
         return residual**2, 2 * residual
@@ -360,7 +369,7 @@ def _soft_scale(design, z, kept, method, coef, mask):
         mask, _ = keep_smallest(residual**2, kept, design.weight_or_none)
         strength, power, entropic = 0.0, 2, False
     mean_square = _mean_square(design, z, coef, mask)
-    return _raw_scale(design, mean_square, kept, strength, power, entropic)
+    return raw_scale(design, mean_square, kept, strength, power, entropic)
 
 
 def _mm_result(design, units, target, z, trimmed, method, leverage, n_agreeing):
@@ -385,17 +394,15 @@ def _mm_result(design, units, target, z, trimmed, method, leverage, n_agreeing):
     def weight_of(residual, rows):
         return row_weights(residual / scale, is_high(rows), cutoff, posterior)
 
-    return _result(
-        design,
+    return target_fit(
         units,
         target,
-        z,
         method,
         trimmed._replace(coef=mm.coef, mask=mm.weight, scale=mm.scale),
         n_agreeing,
         threshold=half_weight(cutoff) * scale,
         root=mm_covariance_root(penalised, mm),
-        residual=mm.residual,
+        quantiles=_quartiles(mm.residual, design),
         weight_of=weight_of,
     )
 
@@ -416,17 +423,15 @@ def _raw_result(design, units, target, z, kept, trimmed, method, n_agreeing):
     )
     transform = whitener(design.gram(weight))
     mean_weight = design.sample_weight @ weight / design.total
-    return _result(
-        design,
+    return target_fit(
         units,
         target,
-        z,
         method,
         trimmed,
         n_agreeing,
         threshold=half_weight(cutoff) * trimmed.scale * target.scale,
         root=np.sqrt(factor * mean_weight) * trimmed.scale * transform,
-        residual=residual,
+        quantiles=_quartiles(residual, design),
         weight_of=_interpolated_mask(residual * target.scale, trimmed.mask),
     )
 
@@ -446,17 +451,15 @@ def _exact_result(design, units, target, z, found, method, tolerance, n_agreeing
     else:
         residual = design.residual(coef, z) * target.scale
         weight_of = _interpolated_mask(residual, found.mask)
-    return _result(
-        design,
+    return target_fit(
         units,
         target,
-        z,
         method,
         found,
         n_agreeing,
         threshold=threshold,
         root=np.zeros((len(coef), 1)),
-        residual=design.residual(coef, z),
+        quantiles=_quartiles(design.residual(coef, z), design),
         weight_of=weight_of,
     )
 
@@ -469,21 +472,44 @@ def _interpolated_mask(residual, mask):
     return lambda residual, rows: np.interp(np.abs(residual), size, mask)
 
 
-def _result(
-    design,
+def _quartiles(residual, design):
+    return weighted_quantile(residual, QUARTILES, design.weight_or_none)
+
+
+def target_fit(
     units,
     target,
-    z,
     method,
     found,
     n_agreeing,
     *,
     threshold,
     root,
-    residual,
+    quantiles,
     weight_of,
 ):
-    """Return the `TargetFit` of values in standardised units."""
+    """Return the `TargetFit` of values in standardised units.
+
+    Parameters
+    ----------
+    units, target : Units
+        Of the features and of the target.
+
+    method : Method
+        How the target was fitted.
+
+    found : Trimmed
+        Coefficients, weights of the rows and scale.
+
+    n_agreeing, threshold, weight_of
+        As in `TargetFit`.
+
+    root : ndarray of shape (n_columns, n_directions)
+        Root of the covariance matrix of the coefficients.
+
+    quantiles : ndarray of shape (5,)
+        Quartiles of the residuals.
+    """
     slopes, intercept = to_original(found.coef, units, target)
     with np.errstate(over="ignore"):
         unit = np.float64(target.scale) ** method.power
@@ -502,10 +528,7 @@ def _result(
         weight=found.mask,
         threshold=threshold,
         standard_errors=original_errors(root, units, target),
-        quantiles=weighted_quantile(
-            residual, [0, 0.25, 0.5, 0.75, 1], design.weight_or_none
-        )
-        * target.scale,
+        quantiles=quantiles * target.scale,
         weight_of=weight_of,
     )
 
