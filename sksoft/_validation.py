@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of arguments: errors name the parameter, the value and what is allowed."""
 
+import math
 import warnings
 from numbers import Integral, Real
 
@@ -23,9 +24,11 @@ TRUTHS = (bool, np.bool_)
 def real_array(values, name):
     """Return a float32 or float64 array of finite numbers; other real types convert."""
     # The usual case first: the checks of the others take longer.
-    if type(values) is not np.ndarray or values.dtype not in FLOATS:
-        values = plain_array(values, name)
-    given = array = values
+    if type(values) is np.ndarray and values.dtype in FLOATS:
+        if not _is_within(values, LARGEST):
+            raise _range_error(values, name)
+        return values
+    given = array = plain_array(values, name)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
@@ -111,7 +114,7 @@ def _warn_of_rounding(given, array, name):
 def _is_within(array, limit):
     """Return whether no number exceeds a limit in magnitude; NaN does."""
     if array.size < 4096:
-        return is_within(np.ascontiguousarray(array).reshape(-1), limit)
+        return is_within(array.ravel(), limit)
     return float(array.max()) <= limit and float(array.min()) >= -limit
 
 
@@ -185,6 +188,9 @@ def positive_number(value, name, *, finite=True):
 
 def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
+    # The usual case first, as above.
+    if type(value) in (float, int) and 0.0 <= value < math.inf:
+        return float(value)
     if isinstance(value, NUMBERS + TRUTHS):
         return nonnegative_number(value, name)
     if value is None:

@@ -16,7 +16,7 @@ from sksoft._relaxations._bounds import (
     prefix_excess,
 )
 from sksoft._relaxations._operator import Operator, taken
-from sksoft._sorting import ascending_order
+from sksoft._sorting import INTP, ascending_order
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -27,10 +27,11 @@ class Blocks:
     """Blocks of two or more entries of a chunk of rows, as the kernels write them."""
 
     def __init__(self, shape):
-        self.n = shape[1]
+        n_rows, n = shape
+        self.n = n
         # Of each row their number, then the start and the stop of each.
-        self.table = np.empty((shape[0], 1 + 2 * max(self.n // 2, 1)), np.intp)
-        if not self.n:
+        self.table = np.empty((n_rows, 1 + (n // 2 or 1) * 2), INTP)
+        if not n:
             self.table.fill(0)
 
     @property
@@ -170,6 +171,8 @@ class PermutahedronSort(Operator):
             np.add(target, 0.0, out=target)
         if self.descending:
             out[...] = target[:, ::-1]
+        if not keep:
+            return None
         return SortState(order, blocks, share, regularization_strength)
 
     def _project(self, values, strength, blocks):
@@ -234,7 +237,9 @@ class PermutahedronSort(Operator):
 class RankState(NamedTuple):
     """Blocks of sorted rows, and the shares and factors of the Jacobian on them."""
 
-    problem: "_RankProblem"
+    order: np.ndarray
+    # None for ranks from 1 to n with L2 regularisation.
+    problem: "_RankProblem | None"
     blocks: Blocks
     share: np.ndarray | None
     factor: np.ndarray | None
@@ -264,9 +269,8 @@ class PermutahedronRank(Operator):
         targets=None,
     ):
         blocks = Blocks(rows.shape)
-        problem = _RankProblem(self.regularization, order, weights, targets)
-        share = factor = None
-        if self.regularization == "l2" and problem.target is None:
+        problem = share = factor = None
+        if self.regularization == "l2" and weights is None and targets is None:
             project_l2(
                 rows,
                 order,
@@ -278,13 +282,16 @@ class PermutahedronRank(Operator):
             )
         else:
             values = taken(rows, order)
+            problem = _RankProblem(self.regularization, order, weights, targets)
             problem.project(values, regularization_strength, blocks)
             put_rows(values, order, out)
             if keep:
                 if weights is not None:
                     problem.ranks = values.copy()
                 share, factor = self._linear(problem, blocks, values)
-        return RankState(problem, blocks, share, factor, regularization_strength)
+        if not keep:
+            return None
+        return RankState(order, problem, blocks, share, factor, regularization_strength)
 
     def _linear(self, problem, blocks, values):
         """Return the shares and factors of the Jacobian, given the sorted ranks."""
@@ -296,12 +303,12 @@ class PermutahedronRank(Operator):
         return share, values
 
     def _apply(self, state, vector, out, transpose):
-        problem, blocks, share, factor, strength = state
+        order, _, blocks, share, factor, strength = state
         blocks.pool(
             vector,
             out,
-            take=problem.order,
-            put=problem.order,
+            take=order,
+            put=order,
             share=share,
             factor=factor,
             strength=strength,
@@ -316,7 +323,7 @@ class PermutahedronRank(Operator):
 
     def pull_targets(self, state, cotangent):
         """Return the gradient in the targets, each where it stood."""
-        problem, blocks, _, factor, strength = state
+        order, problem, blocks, _, factor, strength = state
         transpose = self.regularization == "entropic"
         share = factor
         if transpose:
@@ -328,7 +335,7 @@ class PermutahedronRank(Operator):
         blocks.pool(
             cotangent.astype(np.float64),
             out,
-            take=problem.order,
+            take=order,
             put=problem.target_order,
             share=share,
             transpose=transpose,
@@ -341,13 +348,13 @@ class PermutahedronRank(Operator):
         A heavier entry moves the later blocks on by as much. Its own block moves on by
         half of that, and towards or away from the entry, whose share has grown.
         """
-        problem, blocks, _, _, strength = state
+        order, problem, blocks, _, _, strength = state
         ranks, weight = problem.ranks, problem.weight
         mass = blocks.sums(weight)
         last = blocks.last(ranks)
         mean = last + blocks.sums(weight * (ranks - last)) / mass
         within = 0.5 - (ranks - mean) / mass
-        cotangent = taken(cotangent, problem.order)
+        cotangent = taken(cotangent, order)
         if self.regularization == "kl":
             cotangent *= ranks / mean
         if self.regularization == "entropic":
@@ -357,7 +364,7 @@ class PermutahedronRank(Operator):
             within = np.where(soft, _growth(mass) + (1.0 - share) / mass, within)
         gradient = blocks.later(cotangent) + blocks.sums(cotangent) * within
         out = np.empty(gradient.shape)
-        put_rows(gradient, problem.order, out)
+        put_rows(gradient, order, out)
         return out
 
     def bounds(self, rows, order, tolerance, weights=None, targets=None):

@@ -36,43 +36,54 @@ class Call:
     joins_rows = None
 
     def __init__(self, operator, x, axis, scalars, vectors, shared):
-        self.operator = operator
         x = real_array(x, "x")
-        if x.ndim == 0:
+        shape = x.shape
+        if not shape:
             raise ValueError(f"x must have at least one dimension, got the scalar {x}.")
-        self.axis = normalized_axis(axis, x.ndim) - x.ndim
-        rows = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
-        self.shape, self.x_shape = x.shape, rows.shape
-        self.n = rows.shape[-1]
-        self.dtype = x.dtype
-        batch = rows.shape[:-1]
+        self.operator, self.dtype, self.shape = operator, x.dtype, shape
+        self.axis = normalized_axis(axis, len(shape)) - len(shape)
+        rows = x
+        if self.axis != -1:
+            rows = np.moveaxis(x, self.axis, -1)
+            shape = rows.shape
+        self.x_shape, self.n = shape, shape[-1]
+        self.scalars, self.vectors, self.shared = scalars, vectors, shared
+        batch = self.batch = shape[:-1]
         self.n_rows = math.prod(batch)
         self.rows = np.ascontiguousarray(rows).reshape(self.n_rows, self.n)
         if operator.negates:
             self.rows = -self.rows
         self.order = None
+        for name, value in scalars.items():
+            if not isinstance(value, float):
+                self._broadcast(value.shape, name)
         if vectors:
-            vectors = {
-                name: self._aligned(vector, name) for name, vector in vectors.items()
-            }
-        self.batch = self._batch(batch, scalars, vectors)
+            self._align(vectors)
         if self.batch != batch:
             self.n_rows = math.prod(self.batch)
+        # About how many steps one pass over all rows takes.
+        self.n_steps = self.n_rows * operator.work(self.n)
+        if self.batch != batch:
             self._repeat_rows(batch)
-        self.scalars, self.vectors, self.shared = scalars, vectors, shared
-        self.parameters = {
-            name: self._for_all_rows(value) for name, value in scalars.items()
-        }
-        for name, vector in vectors.items():
+        self.parameters = parameters = {}
+        for name, value in scalars.items():
+            if isinstance(value, float):
+                parameters[name] = full = np.empty(self.n_rows)
+                full.fill(value)
+            else:
+                parameters[name] = np.broadcast_to(value, self.batch).flatten()
+        for name, vector in self.vectors.items():
             full = np.broadcast_to(vector, (*self.batch, self.n)).copy()
-            self.parameters[name] = full.reshape(self.n_rows, self.n)
+            parameters[name] = full.reshape(self.n_rows, self.n)
 
-    def _for_all_rows(self, value):
-        if isinstance(value, float):
-            out = np.empty(self.n_rows)
-            out.fill(value)
-            return out
-        return np.broadcast_to(value, self.batch).flatten()
+    def _align(self, vectors):
+        """Give vectors the axis of the rows in the end, and the batch their shape."""
+        self.vectors = {
+            name: self._aligned(vector, name) for name, vector in vectors.items()
+        }
+        for name, vector in self.vectors.items():
+            if vector.ndim > 1:
+                self._broadcast(vector.shape[:-1], name)
 
     def _aligned(self, vector, name):
         vector = real_array(vector, name).astype(np.float64, copy=False)
@@ -90,22 +101,13 @@ class Call:
             )
         return vector
 
-    def _batch(self, batch, scalars, vectors):
-        for name, value in scalars.items():
-            if not isinstance(value, float):
-                batch = self._broadcast(batch, value.shape, name)
-        for name, vector in vectors.items():
-            if vector.ndim > 1:
-                batch = self._broadcast(batch, vector.shape[:-1], name)
-        return batch
-
-    def _broadcast(self, batch, shape, name):
+    def _broadcast(self, shape, name):
         try:
-            return np.broadcast_shapes(batch, shape)
+            self.batch = np.broadcast_shapes(self.batch, shape)
         except ValueError:
             raise ValueError(
-                f"{name} must broadcast against the batch shape {batch}, which is the "
-                f"shape of x without its axis, got shape {shape}."
+                f"{name} must broadcast against the batch shape {self.batch}, which is "
+                f"the shape of x without its axis, got shape {shape}."
             ) from None
 
     def _repeat_rows(self, batch):
@@ -129,22 +131,23 @@ class Call:
             rows = rows[part]
             order = None if order is None else order[part]
             parameters = {name: values[part] for name, values in parameters.items()}
-        sorts = self.operator.sorts
-        if order is None and (
-            sorts == "always" or (derivative and sorts == "derivative")
-        ):
-            order = ascending_order(rows)
-        return rows, order, {**parameters, **self.shared}
+        if order is None:
+            sorts = self.operator.sorts
+            if sorts == "always" or (derivative and sorts == "derivative"):
+                order = ascending_order(rows)
+        if self.shared:
+            parameters = {**parameters, **self.shared}
+        return rows, order, parameters
 
-    @property
-    def n_steps(self):
-        """How many steps, about, one pass over all rows takes."""
-        return self.n_rows * self.operator.work(self.n)
+    def _chunks(self):
+        if self.n_steps < THREADING_SIZE:
+            return [EVERYTHING]
+        return row_chunks(self.n_rows, self.operator.work(self.n))
 
     def _map(self, function, chunks, *states):
         """Apply a function to each chunk, so that an interrupt is answered."""
-        if len(chunks) == 1 and self.n_steps < THREADING_SIZE:
-            return [function(chunks[0], *(state[0] for state in states))]
+        if self.n_steps < THREADING_SIZE:
+            return list(map(function, chunks, *states))
         return interruptible(self.n_steps, map_chunks, function, chunks, *states)
 
     @property
@@ -164,13 +167,14 @@ class Call:
 
     def run(self, keep):
         """Return the value and, where they are kept, the chunks and their states."""
-        out = np.empty((self.n_rows, *self.core_shape), self.dtype)
-        chunks = row_chunks(self.n_rows, self.operator.work(self.n))
+        operator = self.operator
+        out = np.empty((self.n_rows, *operator.output_shape(self.n)), self.dtype)
+        chunks = self._chunks()
 
         def forward(part):
             rows, order, parameters = self._arguments(part, keep)
-            return self.operator.forward(
-                rows, order, out[part], keep=keep, **parameters
+            return operator.forward(
+                rows, order, _part(out, part), keep=keep, **parameters
             )
 
         states = self._map(forward, chunks)
@@ -179,10 +183,10 @@ class Call:
     def _restored(self, out):
         """Give rows of the output their batch shape and put the axis back."""
         out = out.reshape(self.batch + out.shape[1:])
-        if self.reduces:
+        if self.operator.reduces:
             core = range(out.ndim - len(self.batch))
             out = np.moveaxis(out, [i - len(core) for i in core], core)
-            return np.expand_dims(out, self.axis) if self.keepdims else out[()]
+            return np.expand_dims(out, self.axis) if self.operator.keepdims else out[()]
         if self.axis != -1 and out.ndim == len(self.batch) + 1:
             out = np.moveaxis(out, -1, self.axis)
         return out
@@ -190,8 +194,8 @@ class Call:
     def _as_rows(self, array, shape, name):
         """The inverse of _restored, for a cotangent or a tangent."""
         array = real_array_like(array, shape, self.dtype, name)
-        if self.reduces:
-            if self.keepdims:
+        if self.operator.reduces:
+            if self.operator.keepdims:
                 array = np.squeeze(array, self.axis)
             core = range(array.ndim - len(self.batch))
             array = np.moveaxis(array, core, [i - len(core) for i in core])
@@ -203,8 +207,8 @@ class Call:
     def linearize(self, wrt):
         """Return the value, the pullback to these arguments, and the pushforward."""
         # Rows that are needed again must not change with the caller's x.
-        needed = self.operator.keeps_rows or self._pull_homogeneous in map(
-            self._puller, wrt
+        needed = self.operator.keeps_rows or (
+            wrt != ("x",) and self._pull_homogeneous in map(self._puller, wrt)
         )
         if needed and not self.operator.negates:
             self.rows = self.rows.copy()
@@ -213,7 +217,7 @@ class Call:
 
         def pullback(cotangent):
             rows = self._as_rows(cotangent, shape, "cotangent")
-            return tuple(self._gradient(name, rows, chunks, states) for name in wrt)
+            return tuple([self._gradient(name, rows, chunks, states) for name in wrt])
 
         def pushforward(tangent):
             tangent = real_array_like(tangent, self.shape, self.dtype, "tangent")
@@ -224,7 +228,7 @@ class Call:
             out = np.empty((self.n_rows, *self.core_shape), self.dtype)
             self._map(
                 lambda part, state: self.operator.pushforward(
-                    state, tangent[part], out[part]
+                    state, _part(tangent, part), _part(out, part)
                 ),
                 chunks,
                 states,
@@ -235,6 +239,8 @@ class Call:
 
     def check_wrt(self, wrt):
         """Raise unless gradients with respect to these names exist."""
+        if wrt == ("x",):
+            return
         names = [*self.parameters, *self.shared]
         for name in wrt:
             if name != "x" and not (name in names and self._puller(name)):
@@ -255,7 +261,7 @@ class Call:
             out = np.empty((self.n_rows, self.n), self.dtype)
             self._map(
                 lambda part, state: self.operator.pullback(
-                    state, cotangent[part], out[part]
+                    state, _part(cotangent, part), _part(out, part)
                 ),
                 chunks,
                 states,
@@ -303,21 +309,27 @@ class Call:
             parameters.pop(self.operator.strength)
             return self.operator.bounds(rows, order, tolerance, **parameters)
 
-        chunks = row_chunks(self.n_rows, self.operator.work(self.n))
-        parts = self._map(bounds, chunks)
+        parts = self._map(bounds, self._chunks())
         return tuple(
             np.concatenate(bound).reshape(self.batch)[()]
             for bound in zip(*parts, strict=True)
         )
 
 
+def _part(array, chunk):
+    """Return the rows of a chunk."""
+    return array if chunk is EVERYTHING else array[chunk]
+
+
 def real_array_like(array, shape, dtype, name):
     """Return an array of the given shape and dtype, not checked for finiteness."""
     if type(array) is not np.ndarray or array.dtype != dtype:
         array = plain_array(array, name)
+        if array.shape == shape:
+            return array.astype(dtype, copy=False)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
-    return array.astype(dtype, copy=False)
+    return array
 
 
 def _summed(array, shape):
@@ -395,7 +407,8 @@ def differentiable(
     def decorate(function):
         @functools.wraps(function)
         def operator(x, *args, **params):
-            if is_lazy(x):
+            # Whatever is no array of NumPy takes longer to know.
+            if type(x) is not np.ndarray and is_lazy(x):
                 return apply_lazily(operator, x, args, params)
             return function(x, *args, **params).run(keep=False)[0]
 
@@ -418,7 +431,7 @@ def bound_call(operator, x, args, params):
         raise TypeError(
             f"operator must be a soft operator, as sksoft.soft_rank, got {operator!r}."
         )
-    if is_lazy(x):
+    if type(x) is not np.ndarray and is_lazy(x):
         raise TypeError(
             "x must be an array in memory: derivatives of Dask arrays are not offered."
         )

@@ -22,9 +22,9 @@ def check_method(method, regularization, methods):
     regularization : str or None
         One that the method offers.
     """
-    if isinstance(method, str) and method not in methods:
+    if not isinstance(method, str) or method not in methods:
         _check_mistaken(method, methods)
-    check_option(method, "method", tuple(methods))
+        check_option(method, "method", tuple(methods))
     choices = methods[method]
     if regularization is None:
         return choices[0] if choices else None
