@@ -256,6 +256,55 @@ def test_derivatives_of_order_statistics(method, strength, weights):
 
 
 @pytest.mark.parametrize("method", MASKS)
+@pytest.mark.parametrize("strength", [0.0, 1e-5, 0.2, 1.3])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_derivatives_in_q_at_its_ends(method, strength, weights):
+    params = {
+        "weights": weights,
+        "method": method,
+        "regularization_strength": strength,
+    }
+    for q, step in [(0.0, 1e-6), (1.0, -1e-6)]:
+        wrt = ("q",)
+        value, pullback = vjp(soft_quantile, X, q, wrt=wrt, **params)
+        once, twice = soft_quantile(X, [q + step, q + 2 * step], **params)
+        slope = (4 * once - 3 * value - twice) / (2 * step)
+        assert_allclose(pullback(1.0)[0], slope, rtol=1e-7, atol=1e-8)
+        near = vjp(soft_quantile, X, abs(q - 1e-10), wrt=wrt, **params)[1](1.0)[0]
+        assert_allclose(pullback(1.0)[0], near, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("method", MASKS)
+@pytest.mark.parametrize("strength", [0.0, 1e-300, 1e-5])
+def test_derivatives_in_q_where_the_quantile_is_a_value(method, strength):
+    # The mean of the differences to the values on both sides.
+    gaps = np.diff(np.sort(X))
+    params = {"method": method, "regularization_strength": strength}
+    for i in range(1, 6):
+        slope = vjp(soft_quantile, X, i / 6, wrt=("q",), **params)[1](1.0)[0]
+        assert_allclose(slope, 6 * (gaps[i - 1] + gaps[i]) / 2, rtol=1e-9)
+
+
+# At the kinks of the others, each of several entries that tie counts as a side.
+@pytest.mark.parametrize(
+    ("method", "x"),
+    [*((method, x) for method in MASKS for x in (X, np.float32(X))), ("sinkhorn", Y)],
+)
+@pytest.mark.parametrize("strength", [0.0, 1e-300, 1e-5, 0.3])
+def test_derivatives_in_k_at_whole_numbers(method, strength, x):
+    # At kinks the mean of those on both sides; at the ends, of the one side there is.
+    params = {"method": method, "regularization_strength": strength}
+    cotangent = np.cos(np.arange(7.0))
+    for k in (0.0, 1.0, 2.0, 5.0, 6.0, 7.0):
+        ks = np.clip([k - 1e-6, k + 1e-6], 0.0, 7.0)
+        masks = [soft_topk(np.float64(x), k, **params) for k in ks]
+        slope = (masks[1] - masks[0]) @ cotangent / (ks[1] - ks[0])
+        pullback = vjp(soft_topk, x, k, wrt=("k",), **params)[1]
+        gradient = pullback(cotangent.astype(x.dtype))[0]
+        assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", MASKS)
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_derivatives_along_an_axis(method, keepdims):
     params = {"axis": 1, "keepdims": keepdims, "method": method}

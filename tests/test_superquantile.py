@@ -128,3 +128,18 @@ def test_wrong_probabilities(q):
 def test_wrong_weights():
     with pytest.raises(ValueError, match="weights must have a positive sum"):
         superquantile([1.0, 2.0], 0.5, weights=[0.0, 0.0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("strength", [0.0, 1e-5, 0.2, 1.3])
+@pytest.mark.parametrize("weights", [None, [0.0, 0.4, 1.0, 2.0, 0.7]])
+def test_derivative_in_q_at_zero(method, strength, weights):
+    x = np.array([-0.3, 1.0, 2.2, 2.5, 4.0])
+    params = {
+        "weights": weights,
+        "method": method,
+        "regularization_strength": strength,
+    }
+    value, pullback = vjp(superquantile, x, 0.0, wrt=("q",), **params)
+    slope = (superquantile(x, 1e-7, **params) - value) / 1e-7
+    assert_allclose(pullback(1.0)[0], slope, rtol=2e-6)

@@ -24,6 +24,9 @@ from sksoft._relaxations.masks import (
 )
 from sksoft._threads import check_abandoned
 
+# At q = 0 and q = 1 levels are moved by this, to the side where they are allowed.
+ASIDE = 1e-13
+
 # Masks of sorted rows, and their slopes times strength as shares and factors.
 MASKS = {
     "permutahedron": sparse_mask,
@@ -275,7 +278,15 @@ class Quantile(BandMean):
         columns = gradient.reshape(len(cotangent), len(state.ends))
         total = state.sample.mass[:, -1]
         for place, band in self._each(state):
-            columns[:, place] = band.by_levels() * (total - 1.0)
+            start, stop = state.ends[place]
+            first, last = start <= 0.0, stop >= total
+            if first.any() or last.any():
+                # The band can move to one side only, into the next entry.
+                start = np.where(last, start - ASIDE * total, start)
+                stop = np.where(first, stop + ASIDE * total, stop)
+                ends = np.maximum(start, 0.0), np.minimum(stop, total)
+                band = self._band(state.sample, ends, True)
+            columns[:, place] = band.by_levels() * band.width * (total - 1.0)
         return cotangent * gradient
 
 
@@ -295,9 +306,7 @@ class Superquantile(Quantile):
         columns = gradient.reshape(len(cotangent), len(state.ends))
         total = state.sample.mass[:, -1]
         for place, band in self._each(state):
-            # All of the mass has no slope: its first value is the smallest.
-            everything = state.ends[place][0] <= 0.0
-            first = np.where(everything, band.distance[:, 0], band.lower.mean[:, 0])
+            first = band.lower.mean[:, 0]
             columns[:, place] = (band.offset - first) / band.width * total
         return cotangent * gradient
 

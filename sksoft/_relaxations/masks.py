@@ -37,14 +37,41 @@ def laplace_mask(values, weight, k, strength):
     mask, share, factor = _room(values)
     work = np.empty((3, values.shape[1] + 1))
     solve_laplace(values, weight, k, strength, work, mask, share, factor)
+    if weight is not None:
+        # Shares that vanish next to an entry without weight are hard ones.
+        hard = (share * weight).sum(axis=1) == 0.0
+        if hard.any():
+            zeros = np.zeros(hard.sum())
+            sample = values[hard], weight[hard], k[hard], zeros
+            share[hard], factor[hard] = sparse_mask(*sample)[1], 0.0
     return mask, share, factor
 
 
 def sinkhorn_mask(values, weight, k, strength):
     """Return masks of sorted rows; slopes times strength as shares and factors."""
     order = np.tile(np.arange(values.shape[1]), (len(values), 1))
-    mask, slope, _ = sinkhorn_threshold(values, order, weight, k, strength)
-    return mask, slope, np.ones(len(values))
+    mask, state = _selected(values, order, weight, k, strength)
+    share, _ = state.shares()
+    # Where slopes vanish, only their shares count.
+    factor = np.ones(len(values))
+    if share is not state.slope:
+        factor[:] = state.slope.any(axis=1)
+    return mask, share, factor
+
+
+def _selected(rows, order, weights, k, strength):
+    """Return entropic masks of the largest entries and their states."""
+    mask = np.empty(rows.shape)
+    state = SinkhornSelection(True, weights is not None).forward(
+        rows,
+        order,
+        mask,
+        keep=True,
+        k=k,
+        regularization_strength=strength,
+        weights=weights,
+    )
+    return mask, state
 
 
 def sinkhorn_threshold(rows, order, weights, k, strength):
@@ -70,16 +97,7 @@ def sinkhorn_threshold(rows, order, weights, k, strength):
     threshold : ndarray of shape (n_rows,)
         Where an entry would be selected by half; not finite where the mask is hard.
     """
-    mask = np.empty(rows.shape)
-    state = SinkhornSelection(True, weights is not None).forward(
-        rows,
-        order,
-        mask,
-        keep=True,
-        k=k,
-        regularization_strength=strength,
-        weights=weights,
-    )
+    mask, state = _selected(rows, order, weights, k, strength)
     with np.errstate(invalid="ignore"):
         threshold = state.pivot + strength * state.offset
     return mask, state.slope, np.where(strength > 0.0, threshold, np.nan)
@@ -234,6 +252,49 @@ class SinkhornSelectionState(NamedTuple):
     strength: np.ndarray
     weights: np.ndarray | None
 
+    def shares(self):
+        """Return what the slopes are in proportion to, and its weighted sums.
+
+        Slopes vanish where none or all is selected, and where strengths are small and k
+        is a whole number; their ratios have limits.
+        """
+        share = self.slope
+        norm = self._sum(share)
+        empty = np.flatnonzero(norm == 0.0)
+        if len(empty) and share.shape[1]:
+            share = share.copy()
+            share[empty] = _limits(
+                self.rows[empty].astype(np.float64),
+                None if self.weights is None else self.weights[empty],
+                self.pivot[empty, None],
+                self.strength[empty, None],
+            )
+            norm = self._sum(share)
+        return share, norm
+
+    def _sum(self, share):
+        return (share if self.weights is None else share * self.weights).sum(axis=1)
+
+
+def _limits(rows, weights, pivot, strength):
+    """Return the limits of the ratios of vanishing slopes."""
+    if weights is None:
+        weights = np.ones_like(rows)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        # None is selected: the largest entries are next; or all are, but the smallest.
+        signed = rows * np.where(pivot < 0.0, -1.0, 1.0)
+        first = np.where(weights > 0.0, signed, -np.inf).max(axis=1, keepdims=True)
+        distance = np.minimum(signed - first, 0.0)
+        tails = np.exp(np.where(distance == 0.0, 0.0, distance / strength))
+        # Between two entries: the last that is selected, and the first that is not.
+        below = np.where((weights > 0.0) & (rows < pivot), rows, -np.inf)
+        neighbours = np.zeros_like(rows)
+        for end in (pivot, below.max(axis=1, keepdims=True)):
+            same = rows == end
+            mass = (same * weights).sum(axis=1, keepdims=True)
+            neighbours += np.where(same & (mass > 0.0), 1.0 / mass, 0.0)
+    return np.where(np.isinf(pivot), tails, neighbours)
+
 
 class SinkhornSelection(Operator):
     """p = sigmoid((x - tau) / strength) with sum(weights * p) = k."""
@@ -274,9 +335,8 @@ class SinkhornSelection(Operator):
 
     def _multiplier(self, state, cotangent):
         """<cotangent, dp/dk>: what one more unit to select is worth."""
-        slope, weights = state.slope, state.weights
-        norm = slope.sum(axis=1) if weights is None else (slope * weights).sum(axis=1)
-        product = (slope * cotangent).sum(axis=1)
+        share, norm = state.shares()
+        product = (share * cotangent).sum(axis=1)
         return np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0.0)
 
     def pull_k(self, state, cotangent):

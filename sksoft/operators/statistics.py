@@ -138,6 +138,12 @@ def soft_quantile(
     vjp : The exact gradient, in `x`, `q`, the strength and `weights`.
     strength_bounds : The useful range of the strength.
 
+    Notes
+    -----
+    At q = 0 and q = 1 the derivative in q is the one-sided one. Where a quantile is a
+    single value of the sample and the strength is so small that it has a kink there, it
+    is the mean of those on both sides.
+
     References
     ----------
     .. [1] Sander, Puigcerver, Djolonga, Peyre and Blondel, "Fast, Differentiable and
