@@ -27,7 +27,7 @@ BLOCK_ENTRIES = 1 << 20
 FAN_IN = 32
 
 
-def row_chunks(X, *others, prepare=None):
+def row_chunks(X, *others, prepare=None, piece_entries=None):
     """Return the `MemoryChunks` or `DaskChunks` of arrays that lie side by side.
 
     Parameters
@@ -43,6 +43,10 @@ def row_chunks(X, *others, prepare=None):
         Maps the arrays of a piece to the arrays that functions see of it: it may
         convert, check and leave out rows.
 
+    piece_entries : int, default=None
+        Entries of a piece: more than the usual 65536 where that would make a statistic
+        no smaller than the piece.
+
     Returns
     -------
     chunks : MemoryChunks or DaskChunks
@@ -53,11 +57,12 @@ def row_chunks(X, *others, prepare=None):
     ValueError
         If the numbers of rows differ.
     """
+    piece_entries = piece_entries or PIECE_ENTRIES
     if is_collection(X):
-        return DaskChunks([X, *others], prepare)
+        return DaskChunks([X, *others], prepare, piece_entries)
     arrays = [other.compute() if is_collection(other) else other for other in others]
     arrays = [None if array is None else np.asarray(array) for array in arrays]
-    return MemoryChunks([X, *arrays], prepare)
+    return MemoryChunks([X, *arrays], prepare, piece_entries)
 
 
 def example_rows(X):
@@ -134,7 +139,7 @@ class RowChunks:
 
     def sizes(self):
         """Return the number of rows that ``prepare`` leaves of each block."""
-        counts = self._map(partial(_count, self._prepare), range(len(self._rows)))
+        counts = self._map(partial(_count, self._pieces), range(len(self._rows)))
         return np.array(counts, dtype=np.intp)
 
     def take(self, rows, sizes=None):
@@ -158,7 +163,7 @@ class RowChunks:
         blocks = [block for block, part in enumerate(parts) if len(part)]
         starts = np.append(0, ends)
         chosen = [parts[block] - starts[block] for block in blocks]
-        found = self._map(partial(_take, self._prepare), blocks, chosen)
+        found = self._map(partial(_take, self._pieces), blocks, chosen)
         return [
             None if arrays[0] is None else np.concatenate(arrays)
             for arrays in zip(*found, strict=True)
@@ -168,8 +173,9 @@ class RowChunks:
 class MemoryChunks(RowChunks):
     """Slices of arrays in memory or on a memory map, worked through on our threads."""
 
-    def __init__(self, arrays, prepare):
-        self._arrays, self._prepare = arrays, prepare
+    def __init__(self, arrays, prepare, piece_entries):
+        self._arrays = arrays
+        self._pieces = partial(_pieces, prepare, piece_entries)
         self.n_rows = len(arrays[0])
         for array in arrays:
             _check_length(self.n_rows, self.n_rows if array is None else len(array))
@@ -179,7 +185,7 @@ class MemoryChunks(RowChunks):
 
     def reduce(self, function, combine=add):
         """Return the statistic of all rows, see `RowChunks`."""
-        fold, total = partial(_fold, self._prepare, function, combine), None
+        fold, total = partial(_fold, self._pieces, function, combine), None
         for first in range(0, len(self._rows), FAN_IN):
             blocks = range(len(self._rows))[first : first + FAN_IN]
             total = _combine(combine, [total, *self._map(fold, blocks)])
@@ -213,10 +219,10 @@ class DaskChunks(RowChunks):
     Unknown sizes of chunks are found by a pass of their own.
     """
 
-    def __init__(self, arrays, prepare):
+    def __init__(self, arrays, prepare, piece_entries):
         import dask
 
-        self._prepare = prepare
+        self._pieces = partial(_pieces, prepare, piece_entries)
         first = _with_known_sizes(arrays[0])
         if first.ndim != 2:
             raise ValueError(f"X must have two dimensions, got shape {first.shape}.")
@@ -227,7 +233,7 @@ class DaskChunks(RowChunks):
 
     def reduce(self, function, combine=add):
         """Return the statistic of all rows, see `RowChunks`."""
-        fold = partial(_fold, self._prepare, function, combine)
+        fold = partial(_fold, self._pieces, function, combine)
         merge = partial(_combine, combine)
         name = f"reduce-{uuid4().hex}"
         level = [(name, 0, i) for i in range(len(self._rows))]
@@ -325,18 +331,17 @@ def _cut_alike(array, rows):
     return da.rechunk(array, {0: rows, 1: -1} if array.ndim > 1 else {0: rows})
 
 
-def _pieces(prepare, arrays):
+def _pieces(prepare, piece_entries, arrays):
     """Yield the pieces of a block as functions see them."""
-    step = max(1, PIECE_ENTRIES // max(_row_entries(arrays), 1))
+    step = max(1, piece_entries // max(_row_entries(arrays), 1))
     for first in range(0, len(arrays[0]), step):
         piece = [None if a is None else a[first : first + step] for a in arrays]
         yield piece if prepare is None else prepare(*piece)
 
 
-def _fold(prepare, function, combine, arrays):
+def _fold(pieces, function, combine, arrays):
     """Return the statistic of a block, None if it has no row."""
-    pieces = _pieces(prepare, arrays)
-    return _combine(combine, (function(*p) for p in pieces if len(p[0])))
+    return _combine(combine, (function(*p) for p in pieces(arrays) if len(p[0])))
 
 
 def _combine(combine, statistics):
@@ -350,16 +355,14 @@ def _combine(combine, statistics):
     return total
 
 
-def _count(prepare, arrays):
-    if prepare is None:
-        return len(arrays[0])
-    return sum(len(piece[0]) for piece in _pieces(prepare, arrays))
+def _count(pieces, arrays):
+    return sum(len(piece[0]) for piece in pieces(arrays))
 
 
-def _take(prepare, rows, arrays):
+def _take(pieces, rows, arrays):
     """Return chosen rows of a block, which prepare leaves, of each array."""
     taken, first = [], 0
-    for piece in _pieces(prepare, arrays):
+    for piece in pieces(arrays):
         last = first + len(piece[0])
         local = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
         taken.append([None if array is None else array[local] for array in piece])
@@ -373,7 +376,7 @@ def _take(prepare, rows, arrays):
 def _entries(function, dtype, tail, arrays):
     """Return the entries of the rows of a block."""
     entries, first = np.empty((len(arrays[0]), *tail), dtype), 0
-    for piece in _pieces(None, arrays):
+    for piece in _pieces(None, PIECE_ENTRIES, arrays):
         last = first + len(piece[0])
         entries[first:last] = function(*piece)
         first = last

@@ -84,6 +84,14 @@ def test_passes_see_every_row_in_order(kind, data, tmp_path):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_statistics_that_need_larger_pieces(data, tmp_path):
+    for kind in (memory_map, uneven):
+        chunks = row_chunks(*kind(*data, tmp_path), piece_entries=128)
+        sizes = chunks.reduce(lambda X, y, w: [len(X)], joined)
+        assert 64 // 5 < max(sizes) <= 128 // 5
+        assert sum(sizes) == N_ROWS
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_sums_over_the_rows_that_are_left(kind, data, tmp_path):
     X, y, w = data
