@@ -9,8 +9,12 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-from sksoft.neighbors import SoftKNeighborsClassifier, SoftKNeighborsRegressor
-from sksoft.neighbors._mixture import halves, likelihood_weights, squared_weights
+from sksoft.neighbors import (
+    SoftKNeighborsClassifier,
+    SoftKNeighborsRegressor,
+    _training,
+)
+from sksoft.neighbors._mixture import dealt_out, likelihood_weights, squared_weights
 from sksoft.neighbors._objective import Samples
 
 
@@ -65,11 +69,12 @@ def rows(samples):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_halves_do_not_depend_on_where_samples_stand(rng, weighted):
+@pytest.mark.parametrize("every", [2, 5])
+def test_parts_do_not_depend_on_where_samples_stand(rng, weighted, every):
     weight = rng.integers(1, 4, size=61).astype(float) if weighted else None
     samples = drawn(rng, weight)
-    first = halves(samples)
-    shuffled = halves(samples.take(rng.permutation(61)))
+    first = dealt_out(samples, every)
+    shuffled = dealt_out(samples.take(rng.permutation(61)), every)
     for one, other in zip(first, shuffled, strict=True):
         np.testing.assert_array_equal(rows(one), rows(other))
         if weighted:
@@ -77,19 +82,16 @@ def test_halves_do_not_depend_on_where_samples_stand(rng, weighted):
     both = np.concatenate([rows(part) for part in first])
     np.testing.assert_array_equal(both[np.lexsort(both.T)], rows(samples))
     sizes = [np.bincount(rows(part)[:, 0].astype(int)) for part in first]
-    assert np.abs(sizes[0] - sizes[1]).max() <= 1
+    assert np.abs((every - 1) * sizes[0] - sizes[1]).max() <= every
     # A weight is so many rows.
     if weighted:
         copies = np.repeat(np.arange(61), weight.astype(int))
         repeated = samples.take(copies)._replace(weight=None, own_weight=None)
-        for one, other in zip(first, halves(repeated), strict=True):
+        for one, other in zip(first, dealt_out(repeated, every), strict=True):
             np.testing.assert_array_equal(rows(one), rows(other))
 
 
-def test_few_samples_are_not_halved(rng):
-    samples = drawn(rng)
-    assert halves(samples.take(np.arange(19))) is None
-    assert halves(samples.take(np.arange(20))) is not None
+def test_few_samples_are_not_held_out(rng):
     X, y = rng.normal(size=(19, 2)), np.arange(19) % 2
     one = SoftKNeighborsClassifier(max_iter=0).fit(X, y)
     assert not hasattr(one, "vote_weights_")
@@ -150,3 +152,32 @@ def test_a_plane_that_tells_values():
         plain = KNeighborsRegressor().fit(Z[::2], y[::2])
         scores.append(plain.score(Z[1::2], y[1::2]))
     assert scores[0] > scores[1] + 0.2
+
+
+def test_many_samples_are_mixed_by_some_that_were_not_trained_on(rng, monkeypatch):
+    monkeypatch.setattr(_training, "HALVED_SAMPLES", 100)
+    monkeypatch.setattr(_training, "HELD_OUT_SAMPLES", 50)
+    X, y = rng.normal(size=(600, 8)), rng.integers(3, size=600)
+    y[X[:, 0] > 0.0] = 0
+    learnt = []
+    minimize = _training.Training._minimize
+
+    def noted(self, trial, *args):
+        learnt.append(trial.samples)
+        return minimize(self, trial, *args)
+
+    monkeypatch.setattr(_training.Training, "_minimize", noted)
+    for n_samples, held_out in ((600, 50), (160, 20)):
+        learnt.clear()
+        model = SoftKNeighborsClassifier(random_state=0).fit(
+            X[:n_samples], y[:n_samples]
+        )
+        assert [len(samples.X) for samples in learnt] == [n_samples - held_out]
+        # All of them vote.
+        assert len(model.embedding_) == n_samples
+        assert model.kneighbors(X[:n_samples])[1].max() == n_samples - 1
+    # Labels tell nothing but their frequencies where the first feature is negative.
+    loss = -np.log(model.predict_proba(X[160:])[np.arange(440), y[160:]]).mean()
+    soft = SoftKNeighborsClassifier(vote="soft", random_state=0).fit(X[:160], y[:160])
+    sure = np.maximum(soft.predict_proba(X[160:])[np.arange(440), y[160:]], 1e-3)
+    assert loss < -np.log(sure).mean() - 0.02

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the estimators of soft neighbours share: parameters, training, neighbours."""
 
-from copy import deepcopy
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -20,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._documentation import DocumentationLinkMixin
 from sksoft._lazy_rows import LazyRowsMixin
-from sksoft._optimize import Adam, fit_progress
+from sksoft._optimize import fit_progress
 from sksoft._parameters import (
     check_parameters,
     fraction,
@@ -43,7 +42,8 @@ from sksoft._validation import (
 from sksoft._weighted import as_counts, positive_rows
 from sksoft.neighbors._frame import frame_of
 from sksoft.neighbors._objective import Samples
-from sksoft.neighbors._state import Fitted, each_row
+from sksoft.neighbors._reservoir import empty_reservoir
+from sksoft.neighbors._state import Fitted, Task, each_row
 from sksoft.neighbors._training import Training
 from sksoft.neighbors._voters import brought_near
 
@@ -73,6 +73,7 @@ CHECKS = {
     "n_templates": none_or(word_or(("auto",), positive_integer)),
     "learning_rate_init": word_or(("auto",), nonnegative_number),
     "max_iter": word_or(("auto",), integer(0)),
+    "reservoir_size": positive_integer,
     "tol": nonnegative_number,
     "dropout": fraction(1, below=True),
     "warm_start": check_flag,
@@ -100,6 +101,14 @@ class SoftNeighborsBase(
     def _reader(self, y, weight):
         """Return what reads targets: an object with a method `encode`."""
         raise NotImplementedError
+
+    def _renewed(self, reader, y, weight):
+        """Return what reads the targets of a stream from now on."""
+        return self._reader(y, as_counts(weight))
+
+    def _strata(self, reader, y):
+        """Return the classes that a stream is kept by, by number, and how many."""
+        return np.zeros(len(reader.encode(y)), dtype=np.intp), 1
 
     def _reweighted(self, samples, reader):
         """Return samples with the weights of their classes."""
@@ -138,42 +147,23 @@ class SoftNeighborsBase(
         seen, X, y = self._seen(X, y, reset=before is None)
         self._check_start(X.shape[1])
         members, given, weight = self._members(X, sample_weight)
-        reader = self._reader(y[members], weight)
-        frame = frame_of(X[members], weight) if before is None else before.plan.frame
-        framed = frame.apply(X)
-        members, samples = self._samples(reader, framed, y, members, weight)
-        if before is None:
-            plan = self._plan(samples, frame, reader, rng)
-            start = plan.origin
-        else:
-            plan, start = before.plan._replace(reader=reader), before.theta
-        mixture = self._mixture(plan, samples, rng)
-        trial = self._trial(plan, samples, start, rng)
-
-        def attributes(theta):
-            voters = self._voters(trial, theta, mixture)
-            fitted = Fitted(
-                plan, theta, framed, members, voters, mixture, trial.strengths, None
-            )
-            return seen | self._attributes(fitted, X.dtype)
-
+        reader = self._reader(y[members], as_counts(weight))
+        task = self._task(X, y, members, weight, reader, rng, before)
         rows = X[members], y[members]
         with fit_progress(self, *rows, sample_weight=given) as progress:
-            solution = self._minimize(trial, rng, progress, attributes)
-        theta, score = self._guarded(trial, solution)
-        return self._assign(
-            attributes(theta),
-            alpha_=trial.alpha,
-            loo_score_=score,
-            loss_curve_=solution.loss_curve,
-            # A start without a slope takes a look, at least.
-            n_iter_=max(solution.n_iter, int(self.max_iter != 0)),
-        )
+            found = self._trained(task, rng, progress)
+        return self._assign(seen | found)
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train by one pass over more samples, which are added to the templates.
+        """Add samples of a stream, and train anew when it has grown by half.
+
+        Up to `reservoir_size` samples are kept as they come; of more, a random sample
+        of so many, weighted so that it stands for all. Every call brings the templates
+        up to date. The embedding, its unit and the mixture of the votes are those of a
+        :meth:`fit` to what was kept when the stream, or a class in it, had last grown
+        by more than half.
 
         Parameters
         ----------
@@ -184,7 +174,7 @@ class SoftNeighborsBase(
             Their targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights, as for :meth:`fit`.
+            Their weights, as for :meth:`fit`, in the same unit in all calls.
 
         Returns
         -------
@@ -199,46 +189,123 @@ class SoftNeighborsBase(
         before = getattr(self, "_fitted", None)
         seen, X, y = self._seen(X, y, reset=before is None)
         self._check_start(X.shape[1])
-        members, _, weight = self._members(X, sample_weight)
-        if before is None:
-            reader = reader or self._reader(y[members], weight)
-            frame = frame_of(X[members], weight)
-        else:
-            reader, frame = before.plan.reader, before.plan.frame
+        check_unmasked(sample_weight=sample_weight)
+        rows, weight = positive_rows(sample_weight, X)
+        X, y = X[rows], y[rows]
+        if before is not None:
+            reader = before.plan.reader
+        elif reader is None:
+            reader = self._reader(y, None)
+        codes, n_strata = self._strata(reader, y)
+        if self.reservoir_size < n_strata:
+            raise ValueError(
+                f"reservoir_size must be at least the number of classes, {n_strata}, "
+                f"got {self.reservoir_size}."
+            )
+        reservoir = None if before is None else before.reservoir
+        if reservoir is None:
+            reservoir = empty_reservoir(X, y, n_strata, rng)
+            if before is not None:
+                reservoir = self._refilled(reservoir, before)
+        weight = np.ones(len(X)) if weight is None else weight
+        reservoir = reservoir.followed_by(X, y, weight, codes, self.reservoir_size)
+        if not reservoir.has_grown:
+            fitted = self._restocked(before, reservoir)
+            return self._assign(seen | self._attributes(fitted, reservoir.X.dtype))
+        weight = reservoir.stands_for
+        reader = self._renewed(reader, reservoir.y, weight)
+        members = np.arange(len(reservoir.X))
+        task = self._task(reservoir.X, reservoir.y, members, weight, reader, rng)
+        reservoir = reservoir._replace(trained=reservoir.seen)
+        return self._assign(seen | self._trained(task, rng, reservoir=reservoir))
+
+    def _refilled(self, reservoir, before):
+        """Return a reservoir that was given the samples of a fit."""
+        frame, reader = before.plan.frame, before.plan.reader
+        X = frame.undo(before.X[before.members]).astype(self.components_.dtype)
+        y = reader.decode(before.voters.samples.targets)
+        weight = np.ones(len(X)) if before.weight is None else before.weight
+        codes, _ = self._strata(reader, y)
+        reservoir = reservoir.followed_by(X, y, weight, codes, self.reservoir_size)
+        return reservoir._replace(trained=reservoir.seen)
+
+    def _restocked(self, before, reservoir):
+        """Return a fit with other templates."""
+        plan, voters = before.plan, before.voters
+        framed = plan.frame.apply(reservoir.X)
+        members, weight, samples = self._samples(
+            plan.reader,
+            framed,
+            reservoir.y,
+            np.arange(len(framed)),
+            reservoir.stands_for,
+        )
+        voters = voters._replace(
+            samples=samples,
+            vote=voters.vote.of(samples.targets),
+            spaces=self._spaces(plan, before.theta, samples, len(voters.spaces)),
+        )
+        return before._replace(
+            X=framed,
+            members=members,
+            weight=weight,
+            voters=voters,
+            reservoir=reservoir,
+        )
+
+    def _task(self, X, y, members, weight, reader, rng, before=None):
+        """Return what there is to train on members of some rows."""
+        counts = as_counts(weight)
+        frame = frame_of(X[members], counts) if before is None else before.plan.frame
         framed = frame.apply(X)
-        members, samples = self._samples(reader, framed, y, members, weight)
-        new = np.arange(len(members))
+        members, weight, samples = self._samples(reader, framed, y, members, weight)
         if before is None:
             plan = self._plan(samples, frame, reader, rng)
-            theta, adam = plan.origin, Adam(plan.model.size)
-            curve, mixture, strengths = [], None, None
         else:
-            plan, theta, mixture = before.plan, before.theta, before.mixture
-            adam = deepcopy(before.adam) or Adam(plan.model.size)
-            curve, strengths = list(self.loss_curve_), before.strengths
-            members = np.concatenate([before.members, len(before.X) + members])
-            framed = np.concatenate([before.X, framed])
-            new += len(before.members)
-            samples = before.voters.samples.followed_by(samples)
-        trial = self._trial(plan, samples, theta, rng, strengths)
-        problem = self._problem(trial._replace(start=plan.origin))
-        n_iter = 0 if before is None else self.n_iter_
-        if trial.strengths[0] > 0.0:
-            batches = self._minibatches(samples, rng)
-            loss, theta = batches.epoch(problem, theta, adam, new)
-            curve.append(float(loss))
-            n_iter += 1
-        voters = self._voters(trial, theta, mixture)
-        fitted = Fitted(
-            plan, theta, framed, members, voters, mixture, trial.strengths, adam
-        )
-        return self._assign(
-            seen | self._attributes(fitted, X.dtype),
-            alpha_=trial.alpha,
-            loo_score_=self._loo_score(trial, theta),
-            loss_curve_=curve,
-            n_iter_=n_iter,
-        )
+            plan = before.plan._replace(reader=reader)
+        held_out, learnt = self._held_out(samples)
+        mixture = None
+        if held_out is None:
+            mixture = self._mixture_of_halves(plan, samples, rng)
+        elif before is None:
+            plan = self._plan_of_part(plan, learnt)
+        start = plan.origin if before is None else before.theta
+        trial = self._trial(plan, learnt, start, rng)
+        rows = framed, members, weight, X.dtype
+        return Task(trial, samples, held_out, mixture, *rows)
+
+    def _trained(self, task, rng, progress=None, reservoir=None):
+        """Return the attributes that a training arrives at."""
+        trial = task.trial
+
+        def attributes(theta):
+            mixture = task.mixture
+            if task.held_out is not None:
+                votes = self._held_out_votes(trial, theta, task.held_out)
+                mixture = self._mixing_weights([votes], task.samples, trial.judge)
+            voters = self._voters(trial, theta, task.samples, mixture is not None)
+            fitted = Fitted(
+                trial.plan,
+                theta,
+                task.framed,
+                task.members,
+                task.weight,
+                voters,
+                mixture,
+                trial.strengths,
+                reservoir,
+            )
+            return self._attributes(fitted, task.dtype)
+
+        solution = self._minimize(trial, rng, progress, attributes)
+        theta, score = self._guarded(trial, solution)
+        return attributes(theta) | {
+            "alpha_": trial.alpha,
+            "loo_score_": score,
+            "loss_curve_": solution.loss_curve,
+            # A start without a slope takes a look, at least.
+            "n_iter_": max(solution.n_iter, int(self.max_iter != 0)),
+        }
 
     def _check_parameters(self):
         check_parameters(self)
@@ -261,28 +328,29 @@ class SoftNeighborsBase(
         return {n: getattr(scratch, n) for n in names if hasattr(scratch, n)}, X, y
 
     def _members(self, X, sample_weight):
-        """Return the numbers of rows with weights, these, and how often each counts."""
+        """Return numbers and weights of rows that have any, also as None for ones."""
         check_unmasked(sample_weight=sample_weight)
         rows, weight = positive_rows(sample_weight, X)
         members = np.arange(len(X))[rows]
         if sample_weight is not None and weight is None:
             return members, np.ones(len(members)), None
-        return members, weight, as_counts(weight)
+        return members, weight, weight
 
     def _samples(self, reader, framed, y, members, weight):
-        """Return which rows are samples, and these."""
-        own = None
-        if weight is not None:
+        """Return which rows are samples, their weights as given, and the samples."""
+        counts, own = as_counts(weight), None
+        if counts is not None:
             # One repetition is the sample itself; others are told from it.
-            whole = (weight == np.floor(weight)).all()
-            own = weight - 1.0 if whole else np.zeros(len(weight))
+            whole = (counts == np.floor(counts)).all()
+            own = counts - 1.0 if whole else np.zeros(len(counts))
         targets = reader.encode(y[members])
-        samples = Samples(framed[members], targets, weight, own)
+        samples = Samples(framed[members], targets, counts, own)
         samples = self._reweighted(samples, reader)
         if samples.weight is not None and not samples.weight.all():
             some = samples.weight > 0.0
             members, samples = members[some], samples.take(some)
-        return members, samples
+            weight = None if weight is None else weight[some]
+        return members, weight, samples
 
     def _attributes(self, fitted, dtype):
         """Return the fitted attributes, for X as it is given."""
@@ -305,11 +373,11 @@ class SoftNeighborsBase(
             found["intercepts_"] = [part.astype(dtype) for part in intercepts]
         return found
 
-    def _assign(self, attributes, **more):
+    def _assign(self, attributes):
         """Set all fitted attributes together."""
         for name in OPTIONAL:
             vars(self).pop(name, None)
-        vars(self).update(attributes | more)
+        vars(self).update(attributes)
         return self
 
     def _framed(self, X):
@@ -361,8 +429,8 @@ class SoftNeighborsBase(
             Distances in the embedding, not squared, ascending.
 
         indices : ndarray of shape (n_queries, n_neighbors)
-            Row numbers of the training samples, of which those of weight zero are
-            nobody's neighbours.
+            Row numbers of the training samples, which are those of `embedding_`; of
+            these, samples of weight zero are nobody's neighbours.
         """
         check_is_fitted(self)
         fitted = self._fitted

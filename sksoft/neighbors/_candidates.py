@@ -15,6 +15,8 @@ from sksoft.neighbors._smallest import gather_up_to, take_smallest
 # memory, and searched fewer at a time, which stay in the processor's cache.
 PAIRS_AT_ONCE = 2_000_000
 PAIRS_IN_CACHE = 100_000
+# Fewer queries than this at a time would read all templates too often.
+QUERIES_AT_ONCE = 16
 # Of longer rows, one in so many entries tells where the smallest may end.
 SAMPLING = 4
 # Distances that differ by less than this share are tied: rounding tells them apart.
@@ -41,9 +43,9 @@ class Candidates(NamedTuple):
     weight: np.ndarray | None
 
 
-def blocks(n_rows, n_columns, n_pairs=None):
+def blocks(n_rows, n_columns, n_pairs=None, least=1):
     """Yield slices of the rows of a matrix that is too large to be held at once."""
-    step = max(1, (n_pairs or PAIRS_AT_ONCE) // max(n_columns, 1))
+    step = max(least, (n_pairs or PAIRS_AT_ONCE) // max(n_columns, 1))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
 
@@ -252,7 +254,8 @@ def nearest(queries, templates, count, own=None):
     lengths = np.einsum("ij,ij->i", queries, queries)
     slack = 1e-13 * (lengths + norms.max())
     directions = -2.0 * templates.T
-    for block in blocks(len(queries), len(templates), PAIRS_IN_CACHE):
+    parts = blocks(len(queries), len(templates), PAIRS_IN_CACHE, QUERIES_AT_ONCE)
+    for block in parts:
         order = queries[block] @ directions
         order += norms
         if own is not None:

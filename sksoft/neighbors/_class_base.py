@@ -23,7 +23,14 @@ class ClassNeighborsBase(SoftNeighborsBase):
     """An embedding in which soft neighbours are of the same class."""
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train by one pass over more samples, which are added to the templates.
+        """Add samples of a stream, and train anew when it has grown by half.
+
+        Up to `reservoir_size` samples are kept as they come; of more, a random sample
+        of so many, weighted so that it stands for all: half of the room is shared
+        equally by the classes, and half by their frequencies. Every call brings the
+        templates up to date. The embedding, its unit and the mixture of the votes are
+        those of a :meth:`fit` to what was kept when the stream, or a class in it, had
+        last grown by more than half.
 
         Parameters
         ----------
@@ -38,18 +45,13 @@ class ClassNeighborsBase(SoftNeighborsBase):
             before or the first samples show them all; later the same, or None.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, as for :meth:`fit`.
+            Their weights, as for :meth:`fit`, in the same unit in all calls.
 
         Returns
         -------
         self : object
             The fitted estimator.
         """
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight must be None or a dict for partial_fit, which does not "
-                f"see all samples at once, got {self.class_weight!r}."
-            )
         reader = None
         if classes is not None:
             reader = ClassReader(np.unique(classes))
@@ -63,6 +65,12 @@ class ClassNeighborsBase(SoftNeighborsBase):
     def _reader(self, y, weight):
         check_classification_targets(y)
         return ClassReader(np.unique(y))
+
+    def _renewed(self, reader, y, weight):
+        return reader
+
+    def _strata(self, reader, y):
+        return reader.encode(y), len(reader.classes)
 
     def _judge(self, samples, reader, strength, around, queries):
         return ClassVote(samples.targets, len(reader.classes), self.loss)

@@ -27,6 +27,10 @@ class ClassReader(NamedTuple):
             )
         return codes
 
+    def decode(self, codes):
+        """Return the classes of these numbers."""
+        return self.classes[codes]
+
     def check_same(self, classes):
         """Raise unless these are the classes."""
         if not np.array_equal(classes, self.classes):
@@ -55,6 +59,10 @@ class ClassVote:
         self.codes = codes
         self.n_classes = n_classes
         self.loss = loss
+
+    def of(self, codes):
+        """Return the same vote of other samples."""
+        return ClassVote(codes, self.n_classes, self.loss)
 
     def losses(self, queries, templates, p, weight, k):
         """Return the loss of each query and its gradient in the mask.

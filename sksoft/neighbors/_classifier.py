@@ -102,19 +102,24 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         `n_neighbors` and of 3 times as many in the trained embedding, of 3 times as
         many in the one it starts from, and of the frequencies of the classes. Its
         weights are those that make the classes of samples held out most likely, for
-        which the embedding is trained on either half of the samples too. Of fewer than
-        20 samples, or by :meth:`partial_fit` alone, it is "soft".
+        which the embedding is trained on either half of the samples too; of more than
+        2000 samples, an eighth but at most 1000 are held out of the training instead.
+        Of fewer than 20 samples it is "soft". Another vote takes effect with the next
+        fit.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in
         :class:`sklearn.linear_model.LogisticRegression`: they multiply those of the
         samples. "balanced" takes the inverse of the frequencies. Only their
-        ratios count; :meth:`partial_fit` takes a dict alone.
+        ratios count.
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the solution of the last one, its embedding,
         if that has the same `n_components` and `hidden_layer_sizes`; the features must
         then be the same.
+
+    reservoir_size : int, default=10000
+        How many samples :meth:`partial_fit` keeps at most.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -141,7 +146,8 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         With hidden layers, their biases.
 
     embedding_ : ndarray of shape (n_samples, n_components)
-        Where training put its samples, those of weight zero too.
+        Where training put its samples, those of weight zero too; by
+        :meth:`partial_fit`, those kept of the stream.
 
     vote_weights_ : ndarray of shape (4,)
         With ``vote="mixed"``, the weights of the votes in the order above, of sum one.
@@ -234,6 +240,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         vote: Literal["mixed", "soft", "hard"] = "mixed",
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
         warm_start: bool = False,
+        reservoir_size: int = 10_000,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -256,6 +263,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         self.dropout = dropout
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.reservoir_size = reservoir_size
         self.random_state = random_state
         self.verbose = verbose
         self.vote = vote

@@ -97,12 +97,15 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         Weights of the classes, as in
         :class:`sklearn.linear_model.LogisticRegression`: they multiply those of the
         samples. "balanced" takes the inverse of the frequencies. Only their
-        ratios count; :meth:`partial_fit` takes a dict alone.
+        ratios count.
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the solution of the last one, its embedding,
         if that has the same `n_components` and `hidden_layer_sizes`; the features must
         then be the same.
+
+    reservoir_size : int, default=10000
+        How many samples :meth:`partial_fit` keeps at most.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -129,7 +132,8 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         With hidden layers, their biases.
 
     embedding_ : ndarray of shape (n_samples, n_components)
-        Where training put its samples, those of weight zero too.
+        Where training put its samples, those of weight zero too; by
+        :meth:`partial_fit`, those kept of the stream.
 
     regularization_strength_ : float
         The strength of the mask in units of squared distances of the embedding.
@@ -212,6 +216,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         dropout: float = 0.2,
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
         warm_start: bool = False,
+        reservoir_size: int = 10_000,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -234,6 +239,7 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         self.dropout = dropout
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.reservoir_size = reservoir_size
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose

@@ -22,6 +22,10 @@ class Frame(NamedTuple):
         """Return features centred and in units of their root mean variance."""
         return np.ascontiguousarray((X / self.scale - self.centre) / self.unit)
 
+    def undo(self, framed):
+        """Return features as they were given."""
+        return (framed * self.unit + self.centre) * self.scale
+
     @property
     def given_centre(self):
         """The centre in the unit of the features as they are given."""

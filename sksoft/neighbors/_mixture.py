@@ -37,36 +37,43 @@ class HeldOut(NamedTuple):
     samples: object
 
 
-def halves(samples):
-    """Return the samples in two halves, or None if they are too few.
+def dealt_out(samples, every):
+    """Return one in so many samples, and the others.
 
-    The halves depend on what samples are, not on where they stand: in the order of
+    The parts depend on what samples are, not on where they stand: in the order of
     their targets, and then of their features, they are dealt out in turn, with each of
-    their repetitions. So either half has as many of each class or size of target.
+    their repetitions. So either part has its share of each class or size of target.
 
     Parameters
     ----------
     samples : Samples
         The samples.
 
+    every : int
+        One sample in so many is in the first part.
+
     Returns
     -------
-    halves : tuple of two Samples or None
-        The halves.
+    parts : tuple of two Samples
+        Both parts.
     """
     n_samples = len(samples.X)
-    copies, copy_weight = np.ones(n_samples), None
+    copies, copy_weight = n_copies(samples), None
     if samples.weight is not None:
         copy_weight = samples.weight - samples.own_weight
-        copies = np.rint(samples.weight / copy_weight)
-    if copies.sum() < LEAST_SAMPLES:
-        return None
     order = np.lexsort(np.column_stack([samples.targets, samples.X]).T[::-1])
     last = np.empty(n_samples)
     last[order] = np.cumsum(copies[order])
-    # Copies with even numbers, counted in that order, and those with odd numbers.
-    even = np.ceil(last / 2.0) - np.ceil((last - copies) / 2.0)
-    return tuple(_part(samples, part, copy_weight) for part in (even, copies - even))
+    # Copies are counted in that order, and the first of each `every` are taken.
+    first = np.ceil(last / every) - np.ceil((last - copies) / every)
+    return tuple(_part(samples, part, copy_weight) for part in (first, copies - first))
+
+
+def n_copies(samples):
+    """Return the number of repetitions of each sample, itself included."""
+    if samples.weight is None:
+        return np.ones(len(samples.X))
+    return np.rint(samples.weight / (samples.weight - samples.own_weight))
 
 
 def _part(samples, copies, copy_weight):

@@ -109,9 +109,10 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         least-trimmed location. "mixed" is a mixture of the means of `n_neighbors` and
         of 3 times as many in the trained embedding, of 3 times as many in the one it
         starts from, and of all samples. Its weights are those that predict samples held
-        out best, for which the embedding is trained on either half of the samples too.
-        Of fewer than 20 samples, or by :meth:`partial_fit` alone, it is
-        "mean".
+        out best, for which the embedding is trained on either half of the samples too;
+        of more than 2000 samples, an eighth but at most 1000 are held out of the
+        training instead. Of fewer than 20 samples it is "mean". Another vote takes
+        effect with the next fit.
 
     trim_fraction : float, default=0.25
         The share that a trimmed loss or vote leaves out, in [0, 0.5].
@@ -120,6 +121,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Whether :meth:`fit` goes on from the solution of the last one, its embedding,
         if that has the same `n_components` and `hidden_layer_sizes`; the features must
         then be the same.
+
+    reservoir_size : int, default=10000
+        How many samples :meth:`partial_fit` keeps at most.
 
     random_state : int, RandomState instance or None, default=None
         Draws hidden layers, batches, templates and, of more than 2000 samples, those
@@ -143,7 +147,8 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         With hidden layers, their biases.
 
     embedding_ : ndarray of shape (n_samples, n_components)
-        Where training put its samples, those of weight zero too.
+        Where training put its samples, those of weight zero too; by
+        :meth:`partial_fit`, those kept of the stream.
 
     vote_weights_ : ndarray of shape (4,)
         With ``vote="mixed"``, the weights of the votes in the order above, of sum one.
@@ -240,6 +245,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         vote: Literal["mixed", "mean", "median", "trimmed"] = "mixed",
         trim_fraction: float = 0.25,
         warm_start: bool = False,
+        reservoir_size: int = 10_000,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -261,6 +267,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         self.tol = tol
         self.dropout = dropout
         self.warm_start = warm_start
+        self.reservoir_size = reservoir_size
         self.random_state = random_state
         self.verbose = verbose
         self.vote = vote

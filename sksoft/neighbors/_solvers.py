@@ -121,30 +121,34 @@ class Minibatches:
         self.dropout = dropout
         self.rng = rng
 
-    def step(self, problem, theta, adam, queries, rate):
-        """Return the loss of queries and the parameters after a step."""
-        n_samples = len(problem.X)
-        members, places = problem.everyone, queries
-        if self.n_templates is not None and self.n_templates < n_samples:
-            others = np.ones(n_samples, dtype=bool)
-            others[queries] = False
-            some = max(self.n_templates - len(queries), 0)
-            rest = self.rng.choice(np.flatnonzero(others), some, replace=False)
-            members = np.concatenate([queries, rest])
-            places = np.arange(len(queries))
-        value, gradient = problem.batch(theta, members, places, self.dropout, self.rng)
-        return value, theta + adam.step(gradient, rate)
+    def _templates(self, order, start, stop):
+        """Return members for the queries order[start:stop], which come first."""
+        n_samples, n_queries = len(order), stop - start
+        count = max(self.n_templates - n_queries, 0)
+        # A stretch of a random order is a random sample, without a pass over all.
+        first = stop + self.rng.randint(n_samples - n_queries - count + 1)
+        others = np.arange(first, first + count) % n_samples
+        return np.concatenate([order[start:stop], order[others]])
 
-    def epoch(self, problem, theta, adam, samples, rates=None):
+    def epoch(self, problem, theta, adam, rates):
         """Return the mean loss of samples and the parameters after looking at each."""
-        order = self.rng.permutation(samples)
-        total = 0.0
-        batches = np.array_split(order, n_batches(len(order), self.batch_size))
-        rates = [self.rate] * len(batches) if rates is None else rates
-        for queries, rate in zip(batches, rates, strict=True):
-            value, theta = self.step(problem, theta, adam, queries, rate)
+        n_samples = len(problem.X)
+        order = self.rng.permutation(n_samples)
+        few = self.n_templates is not None and self.n_templates < n_samples
+        total, start = 0.0, 0
+        for queries, rate in zip(np.array_split(order, len(rates)), rates, strict=True):
+            stop = start + len(queries)
+            members, places = problem.everyone, queries
+            if few:
+                members = self._templates(order, start, stop)
+                places = np.arange(len(queries))
+            value, gradient = problem.batch(
+                theta, members, places, self.dropout, self.rng
+            )
+            theta = theta + adam.step(gradient, rate)
             total += value * len(queries)
-        return total / len(samples), theta
+            start = stop
+        return total / n_samples, theta
 
     def minimize(self, problem, theta, *, max_iter, tol, progress, attributes):
         """Minimise by Adam with a learning rate that falls to zero as a cosine."""
@@ -162,7 +166,7 @@ class Minibatches:
             if progress is not None:
                 iteration = progress.begin_iteration(lambda x=theta: attributes(x))
             rates = cosine_rates(self.rate, epoch, n_epochs, n_steps)
-            loss, theta = self.epoch(problem, theta, adam, problem.everyone, rates)
+            loss, theta = self.epoch(problem, theta, adam, rates)
             stale = 0 if loss < solution.value - tol else stale + 1
             solution.x, solution.value = theta, min(float(loss), solution.value)
             solution.loss_curve.append(float(loss))

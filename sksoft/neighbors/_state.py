@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoft._network import LinearPlusNetwork
-from sksoft._optimize import Adam
 from sksoft.neighbors._frame import Frame
+from sksoft.neighbors._mixture import Mixture
 from sksoft.neighbors._objective import Samples
+from sksoft.neighbors._reservoir import Reservoir
 from sksoft.neighbors._voters import Voters
 
 
@@ -102,6 +103,46 @@ class Trial(NamedTuple):
     around: list
 
 
+class Task(NamedTuple):
+    """A training of an embedding whose votes may be mixed.
+
+    Attributes
+    ----------
+    trial : Trial
+        The training, on all samples but those held out.
+
+    samples : Samples
+        All samples.
+
+    held_out : Samples or None
+        Those that tell how votes are mixed; None if halves have told it.
+
+    mixture : Mixture or None
+        What halves told.
+
+    framed : ndarray of shape (n_rows, n_features)
+        All rows of the fit in their frame, those of weight zero too.
+
+    members : ndarray of shape (n_samples,)
+        The numbers of those that are samples.
+
+    weight : ndarray of shape (n_samples,) or None
+        Their weights as they were given, None for ones.
+
+    dtype : dtype
+        The type of the numbers as they were given.
+    """
+
+    trial: Trial
+    samples: Samples
+    held_out: Samples | None
+    mixture: Mixture | None
+    framed: np.ndarray
+    members: np.ndarray
+    weight: np.ndarray | None
+    dtype: np.dtype
+
+
 class Fitted(NamedTuple):
     """All that predictions, and further training, need.
 
@@ -119,27 +160,31 @@ class Fitted(NamedTuple):
     members : ndarray of shape (n_members,)
         Numbers of the rows that have a weight.
 
+    weight : ndarray of shape (n_members,) or None
+        These weights as they were given, None for ones.
+
     voters : Voters
         The templates, which are the members.
 
-    mixture : ndarray or None
+    mixture : Mixture or None
         Weights of their ballots; None for the first alone.
 
     strengths : tuple of float
         Those of the masks.
 
-    adam : Adam or None
-        The state of the solver between calls of `partial_fit`.
+    reservoir : Reservoir or None
+        What `partial_fit` keeps of a stream.
     """
 
     plan: Plan
     theta: np.ndarray
     X: np.ndarray
     members: np.ndarray
+    weight: np.ndarray | None
     voters: Voters
-    mixture: np.ndarray | None
+    mixture: Mixture | None
     strengths: tuple
-    adam: Adam | None
+    reservoir: Reservoir | None
 
     def place(self, X):
         """Return where framed features are in each space of the voters."""

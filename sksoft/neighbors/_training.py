@@ -10,7 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sksoft._network import LinearPlusNetwork
 from sksoft._optimize import Solution
 from sksoft._validation import layer_sizes, real_array
-from sksoft.neighbors._mixture import HeldOut, halves
+from sksoft.neighbors._mixture import (
+    LEAST_SAMPLES,
+    HeldOut,
+    dealt_out,
+    n_copies,
+)
 from sksoft.neighbors._objective import LeaveOneOut, Problem, selected_weight
 from sksoft.neighbors._selection import Mask, distance_unit, kth_distances
 from sksoft.neighbors._solvers import Minibatches, by_lbfgs
@@ -29,6 +34,12 @@ ALL_TEMPLATES = 1500
 SOME_TEMPLATES = 1000
 # Leave-one-out scores, and the unit of distance, are estimated on so many samples.
 SCORED_SAMPLES = 2000
+# How votes are mixed is told by halves of up to so many samples, each by the embedding
+# of the other. Of more, some are held out of the training, one in so many and no more
+# than that.
+HALVED_SAMPLES = 2000
+HELD_OUT_OF = 8
+HELD_OUT_SAMPLES = 1000
 # A mixed vote also asks so many times as many neighbours.
 WIDE = 3
 
@@ -265,37 +276,54 @@ class Training:
             Ballot(1, WIDE * k, wide),
         ]
 
-    def _voters(self, trial, theta, mixture):
-        """Return the samples of a trial as templates of an embedding."""
-        plan, samples = trial.plan, trial.samples
-        ballots = self._ballots(trial.strengths)
-        thetas = (theta, plan.origin)
-        if mixture is None:
-            ballots, thetas = ballots[:1], thetas[:1]
-        spaces = [
-            indexed_space(plan.embed(t, samples.X), self.n_neighbors, self.n_jobs)
-            for t in thetas
+    def _spaces(self, plan, theta, samples, n_spaces):
+        """Return the trained and, if there are two, the untrained embedding."""
+        return [
+            indexed_space(plan.embed(point, samples.X), self.n_neighbors, self.n_jobs)
+            for point in (theta, plan.origin)[:n_spaces]
         ]
-        judge, limit = trial.judge, self._limit()
-        return Voters(samples, judge, spaces, ballots, self.regularization, limit)
 
-    def _mixture(self, plan, samples, rng):
-        """Return a mixture of the ballots that is fitted to samples held out."""
-        parts = halves(samples) if self.vote == "mixed" else None
-        if parts is None:
+    def _voters(self, trial, theta, samples, mixed):
+        """Return samples as templates of an embedding, with all ballots if mixed."""
+        ballots = self._ballots(trial.strengths)
+        ballots = ballots if mixed else ballots[:1]
+        return Voters(
+            samples,
+            trial.judge.of(samples.targets),
+            self._spaces(trial.plan, theta, samples, 2 if mixed else 1),
+            ballots,
+            self.regularization,
+            self._limit(),
+        )
+
+    def _held_out(self, samples):
+        """Return samples that tell how votes are mixed, or None, and the others."""
+        if self.vote != "mixed" or len(samples.X) <= HALVED_SAMPLES:
+            return None, samples
+        every = int(np.ceil(n_copies(samples).sum() / HELD_OUT_SAMPLES))
+        return dealt_out(samples, max(every, HELD_OUT_OF))
+
+    def _held_out_votes(self, trial, theta, others):
+        """Return what the samples of a trial vote for others."""
+        plan = trial.plan
+        voters = self._voters(trial, theta, trial.samples, True)
+        placed = [plan.embed(point, others.X) for point in (theta, plan.origin)]
+        return HeldOut(voters.outcomes(placed), others)
+
+    def _mixture_of_halves(self, plan, samples, rng):
+        """Return a mixture that is fitted to what halves vote for each other."""
+        if self.vote != "mixed" or n_copies(samples).sum() < LEAST_SAMPLES:
             return None
-        found = []
-        for some, others in (parts, parts[::-1]):
-            half = self._half_plan(plan, some)
-            trial = self._trial(half, some, half.origin, rng)
+        found, halves = [], dealt_out(samples, 2)
+        for some, others in (halves, halves[::-1]):
+            part = self._plan_of_part(plan, some)
+            trial = self._trial(part, some, part.origin, rng)
             theta = self._minimize(trial, rng).x
-            voters = self._voters(trial, theta, True)
-            placed = [half.embed(point, others.X) for point in (theta, half.origin)]
-            found.append(HeldOut(voters.outcomes(placed), others))
+            found.append(self._held_out_votes(trial, theta, others))
         return self._mixing_weights(found, samples, trial.judge)
 
-    def _half_plan(self, plan, samples):
-        """Return the plan of a training on half of the samples."""
+    def _plan_of_part(self, plan, samples):
+        """Return a plan that knows the targets of some samples alone."""
         if not isinstance(self.init, str):
             return plan
         n_components, n_features = plan.components(plan.origin).shape

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What selected neighbours say of a value, and what it costs where they are wrong."""
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -119,6 +120,12 @@ class ValueVote:
         self.softness = softness
         self.trim_fraction = trim_fraction
         self.corner = corner
+
+    def of(self, targets):
+        """Return the same vote of other samples."""
+        other = copy(self)
+        other.targets = targets
+        return other
 
     def losses(self, queries, templates, p, weight, k):
         """Return the loss of each query and its gradient in the mask."""
