@@ -10,13 +10,14 @@ through where Dask's scheduler in force puts them. Dask is imported only where a
 collection of it is passed.
 """
 
+from copy import copy
 from functools import partial
 from itertools import count, pairwise
 from uuid import uuid4
 
 import numpy as np
 
-from sksoft._lazy_rows import is_collection
+from sksoft._lazy_rows import in_memory, is_collection
 from sksoft._threads import map_chunks
 
 # Entries of a piece, which a function sees at once: its temporary arrays stay in cache.
@@ -60,8 +61,7 @@ def row_chunks(X, *others, prepare=None, piece_entries=None):
     piece_entries = piece_entries or PIECE_ENTRIES
     if is_collection(X):
         return DaskChunks([X, *others], prepare, piece_entries)
-    arrays = [other.compute() if is_collection(other) else other for other in others]
-    arrays = [None if array is None else np.asarray(array) for array in arrays]
+    arrays = [None if a is None else np.asarray(in_memory(a)) for a in others]
     return MemoryChunks([X, *arrays], prepare, piece_entries)
 
 
@@ -136,6 +136,23 @@ class RowChunks:
             In memory for arrays in memory, lazy for Dask collections.
         """
         raise NotImplementedError
+
+    @property
+    def dtype(self):
+        """Type of the entries of the first array."""
+        return self._arrays[0].dtype
+
+    @property
+    def n_columns(self):
+        """Number of columns of the first array."""
+        return self._arrays[0].shape[1]
+
+    def prepared(self, prepare):
+        """Return the same rows, of which functions see what ``prepare`` makes."""
+        chunks = copy(self)
+        _, piece_entries = self._pieces.args
+        chunks._pieces = partial(_pieces, prepare, piece_entries)
+        return chunks
 
     def sizes(self):
         """Return the number of rows that ``prepare`` leaves of each block."""
@@ -257,6 +274,10 @@ class DaskChunks(RowChunks):
         graph = self._graph(keys, apply, range(len(keys)))
         chunks = (self._rows, *((size,) for size in tail))
         return da.Array(self._whole(name, graph), name, chunks, dtype)
+
+    def beside(self, values):
+        """Return an array of as many rows as a Dask array, with these chunks."""
+        return _cut_alike(values, self._rows)
 
     def _map(self, function, blocks, *arguments):
         name = f"map-{uuid4().hex}"

@@ -37,6 +37,11 @@ def is_collection(values):
     ) and hasattr(values, "__dask_graph__")
 
 
+def in_memory(values):
+    """Return what a Dask collection holds, anything else as it is."""
+    return values.compute() if is_collection(values) else values
+
+
 class LazyRowsMixin:
     """Make the methods of an estimator know Dask collections when they see them.
 

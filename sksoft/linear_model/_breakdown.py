@@ -5,16 +5,16 @@
 import numpy as np
 
 
-def breakdown_point(n_samples, sample_weight, borne, robust_start):
+def breakdown_point(total, least, borne, robust_start):
     """Return the smallest share of wrong rows that can spoil a fit, never optimistic.
 
     Parameters
     ----------
-    n_samples : int
-        Number of rows.
+    total : float
+        Weight of all rows.
 
-    sample_weight : ndarray of shape (n_samples,) or None
-        How often each row counts; None counts each once.
+    least : float
+        Smallest weight of a row.
 
     borne : float
         Weight of the wrong rows that the optimum bears, wherever they are; 0 where
@@ -31,10 +31,7 @@ def breakdown_point(n_samples, sample_weight, borne, robust_start):
     """
     if borne > 0 and not robust_start:
         return np.nan
-    total, least = float(n_samples), 1.0
-    if sample_weight is not None:
-        total, least = float(sample_weight.sum()), min(1.0, sample_weight.min())
-    return float(min((borne + least) / total, 1.0))
+    return float(min((borne + min(1.0, least)) / total, 1.0))
 
 
 def block_breakdown_point(n_samples, sample_weight, n_blocks):

@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sksoft._chunks import example_rows, row_chunks
 from sksoft._documentation import DocumentationLinkMixin
-from sksoft._lazy_rows import LazyRowsMixin
+from sksoft._lazy_rows import LazyRowsMixin, in_memory, is_collection
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
     check_parameters,
@@ -30,6 +31,13 @@ from sksoft._validation import check_flag, nonnegative_number, real_array
 from sksoft._weighted import as_counts, positive_rows
 from sksoft._whole_fit import whole_fit
 from sksoft.linear_model._breakdown import breakdown_point
+from sksoft.linear_model._chunked_fit import fit_target_in_chunks
+from sksoft.linear_model._chunked_rows import (
+    chunked_designs,
+    is_numeric,
+    needs_chunks,
+    training_rows,
+)
 from sksoft.linear_model._design import (
     feature_units,
     make_design,
@@ -70,6 +78,7 @@ class TrimmedRegressor(
     Subclasses set ``_power``: the loss is the absolute residual to this power.
     """
 
+    _chunked_fits = ("fit",)
     _parameter_checks = {
         "trim_fraction": word_or(("auto",), fraction(0.5)),
         "regularization_strength": nonnegative_or_infinite,
@@ -147,6 +156,14 @@ class TrimmedRegressor(
             Fitted estimator.
         """
         check_parameters(self)
+        if is_collection(X):
+            return self._fit_collection(X, y, sample_weight)
+        y, sample_weight = in_memory(y), in_memory(sample_weight)
+        if is_numeric(X) and self._needs_chunks(*X.shape):
+            return self._fit_chunks(X, y, sample_weight)
+        return self._fit_in_memory(X, y, sample_weight)
+
+    def _fit_in_memory(self, X, y, sample_weight):
         X, y = validate_data(
             self,
             X,
@@ -156,6 +173,8 @@ class TrimmedRegressor(
             multi_output=True,
             y_numeric=True,
         )
+        if is_numeric(X) and self._needs_chunks(*X.shape):
+            return self._fit_chunks(X, y, sample_weight)
         targets = y.astype(np.float64, copy=False).reshape(len(y), -1)
         given = [self._given_starts(target) for target in range(targets.shape[1])]
         present, weight = positive_rows(sample_weight, X)
@@ -186,15 +205,84 @@ class TrimmedRegressor(
                 for target, starts in zip(targets.T, given, strict=True)
             ]
         weights = self._weights_of_all_rows(X, targets, present, units, fits)
-        self._store(X, y, design, kept, fits, weights)
-        if self.verbose > 0:
-            print(
-                f"{type(self).__name__}: objective {self.objective_}, reached by "
-                f"{self.n_starts_at_optimum_} of the best candidates; "
-                f"{self.n_iter_} iterations, scale {self.scale_}, "
-                f"{int(np.sum(self.outlier_mask_))} outliers."
-            )
+        least = 1.0 if weight is None else weight.min()
+        self._store(fits, y.ndim == 1, X.dtype, design, kept, least)
+        predicted = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+        predicted += self.intercept_
+        if X.dtype == np.float32:
+            self._round_threshold(np.median(np.abs(predicted), axis=0))
+        outlying = np.abs(y.astype(np.float64, copy=False) - predicted)
+        outlying = outlying > self.outlier_threshold_
+        self._store_rows(weights.reshape(y.shape), outlying, outlying.sum(axis=0))
         return self
+
+    def _fit_collection(self, X, y, sample_weight):
+        """Fit Dask collections: in memory where they are small, else in chunks."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
+            )
+        if self._sorts():
+            raise TypeError(
+                f"{type(self).__name__}.fit with formulation='sort' takes data in "
+                f"memory, for it sorts all losses, got a Dask {type(X).__name__}. Pass "
+                "X.compute() if it fits in memory, or choose formulation='mask'."
+            )
+        chunks = row_chunks(X, y)
+        if self._needs_chunks(chunks.n_rows, example_rows(X).shape[1]):
+            return self._fit_chunks(X, y, sample_weight)
+        # Few rows are a sample of themselves.
+        self._fit_in_memory(*map(in_memory, (X, y, sample_weight)))
+        self._store_rows(
+            *map(chunks.beside, (self.sample_weights_, self.outlier_mask_)),
+            self._n_outlying,
+        )
+        return self
+
+    def _fit_chunks(self, X, y, sample_weight):
+        """Fit in passes over chunks of the rows, never holding all of them."""
+        validate_data(self, example_rows(X), dtype=[np.float64, np.float32], reset=True)
+        rows = training_rows(X, y, sample_weight, type(self).__name__)
+        single, dtype = rows.n_targets is None, rows.dtype
+        given = [self._given_starts(target) for target in range(rows.n_targets or 1)]
+        robust = not np.isinf(self.regularization_strength)
+        designs = chunked_designs(
+            rows,
+            self.fit_intercept,
+            self.alpha,
+            robust,
+            check_random_state(self.random_state),
+        )
+        kept = self._kept_weight(designs[0])
+        method = self._method()
+        with fit_progress(self, X, y, sample_weight=sample_weight) as told:
+            found = [
+                fit_target_in_chunks(
+                    design,
+                    kept,
+                    method,
+                    starts,
+                    check_random_state(self.random_state),
+                    told,
+                )
+                for design, starts in zip(designs, given, strict=True)
+            ]
+        fits = [target.fit for target in found]
+        self._store(fits, single, dtype, designs[0], kept, rows.least)
+        if dtype == np.float32:
+            self._round_threshold(rows.median_prediction(self.coef_, self.intercept_))
+        self._store_rows(
+            rows.weights(designs, found),
+            *rows.outlying(self.coef_, self.intercept_, self.outlier_threshold_),
+        )
+        return self
+
+    def _sorts(self):
+        return self.formulation == "sort" and 0 < self.regularization_strength < np.inf
+
+    def _needs_chunks(self, n_rows, n_features):
+        return needs_chunks(n_rows, n_features) and not self._sorts()
 
     def _method(self):
         return Method(
@@ -250,47 +338,55 @@ class TrimmedRegressor(
             weights[rest, column] = fit.weight_of(target[rest] - predicted, design)
         return weights
 
-    def _breakdown_point(self, design, kept):
-        borne = design.total - kept
+    def _breakdown_point(self, total, kept, least):
+        borne = total - kept
         if self.regularization_strength > 0 and (
             self.formulation == "sort" or np.isinf(self.regularization_strength)
         ):
             borne = 0.0
         robust = isinstance(self.starts, str) and self.starts != "ols"
-        return breakdown_point(design.shape[0], design.weight_or_none, borne, robust)
+        return breakdown_point(total, least, borne, robust)
 
-    def _store(self, X, y, design, kept, fits, weights):
-        single = y.ndim == 1
+    def _store(self, fits, single, dtype, design, kept, least):
+        """Set the attributes that have no entry for each row."""
 
         def stack(values, dtype=np.float64):
             values = np.array(values, dtype=dtype)
             return values[0] if single else values
 
-        coef = stack([fit.coef for fit in fits], X.dtype)
-        intercept = stack([fit.intercept for fit in fits], X.dtype)
-        threshold = stack([fit.threshold for fit in fits])
-        predicted = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
-        if X.dtype == np.float32:
-            # Single predictions of an exact fit are rounded.
-            size = np.median(np.abs(predicted), axis=0)
-            threshold = np.maximum(threshold, 32 * np.finfo(np.float32).eps * size)
-        outlying = np.abs(y.astype(np.float64, copy=False) - predicted) > threshold
         loss_curves = [fit.loss_curve for fit in fits]
-        self.coef_ = coef
-        self.intercept_ = intercept
+        self.coef_ = stack([fit.coef for fit in fits], dtype)
+        self.intercept_ = stack([fit.intercept for fit in fits], dtype)
         self.scale_ = stack([fit.scale for fit in fits])
         self.regularization_strength_ = stack([fit.strength for fit in fits])
         self.objective_ = stack([fit.objective for fit in fits])
         self.n_starts_at_optimum_ = stack([fit.n_agreeing for fit in fits], np.intp)
-        self.sample_weights_ = weights[:, 0] if single else weights
-        self.outlier_threshold_ = threshold
-        self.outlier_mask_ = outlying
+        self.outlier_threshold_ = stack([fit.threshold for fit in fits])
         self.standard_errors_ = stack([fit.standard_errors for fit in fits])
         self.loss_curve_ = loss_curves[0] if single else loss_curves
         self.n_iter_ = max(max(len(curve) - 1 for curve in loss_curves), 1)
-        self.breakdown_point_ = self._breakdown_point(design, kept)
+        self.breakdown_point_ = self._breakdown_point(design.total, kept, least)
         self._quantiles = [fit.quantiles for fit in fits]
         self._degrees_of_freedom = max(design.total - design.shape[1], 1.0)
+
+    def _round_threshold(self, size):
+        """Allow for the rounding of single predictions of such sizes."""
+        self.outlier_threshold_ = np.maximum(
+            self.outlier_threshold_, 32 * np.finfo(np.float32).eps * size
+        )
+
+    def _store_rows(self, weights, outlying, n_outlying):
+        """Set the attributes that have an entry for each row, and tell of the fit."""
+        self.sample_weights_ = weights
+        self.outlier_mask_ = outlying
+        self._n_outlying = n_outlying
+        if self.verbose > 0:
+            print(
+                f"{type(self).__name__}: objective {self.objective_}, reached by "
+                f"{self.n_starts_at_optimum_} of the best candidates; "
+                f"{self.n_iter_} iterations, scale {self.scale_}, "
+                f"{int(np.sum(n_outlying))} outliers."
+            )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the target.
@@ -336,8 +432,8 @@ class TrimmedRegressor(
         reach = special.stdtrit(freedom, 0.975)
         blocks = []
         for target, coef in enumerate(coefs):
-            outliers = self.outlier_mask_.reshape(len(self.outlier_mask_), -1)
-            n_rows, n_kept = len(outliers), np.sum(~outliers[:, target])
+            n_rows = self.outlier_mask_.shape[0]
+            n_kept = n_rows - np.ravel(self._n_outlying)[target]
             quantiles = "".join(f"{value:11.4g}" for value in self._quantiles[target])
             lines = [
                 f"{type(self).__name__}: {n_kept} of {n_rows} rows kept",
