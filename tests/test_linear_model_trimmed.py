@@ -19,6 +19,7 @@ from sksoft.linear_model import (
     MedianOfMeansRegressor,
     TrimmedLogisticRegression,
 )
+from sksoft.linear_model._mm import bisquare_cutoff, residual_variance
 from sksoft.operators import soft_topk
 
 BOTH = [LeastTrimmedSquaresRegressor, LeastTrimmedAbsoluteRegressor]
@@ -404,6 +405,34 @@ def test_level_of_the_tests():
         )
     # 600 tests at 5 %; five standard errors are 4.4 %.
     assert 0.01 < np.mean(wrong) < 0.095
+
+
+def test_scale_of_many_coefficients():
+    rng = np.random.default_rng(0)
+    reg, ratios = squares(starts="deterministic", fit_intercept=False), []
+    for _ in range(60):
+        X, y = rng.normal(size=(100, 20)), rng.normal(size=100)
+        squared = np.linalg.lstsq(X, y)[1][0] / 80
+        ratios.append(np.log(reg.fit(X, y).scale_ / np.sqrt(squared)))
+    # The standard error of the mean is 0.005.
+    assert abs(np.mean(ratios)) < 0.013
+
+
+def test_level_of_the_tests_of_many_coefficients():
+    rng = np.random.default_rng(0)
+    reg, wrong = squares(starts="deterministic", fit_intercept=False), []
+    for _ in range(60):
+        reg.fit(rng.normal(size=(100, 33)), rng.standard_t(1, size=100))
+        limit = stats.t.ppf(0.975, 67) * reg.standard_errors_
+        wrong.append(np.abs(reg.coef_) > limit)
+    # The standard error is 0.8 %; Huber's formula alone has a level of 10 %.
+    assert 0.03 < np.mean(wrong) < 0.08
+
+
+def test_residual_scales_at_high_efficiency_are_those_of_least_squares():
+    share = np.linspace(0, 0.9, 10)
+    variance = residual_variance(share, bisquare_cutoff(0.99999))
+    np.testing.assert_allclose(variance, 1 - share, atol=2e-3)
 
 
 def test_summary():

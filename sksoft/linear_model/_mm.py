@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize, sparse, stats
+from sklearn.utils.random import sample_without_replacement
 
 from sksoft._weighted import keep_smallest, weighted_median
 from sksoft.linear_model._design import whitener
@@ -38,20 +39,42 @@ LONG_TAILS = 0.04
 # Where there are fewer coefficients than this share of the rows, the share of each row
 # in the fit cannot change the scale by more than half of it.
 NEGLIGIBLE = 1e-3
+# Shares of a row in the fit at which the scale of its residual is found.
+SHARES = np.linspace(0.0, 1.0, 41)
+LEAST_SCALE = 0.2
+# Nodes and weights of averages over two independent standard normal variables.
+ERRORS, ERROR_WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
+NOISE, NOISE_WEIGHTS = np.polynomial.hermite_e.hermegauss(20)
+# Where there are fewer coefficients than this share of the rows, terms of its square
+# do not matter in standard errors.
+FEW_COEFFICIENTS = 0.01
+# Least derivative of a leave-one-out residual by the residual.
+LEAST_GROWTH = 0.5
+# Standard errors may exceed Huber's this many times: beyond, too few rows tell them.
+MOST_INFLATION = 2.0
 MAX_STEPS = 100
 MAX_ROUNDS = 20
 
 
 def bisquare_weight(residual, cutoff):
     """Return Tukey's bisquare weights of residuals."""
-    weight = np.clip(1 - (residual / cutoff) ** 2, 0.0, None)
+    # In place: new memory for many rows takes longer than the arithmetic.
+    weight = residual / cutoff
+    np.square(weight, out=weight)
+    np.subtract(1.0, weight, out=weight)
+    np.maximum(weight, 0.0, out=weight)
     return np.square(weight, out=weight)
 
 
 def bisquare_slope(residual, cutoff):
     """Return the derivative of residual times weight."""
-    share = np.minimum((residual / cutoff) ** 2, 1.0)
-    return (1 - share) * (1 - 5 * share)
+    share = residual / cutoff
+    np.square(share, out=share)
+    np.minimum(share, 1.0, out=share)
+    slope = 1 - 5 * share
+    np.subtract(1.0, share, out=share)
+    slope *= share
+    return slope
 
 
 @lru_cache(maxsize=64)
@@ -76,6 +99,44 @@ def weighted_variance(cutoff):
     """Return E[w z^2] / E[w] of a standard normal z and its bisquare weight."""
     weight = DENSITY * bisquare_weight(GRID, cutoff)
     return float(weight @ GRID**2 / weight.sum())
+
+
+@lru_cache(maxsize=64)
+def _residual_scales(cutoff):
+    """Return the scales of residuals, in those of their errors, at each of `SHARES`.
+
+    A row with a share ``h`` in the fit of normal errors has about the residual
+    ``e - h psi(e) / E[psi'] + z sqrt(h (1 - h) E[psi^2]) / E[psi']`` where ``z`` comes
+    from the other rows, a standard normal variable. The scale ``t`` is such that the
+    weighted variance of this over ``t`` is that of errors.
+
+    References
+    ----------
+    .. [1] M. Koller and W. A. Stahel (2011). Sharpening Wald-type inference in robust
+       regression for small samples. Computational Statistics & Data Analysis 55(8),
+       2504-2515.
+    """
+    influence = GRID * bisquare_weight(GRID, cutoff)
+    slope = DENSITY @ bisquare_slope(GRID, cutoff)
+    variance = DENSITY @ influence**2 / slope**2
+    share = SHARES[:, None, None]
+    own = ERRORS[:, None] * bisquare_weight(ERRORS[:, None], cutoff)
+    residual = ERRORS[:, None] - share * own / slope
+    residual = residual + np.sqrt(share * (1 - share) * variance) * NOISE
+    mass = ERROR_WEIGHTS[:, None] * NOISE_WEIGHTS
+    expected = weighted_variance(cutoff)
+    scales = np.ones_like(share)
+    for _ in range(MAX_STEPS):
+        standard = residual / scales
+        weight = mass * bisquare_weight(standard, cutoff)
+        total = weight.sum(axis=(1, 2), keepdims=True)
+        squares = (weight * standard**2).sum(axis=(1, 2), keepdims=True)
+        ratio = np.sqrt(squares / total / expected)
+        scales = scales * ratio
+        if np.abs(ratio - 1).max() <= 1e-4:
+            break
+    # At low efficiencies the linear part overstates what large shares do.
+    return np.minimum.accumulate(np.clip(scales.ravel(), LEAST_SCALE, 1.0))
 
 
 class Leverage(NamedTuple):
@@ -132,7 +193,9 @@ def find_leverage(design, mask, rng):
         return None
     features, weight = design.matrix[:, :n_features], design.sample_weight
     if len(features) > SCATTER_SIZE:
-        rows = rng.permutation(len(features))[:SCATTER_SIZE]
+        rows = sample_without_replacement(
+            len(features), SCATTER_SIZE, random_state=rng
+        )
         features, weight, mask = features[rows], weight[rows], mask[rows]
     counts = weight if design.weighted else None
     middle, limit = stats.chi2.ppf([0.5, LEVERAGE_QUANTILE], n_features)
@@ -436,10 +499,7 @@ def residual_variance(share, cutoff):
 
     `share` is the part that a row has in its own fit.
     """
-    influence = GRID * bisquare_weight(GRID, cutoff)
-    slope = DENSITY @ bisquare_slope(GRID, cutoff)
-    inflation = DENSITY @ influence**2 / slope**2
-    return np.clip(1 - share * (2 - inflation), 0.05, 1.0)
+    return np.interp(share, SHARES, _residual_scales(cutoff)) ** 2
 
 
 def mm_covariance_root(design, fit):
@@ -447,11 +507,15 @@ def mm_covariance_root(design, fit):
 
     Times its transpose it is the matrix, Huber's: errors are independent of the
     features. The number of coefficients and the spread of the slopes of the influence
-    function correct it for small samples.
+    function correct it for small samples: as Huber does where there are few
+    coefficients, else by the factor that holds where their number grows with that of
+    the rows.
 
     References
     ----------
     .. [1] P. J. Huber (1981). Robust statistics. Wiley, section 7.6.
+    .. [2] N. El Karoui, D. Bean, P. J. Bickel, C. Lim and B. Yu (2013). On robust
+       regression with high-dimensional predictors. PNAS 110(36), 14557-14562.
     """
     residual = fit.residual / fit.scale
     weight, counts = fit.weight, design.sample_weight
@@ -464,7 +528,44 @@ def mm_covariance_root(design, fit):
         design.shape[1],
         design.total,
     )
+    if design.shape[1] > FEW_COEFFICIENTS * design.total:
+        ratio = design.shape[1] / max(design.total, design.shape[1] + 1.0)
+        deviation *= _inflation(slope, counts / design.total, ratio)
     return whitener(design.gram(weight)) * deviation * fit.scale
+
+
+def _inflation(slope, share, ratio):
+    """Return what standard errors of many coefficients are over Huber's.
+
+    A residual ``r`` is pulled towards its own error: without its row it were
+    ``r + pull psi(r)``. The part of the rows in the fit, the mean of
+    ``pull slope / (1 + pull slope)``, is the number of coefficients over that of rows,
+    and the noise of the coefficients is that of ``pull / ratio psi(r)``.
+
+    Parameters
+    ----------
+    slope : ndarray of shape (n_samples,)
+        Slopes of the influence function.
+
+    share : ndarray of shape (n_samples,)
+        Share of each row in the sum of the sample weights.
+
+    ratio : float
+        Number of coefficients over that of rows, below one.
+    """
+    mean_slope = share @ slope
+    if not mean_slope > 0.05:
+        return 1.0
+    spread = share @ slope**2 / mean_slope**2 - 1
+    huber = ratio * (1 + ratio * spread) / (1 - ratio) / mean_slope
+
+    def excess(inflation):
+        part = inflation * huber * slope
+        return share @ (part / np.maximum(1 + part, LEAST_GROWTH)) - ratio
+
+    if excess(MOST_INFLATION) <= 0:
+        return MOST_INFLATION
+    return optimize.brentq(excess, 0.0, MOST_INFLATION, xtol=1e-10)
 
 
 def mm_deviation(mean_slope, mean_square, influence, mean_weight, n_columns, total):
