@@ -5,6 +5,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.utils.random import sample_without_replacement
 
 from sksoft._weighted import keep_smallest
 from sksoft.linear_model._design import whitener
@@ -339,8 +340,10 @@ def search(
     group_size = max(GROUP_SIZE, 6 * n_columns)
     merged_size = max(MERGED_SIZE, 10 * n_columns)
     n_groups = max(min(n_samples, merged_size) // group_size, 1) if elemental else 1
-    if n_groups > 1 or n_samples > merged_size:
-        merged = rng.permutation(n_samples)[:merged_size]
+    if n_samples > merged_size:
+        merged = sample_without_replacement(n_samples, merged_size, random_state=rng)
+    if n_groups > 1:
+        merged = rng.permutation(merged)
     few = design.take(merged)
     y_few = y[merged]
     clipped = np.clip(few.matrix, -10.0, 10.0)
@@ -382,15 +385,18 @@ def search(
     coefs = coefs[distinct] @ transform.T
     n_products = n_columns * (n_columns + 3) // 2
     polish_size = min(POLISH_SIZE, MAX_PRODUCTS // 4 // n_products)
+    max_steps = MAX_STEPS if exhaustive else 2
     if n_samples > 2 * polish_size > 4 * merged_size:
-        rows = np.sort(rng.permutation(n_samples)[:polish_size])
+        rows = sample_without_replacement(n_samples, polish_size, random_state=rng)
+        rows.sort()
+        # So many rows tell where the soft objective is to begin.
+        max_steps = MAX_STEPS if exhaustive else 0
         batch = Batch(design.take(rows), y[rows], share, transform)
         back = np.linalg.pinv(transform).T
         coefs = batch.converge(coefs[:3] @ back, N_SAMPLE_STEPS)[0][:1] @ transform.T
     exchange = exhaustive and n_samples <= MAX_EXCHANGE_SIZE and not design.weighted
     if not exchange:
         coefs = coefs[:3]
-    max_steps = MAX_STEPS if exhaustive else 2
     fits = [concentrate(design, y, coef, kept, max_steps) for coef in coefs]
     if exchange:
         fits = [_exchange(design, y, kept, *fit) for fit in fits]

@@ -2,11 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft weights of the rows with the smallest losses, of a given total."""
 
-from libc.math cimport INFINITY, exp, fabs, fmax, fmin, log1p
+from libc.math cimport INFINITY, exp, fabs, fmax, log1p
+
+
+cdef inline double least(double a, double b) noexcept nogil:
+    # One instruction, unlike fmin with its rules for NaN.
+    return a if a < b else b
+
+
+cdef inline double most(double a, double b) noexcept nogil:
+    return a if a > b else b
 
 
 cdef inline double capped_share(double depth) noexcept nogil:
-    return fmin(fmax(depth, 0.0), 1.0)
+    return least(most(depth, 0.0), 1.0)
 
 
 cdef inline double logistic_share(double depth) noexcept nogil:
@@ -58,12 +67,12 @@ cdef double find_threshold(
     cdef double mass, slope, proposal
     cdef int _step
     for i in range(losses.shape[0]):
-        lower = fmin(lower, losses[i])
-        upper = fmax(upper, losses[i])
+        lower = least(lower, losses[i])
+        upper = most(upper, losses[i])
     # Here the mass is 0 and all, to rounding: exp(-40) < 1e-17.
     lower -= 40.0 * strength if entropic else 0.0
     upper += 40.0 * strength if entropic else strength
-    threshold = fmin(fmax(threshold, lower), upper)
+    threshold = least(most(threshold, lower), upper)
     for _step in range(2000):
         kept_mass(losses, sample_weight, strength, threshold, entropic, &mass, &slope)
         if fabs(mass - target) <= 1e-14 * target:
