@@ -242,9 +242,7 @@ def figures(table, least_squares, n_samples, single):
     t = coef / error
     level = np.mean(np.abs(t) > stats.t.ppf(0.975, n_samples - n_columns))
     if single:
-        level = np.mean(
-            np.abs(t[:, :2]) > stats.t.ppf(0.975, n_samples - n_columns)
-        )
+        level = np.mean(np.abs(t[:, :2]) > stats.t.ppf(0.975, n_samples - n_columns))
         coef, error, t = coef[:, :1], error[:, :1], t[:, :1]
     critical = np.quantile(np.abs(t), 0.95)
     squares = [
@@ -277,7 +275,10 @@ def published(folder):
                 if same and row["Cov"] == covariance:
                     levels = [row["emplev_1"], row["emplev_2"]]
                     level = np.mean([float(word) for word in levels if word != "NA"])
-                    scale, efficiency = float(row["medsigma"]), float(row["efficiency.1"])
+                    scale, efficiency = (
+                        float(row["medsigma"]),
+                        float(row["efficiency.1"]),
+                    )
                     powers = [float(row[f"power_1_{slope}"]) for slope in (0.2, 0.6)]
                     key = row["Design"], row["Errstr"], name
                     table[key] = np.array([scale, efficiency, level, *powers])

@@ -193,9 +193,7 @@ def find_leverage(design, mask, rng):
         return None
     features, weight = design.matrix[:, :n_features], design.sample_weight
     if len(features) > SCATTER_SIZE:
-        rows = sample_without_replacement(
-            len(features), SCATTER_SIZE, random_state=rng
-        )
+        rows = sample_without_replacement(len(features), SCATTER_SIZE, random_state=rng)
         features, weight, mask = features[rows], weight[rows], mask[rows]
     counts = weight if design.weighted else None
     middle, limit = stats.chi2.ppf([0.5, LEVERAGE_QUANTILE], n_features)
