@@ -31,6 +31,8 @@ EXTENSIONS = {
     "sksoft._ground._pav_narrow": ["sksoft/_ground/_pav_narrow.pyx"],
     "sksoft._ground._radix": ["sksoft/_ground/_radix.pyx"],
     "sksoft._ground._range": ["sksoft/_ground/_range.pyx"],
+    "sksoft._ground._short_blocks": ["sksoft/_ground/_short_blocks.pyx"],
+    "sksoft._ground._short_rows": ["sksoft/_ground/_short_rows.pyx"],
     "sksoft._pav": ["sksoft/_pav.pyx"],
     "sksoft._relaxations._beam": ["sksoft/_relaxations/_beam.pyx"],
     "sksoft._relaxations._comparisons": ["sksoft/_relaxations/_comparisons.pyx"],
@@ -55,7 +57,12 @@ EXTENSIONS = {
 
 # What GCC and Clang may assume of the numbers of a module besides; it is as right, but
 # slower, without.
-FLAGS = {"sksoft._ground._networks": ["-ffinite-math-only", "-fno-signed-zeros"]}
+FINITE = ["-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math"]
+FLAGS = {
+    "sksoft._ground._networks": FINITE,
+    "sksoft._ground._short_blocks": [*FINITE, "-ffp-contract=off"],
+    "sksoft._ground._short_rows": [*FINITE, "-ffp-contract=off"],
+}
 
 # SKSOFT_DEBUG_CYTHON=1 builds kernels that check every index.
 DEBUG = os.environ.get("SKSOFT_DEBUG_CYTHON", "0") == "1"

@@ -14,6 +14,9 @@ from cython cimport floating
 
 from sksoft._ground.inline cimport Span, at, next_flag, spans_of, start_before
 
+cdef enum:
+    SHORT = 16  # the longest rows of `_short_rows.pyx`
+
 ctypedef fused out_t:
     float
     double
@@ -61,6 +64,8 @@ def project_l2(
             else:
                 n_blocks = partition_l2(s, n, strength[r], False, spans, offset, flags)
             blocks[r, 0] = n_blocks
+            for b in range(n_blocks if n <= SHORT else 0):
+                offset[b] = mean_excess(s, spans[b])
             if sort:
                 for i in range(n):
                     result[i] = <floating> s[i]
@@ -78,6 +83,15 @@ def project_l2(
                     )
 
 
+cdef inline double mean_excess(const double* s, Span span) noexcept nogil:
+    # The mean of s - s[start], summed up in order as that of rows side by side is.
+    cdef Py_ssize_t i
+    cdef double total = 0.0
+    for i in range(span.start + 1, span.stop):
+        total += s[i] - s[span.start]
+    return total / (span.stop - span.start)
+
+
 cdef inline void take(
     const floating* row, const Py_ssize_t* place, Py_ssize_t n, double* s
 ) noexcept nogil:
@@ -90,7 +104,7 @@ cdef inline void take(
             s[i] = row[place[i]]
 
 
-cdef inline Py_ssize_t partition_l2(
+cdef Py_ssize_t partition_l2(
     const double* s, Py_ssize_t n, double strength, bint sort, Span* spans, double* offset,
     unsigned char* flags,
 ) noexcept nogil:

@@ -14,6 +14,16 @@ from cython cimport floating
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
+cdef extern from *:
+    """
+    /* Compiled for processors with AVX2 besides, where one file can hold both. */
+    #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) \
+        && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+    static void sksoft_sort_lanes(double*, Py_ssize_t)
+        __attribute__((target_clones("avx2", "default")));
+    #endif
+    """
+
 cdef enum:
     LANES = 8
     LONGEST = 63
@@ -102,7 +112,7 @@ cdef void settle(
         order += n
 
 
-cdef void sort_lanes(double* keys, Py_ssize_t n) noexcept nogil:
+cdef void sort_lanes "sksoft_sort_lanes" (double* keys, Py_ssize_t n) noexcept nogil:
     # Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M).
     cdef Py_ssize_t p = 1, q, r, d, i, top
     while 2 * p < n:

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft sort and soft rank as projections onto the permutahedron."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from sksoft._ground._blocks import pool_blocks, put_rows, scale_blocks, shift_blocks
 from sksoft._ground._pav_exponential import project_exponential, write_gaps
+from sksoft._ground._short_blocks import list_blocks, pool_short_rows
+from sksoft._ground._short_rows import project_short_rows
 from sksoft._pav import project_l2, rank_weighted_l2
 from sksoft._relaxations._bounds import (
     bisect_pooled,
@@ -21,6 +24,10 @@ from sksoft._sorting import INTP, ascending_order
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
 VANISHING = 1e-100
+
+# As many or more rows of up to so many numbers are projected faster side by side.
+SIDE_BY_SIDE = 32
+SHORT = 16
 
 
 class Blocks:
@@ -121,6 +128,43 @@ def _decays(values, strength=None):
     return np.exp(out, out=out)
 
 
+class ShortBlocks(Blocks):
+    """Blocks of short rows that were projected side by side."""
+
+    def __init__(self, starts, n):
+        self.n = n
+        # Of each row the bits of the entries at which its blocks start.
+        self.starts = starts
+
+    @functools.cached_property
+    def table(self):
+        """The blocks of two or more as :class:`Blocks` notes them."""
+        blocks = Blocks((len(self.starts), self.n))
+        list_blocks(self.starts, self.n, blocks.table)
+        return blocks.table
+
+    def pool(self, values, out, take=None, put=None, strength=None, **kwargs):
+        """Apply pooling, or what it leaves; see the kernel ``pool_blocks``."""
+        share, factor = kwargs.get("share"), kwargs.get("factor")
+        if share is None and factor is None:
+            pool_short_rows(values, take, put, strength, self.starts, out)
+        else:
+            super().pool(values, out, take, put, strength=strength, **kwargs)
+
+
+def project_uniform(rows, order, strength, sort, out):
+    """Write L2 soft sorts, or ranks against 1..n; return their blocks."""
+    n_rows, n = rows.shape
+    if n_rows >= SIDE_BY_SIDE and 0 < n <= SHORT:
+        blocks = ShortBlocks(np.empty(n_rows, np.uint32), n)
+        project_short_rows(rows, order, strength, sort, out, blocks.starts)
+        return blocks
+    blocks = Blocks(rows.shape)
+    work = np.empty(7 * n // 4 + 2)
+    project_l2(rows, order, strength, sort, out, blocks.table, work)
+    return blocks
+
+
 class SortState(NamedTuple):
     """Blocks of sorted rows, and the shares of their entries if not uniform."""
 
@@ -145,10 +189,10 @@ class PermutahedronSort(Operator):
             # As below, so that zeros of both signs sort to the same bits.
             rows = np.add(rows, 0.0)
             rows.sort(axis=1)
-        blocks = Blocks(rows.shape)
         share = None
         target = np.empty_like(out) if self.descending else out
         if self.entropic:
+            blocks = Blocks(rows.shape)
             values = rows.astype(np.float64) if order is None else taken(rows, order)
             result = target if target.dtype == np.float64 else np.empty(target.shape)
             result[...] = values
@@ -158,15 +202,7 @@ class PermutahedronSort(Operator):
             if keep:
                 share = blocks.softmax(values)
         else:
-            project_l2(
-                rows,
-                order,
-                regularization_strength,
-                True,
-                target,
-                blocks.table,
-                np.empty(7 * rows.shape[1] // 4 + 2),
-            )
+            blocks = project_uniform(rows, order, regularization_strength, True, target)
         if order is not None:
             np.add(target, 0.0, out=target)
         if self.descending:
@@ -268,19 +304,11 @@ class PermutahedronRank(Operator):
         weights=None,
         targets=None,
     ):
-        blocks = Blocks(rows.shape)
         problem = share = factor = None
         if self.regularization == "l2" and weights is None and targets is None:
-            project_l2(
-                rows,
-                order,
-                regularization_strength,
-                False,
-                out,
-                blocks.table,
-                np.empty(7 * rows.shape[1] // 4 + 2),
-            )
+            blocks = project_uniform(rows, order, regularization_strength, False, out)
         else:
+            blocks = Blocks(rows.shape)
             values = taken(rows, order)
             problem = _RankProblem(self.regularization, order, weights, targets)
             problem.project(values, regularization_strength, blocks)

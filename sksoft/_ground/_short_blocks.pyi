@@ -1,0 +1,21 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floating = TypeVar("Floating", np.float32, np.float64)
+
+def pool_short_rows(
+    values: NDArray[Floating],
+    take: NDArray[np.intp] | None,
+    put: NDArray[np.intp] | None,
+    strength: NDArray[np.float64] | None,
+    starts: NDArray[np.uint32],
+    out: NDArray[Floating],
+) -> None: ...
+def list_blocks(
+    starts: NDArray[np.uint32], n: int, blocks: NDArray[np.intp]
+) -> None: ...

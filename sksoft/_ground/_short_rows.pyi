@@ -1,0 +1,18 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floating = TypeVar("Floating", np.float32, np.float64)
+
+def project_short_rows(
+    x: NDArray[Floating],
+    order: NDArray[np.intp] | None,
+    strength: NDArray[np.float64],
+    sort: bool,
+    out: NDArray[Floating],
+    starts: NDArray[np.uint32],
+) -> None: ...

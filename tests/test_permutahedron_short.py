@@ -1,0 +1,70 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Short rows of a batch, projected side by side, against the same rows one by one."""
+
+import numpy as np
+import pytest
+
+import sksoft
+
+KINDS = ("normal", "ties", "halves", "skewed", "near", "extreme")
+
+
+def batch(kind, n, rng):
+    """Return 50 rows, more than one group and less than two."""
+    shape = 50, n
+    return {
+        "normal": lambda: rng.normal(size=shape),
+        "ties": lambda: rng.integers(0, 4, size=shape).astype(float),
+        "halves": lambda: 0.5 * rng.integers(-5, 6, size=shape),
+        "skewed": lambda: np.exp(5.0 * rng.normal(size=shape)),
+        "near": lambda: 1e6 + 1e-6 * rng.normal(size=shape),
+        "extreme": lambda: rng.choice(
+            [0.0, -0.0, 1.0, 1e-300, 5e-324, 1e300, -1e300], size=shape
+        ),
+    }[kind]()
+
+
+@pytest.mark.parametrize("operator", [sksoft.soft_rank, sksoft.soft_sort])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 7, 10, 16])
+def test_rows_side_by_side_are_rows_one_by_one(operator, kind, n, rng):
+    x = batch(kind, n, rng)
+    cotangent = rng.normal(size=x.shape)
+    tied = [0.0, 0.5, 1.0, 2.0]
+    for strength in [*tied, 1e-300, 1e-4, 0.3, 30.0, rng.choice(tied, size=50)]:
+        each = np.broadcast_to(strength, 50)
+        value, pullback = sksoft.vjp(operator, x, regularization_strength=strength)
+        pairs = [
+            sksoft.vjp(operator, row, regularization_strength=one)
+            for row, one in zip(x, each, strict=True)
+        ]
+        np.testing.assert_array_equal(value, [one for one, _ in pairs])
+        expected = [pull(g) for (_, pull), g in zip(pairs, cotangent, strict=True)]
+        largest = np.abs(expected).max(axis=1, keepdims=True)
+        scale = np.maximum(largest, np.abs(cotangent).max() if n else 1.0)
+        error = np.abs(pullback(cotangent) - expected) / scale
+        assert error.max() < 1e-13
+
+
+@pytest.mark.parametrize("operator", [sksoft.soft_rank, sksoft.soft_sort])
+def test_what_needs_the_blocks_of_short_rows(operator, rng):
+    x, cotangent = rng.normal(size=(2, 40, 9))
+    _, pullback = sksoft.vjp(operator, x, wrt="regularization_strength")
+    _, tangent_out = sksoft.jvp(operator, x, cotangent)
+    for r in range(0, 40, 13):
+        _, pull = sksoft.vjp(operator, x[r], wrt="regularization_strength")
+        _, expected = sksoft.jvp(operator, x[r], cotangent[r])
+        np.testing.assert_allclose(tangent_out[r], expected, rtol=1e-12, atol=1e-13)
+        parts = np.zeros_like(x)
+        parts[r] = cotangent[r]
+        np.testing.assert_allclose(pullback(parts), pull(cotangent[r]), rtol=1e-10)
+
+
+def test_gradient_of_what_is_hard_is_zero_beside_infinite_cotangents(rng):
+    x = rng.normal(size=(40, 5))
+    x[0] = [1.0, 2.0, 3.0, 7.0, 7.1]
+    _, pullback = sksoft.vjp(sksoft.soft_rank, x, regularization_strength=0.5)
+    cotangent = np.ones(x.shape)
+    cotangent[0, 0] = np.inf
+    np.testing.assert_array_equal(pullback(cotangent)[0], np.zeros(5))
