@@ -179,7 +179,7 @@ def _hard_fit(design, kept, method, given, rounding, rng):
         starts=method.starts,
         n_starts=method.n_starts,
         given=np.reshape(given, (-1, design.shape[1])),
-        exhaustive=False,
+        exhaustive=True,
         rounding=rounding,
         rng=rng,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from sksoft._selection import expected_ranges, quantiles
 from sksoft.linear_model._chunked_design import weighted_products
 from sksoft.linear_model._mm import (
+    FEW_COEFFICIENTS,
     MAX_ROUNDS,
     MAX_STEPS,
     NEGLIGIBLE,
@@ -17,6 +18,7 @@ from sksoft.linear_model._mm import (
     Posterior,
     bisquare_cutoff,
     bisquare_slope,
+    error_inflation,
     leverage_is_worse,
     mm_deviation,
     posterior_of,
@@ -325,4 +327,13 @@ def _covariance_root(design, coef, rule):
     deviation = mm_deviation(
         slope / total, square / total, influence, mass / total, design.shape[1], total
     )
+    if design.shape[1] > FEW_COEFFICIENTS * total:
+        # The sample tells how slopes are distributed.
+        sample = design.sample
+        standard = sample.residual(coef, design.sample_target) / rule.scale
+        deviation *= error_inflation(
+            bisquare_slope(standard, rule.cutoff),
+            sample.sample_weight / sample.total,
+            design.shape[1] / total,
+        )
     return design.whitener(gram) * deviation * rule.scale

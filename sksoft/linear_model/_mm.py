@@ -528,11 +528,11 @@ def mm_covariance_root(design, fit):
     )
     if design.shape[1] > FEW_COEFFICIENTS * design.total:
         ratio = design.shape[1] / max(design.total, design.shape[1] + 1.0)
-        deviation *= _inflation(slope, counts / design.total, ratio)
+        deviation *= error_inflation(slope, counts / design.total, ratio)
     return whitener(design.gram(weight)) * deviation * fit.scale
 
 
-def _inflation(slope, share, ratio):
+def error_inflation(slope, share, ratio):
     """Return what standard errors of many coefficients are over Huber's.
 
     A residual ``r`` is pulled towards its own error: without its row it were
