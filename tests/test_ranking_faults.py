@@ -409,3 +409,9 @@ def test_ranks_of_one_label_each_have_no_score():
     alone = np.where(np.arange(3) == 0, 1.0, np.nan) * np.ones((len(y), 1))
     with pytest.raises(ValueError, match="y must rank two labels of a sample, got at"):
         ranker.score(X, alone)
+    # Two of three have an order: the sign of it.
+    pair = np.where(np.arange(3) == 2, np.nan, y)
+    pair[:, :2] = np.where(pair[:, :1] < pair[:, 1:2], [1.0, 2.0], [2.0, 1.0])
+    found = ranker.predict(X)
+    agree = (found[:, 0] < found[:, 1]) == (pair[:, 0] < pair[:, 1])
+    assert ranker.score(X, pair) == pytest.approx(2.0 * agree.mean() - 1.0)

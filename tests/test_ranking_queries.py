@@ -247,6 +247,9 @@ def test_errors_of_data():
     with pytest.raises(ValueError, match="qid must have the length of X"):
         SoftNDCGRanker().fit(X, y, qid=qid[:-1])
     weight = np.arange(1.0, len(y) + 1.0)
+    with pytest.raises(ValueError, match="qid must name a query of at least two"):
+        # Weights of zero leave one document.
+        SoftNDCGRanker().fit(X[:3], y[:3], qid=[0, 0, 1], sample_weight=[0, 0, 1])
     with pytest.raises(ValueError, match="sample_weight must be equal within a group"):
         SoftNDCGRanker().fit(X, y, qid=qid, sample_weight=weight)
 

@@ -26,6 +26,7 @@ from sksoft.sequence import (
     sequence_from_lengths,
     viterbi,
 )
+from sksoft.sequence._training import TrainingSequences
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
@@ -212,6 +213,30 @@ def test_a_weight_is_a_repetition(batch_size):
     tripled = clone(tagger).set_params(alpha=3.0)
     tripled.fit(X, y, sequence=sequence, sample_weight=np.full(len(y), 3.0))
     assert_allclose(tripled.coef_, tagger.coef_, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_batches", [1, 2, 5, 40])
+def test_batches_are_equal_shares_of_the_weights(n_batches):
+    X, names, sequence = problem(n_sequences=40)
+    y = np.unique(names, return_inverse=True)[1]
+    starts = np.concatenate([np.flatnonzero(np.diff(sequence, prepend=-1)), [len(y)]])
+    weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(starts) - 1)
+    sequences = TrainingSequences(X, y, starts, weight)
+    total = np.zeros(len(sequences.weight))
+    for chosen, share in sequences.batches(n_batches, np.random.RandomState(0)):
+        assert_allclose(share.sum(), weight.sum() / n_batches)
+        total[chosen] += share
+    assert_allclose(total, sequences.weight)
+
+
+def test_features_that_are_all_zero_leave_the_labels_to_their_neighbours():
+    X, y, sequence = problem()
+    tagger = BeamSearchTagger(random_state=0).fit(
+        np.zeros_like(X), y, sequence=sequence
+    )
+    assert_array_equal(tagger.coef_, 0.0)
+    labels = tagger.predict(X, sequence=sequence)
+    assert_array_equal(labels, tagger.predict(np.zeros_like(X), sequence=sequence))
 
 
 def test_units_do_not_matter(fitted):
