@@ -101,14 +101,16 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
     sample_weights_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Weight of each row in the fit that ``coef_`` comes from, between 0 and 1: in the
         MM-step, or in the trimmed fit without ``reweight``. Rows of `sample_weight` 0
-        have the weight that their residuals would have.
+        have the weight that their residuals would have. A lazy Dask array if the rows
+        are a Dask collection.
 
     outlier_threshold_ : float or ndarray of shape (n_targets,)
         Size of the residual that halves the weight of a row in the MM-step, some 2.5
         times ``scale_``; that of rounding errors if the fit is exact.
 
     outlier_mask_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Whether the residual of a row exceeds ``outlier_threshold_``.
+        Whether the residual of a row exceeds ``outlier_threshold_``. A lazy Dask array
+        if the rows are a Dask collection.
 
     objective_ : float or ndarray of shape (n_targets,)
         Objective of the trimmed fit, with ``w - h / n_samples`` for ``w`` in the
@@ -265,14 +267,16 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
     sample_weights_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Weight of each row in the fit that ``coef_`` comes from, between 0 and 1: in the
         MM-step, or in the trimmed fit without ``reweight``. Rows of `sample_weight` 0
-        have the weight that their residuals would have.
+        have the weight that their residuals would have. A lazy Dask array if the rows
+        are a Dask collection.
 
     outlier_threshold_ : float or ndarray of shape (n_targets,)
         Size of the residual that halves the weight of a row in the MM-step, some 2.5
         times ``scale_``; that of rounding errors if the fit is exact.
 
     outlier_mask_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Whether the residual of a row exceeds ``outlier_threshold_``.
+        Whether the residual of a row exceeds ``outlier_threshold_``. A lazy Dask array
+        if the rows are a Dask collection.
 
     objective_ : float or ndarray of shape (n_targets,)
         Objective of the trimmed fit; the sum of the smallest absolute residuals,

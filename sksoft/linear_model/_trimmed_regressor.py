@@ -139,11 +139,15 @@ class TrimmedRegressor(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; at most 2000 features if it is sparse.
+        X : {array-like, sparse matrix, Dask array or data frame} of shape \
+                (n_samples, n_features)
+            Training data; at most 2000 features if it is sparse. More than about
+            100 000 rows, of a memory map or a Dask collection too, are fitted in passes
+            over chunks of them, and never held at once.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target values. Each target is fitted on its own.
+            Target values. Each target is fitted on its own. A Dask collection too, as
+            `sample_weight` may be.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. Whole numbers are repetitions: 2 counts a row twice, 0
@@ -154,6 +158,12 @@ class TrimmedRegressor(
         -------
         self : object
             Fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If the rows are a Dask collection and ``formulation="sort"``, which sorts
+            the losses of all rows.
         """
         check_parameters(self)
         if is_collection(X):
