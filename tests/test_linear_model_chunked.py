@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 
 from sksoft import _chunks, _selection
@@ -369,9 +370,41 @@ def test_a_chunk_that_fails_ends_the_fit(data):
     assert not hasattr(model, "coef_")
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_frames_in_memory_keep_their_names(data):
+    X, y = data
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = LeastTrimmedSquaresRegressor(random_state=0).fit(frame, pd.Series(y))
+    assert list(model.feature_names_in_) == ["a", "b", "c"]
+    assert model.predict(frame).shape == y.shape
+    expected = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_whole_numbers_are_features_too(data):
+    X, y = data
+    X = np.rint(X * 10)
+    expected = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
+    found = LeastTrimmedSquaresRegressor(random_state=0).fit(X.astype(np.int16), y)
+    assert_same(found, expected)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_warm_starts_and_printed_iterations(data):
+    X, y = data
+    lazy = da.from_array(X, chunks=(600, 3))
+    model = LeastTrimmedSquaresRegressor(random_state=0, warm_start=True, verbose=1)
+    first = model.fit(lazy, y).objective_
+    assert model.fit(lazy, y).objective_ == pytest.approx(first, rel=1e-3)
+
+
 def test_what_cannot_be_chunked_is_refused(data):
     X, y = data
     lazy = da.from_array(X)
+    thin = lazy.map_blocks(sparse.csr_array)
+    with pytest.raises(TypeError, match=r"dense chunks, .* rows.toarray\(\)"):
+        LeastTrimmedSquaresRegressor().fit(thin, y)
     with pytest.raises(TypeError, match=r"formulation='sort' takes data in memory"):
         LeastTrimmedSquaresRegressor(formulation="sort").fit(lazy, y)
     with pytest.raises(ValueError, match="requires y to be passed"):

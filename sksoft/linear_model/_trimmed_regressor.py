@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import sparse, special
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
@@ -170,6 +170,7 @@ class TrimmedRegressor(
             return self._fit_collection(X, y, sample_weight)
         y, sample_weight = in_memory(y), in_memory(sample_weight)
         if is_numeric(X) and self._needs_chunks(*X.shape):
+            self._check_columns(X)
             return self._fit_chunks(X, y, sample_weight)
         return self._fit_in_memory(X, y, sample_weight)
 
@@ -239,6 +240,7 @@ class TrimmedRegressor(
                 f"memory, for it sorts all losses, got a Dask {type(X).__name__}. Pass "
                 "X.compute() if it fits in memory, or choose formulation='mask'."
             )
+        self._check_columns(X)
         chunks = row_chunks(X, y)
         if self._needs_chunks(chunks.n_rows, example_rows(X).shape[1]):
             return self._fit_chunks(X, y, sample_weight)
@@ -250,9 +252,18 @@ class TrimmedRegressor(
         )
         return self
 
+    def _check_columns(self, X):
+        """Take the number and the names of the features from a row."""
+        if sparse.issparse(getattr(X, "_meta", None)):
+            raise TypeError(
+                f"{type(self).__name__}.fit takes dense chunks, got a Dask Array of "
+                f"sparse ones. Pass X.map_blocks(lambda rows: rows.toarray()), or "
+                "X.compute() if it fits in memory."
+            )
+        validate_data(self, example_rows(X), dtype=[np.float64, np.float32], reset=True)
+
     def _fit_chunks(self, X, y, sample_weight):
         """Fit in passes over chunks of the rows, never holding all of them."""
-        validate_data(self, example_rows(X), dtype=[np.float64, np.float32], reset=True)
         rows = training_rows(X, y, sample_weight, type(self).__name__)
         single, dtype = rows.n_targets is None, rows.dtype
         given = [self._given_starts(target) for target in range(rows.n_targets or 1)]
