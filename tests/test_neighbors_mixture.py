@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Votes that are mixed by what they say of samples held out."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, make_classification, make_friedman1
 from sklearn.decomposition import PCA
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
     SoftKNeighborsRegressor,
+    _base,
     _training,
 )
 from sksoft.neighbors._mixture import dealt_out, likelihood_weights, squared_weights
@@ -130,9 +134,12 @@ def test_mixed_probabilities_are_less_sure_where_classes_are_noisy():
 def test_mixed_values_are_better_where_targets_are_noisy():
     X, y = load_diabetes(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    mixed = SoftKNeighborsRegressor().fit(X[::2], y[::2])
-    plain = SoftKNeighborsRegressor(vote="mean").fit(X[::2], y[::2])
-    assert mixed.score(X[1::2], y[1::2]) > plain.score(X[1::2], y[1::2]) + 0.02
+    mixed, plain = SoftKNeighborsRegressor(), SoftKNeighborsRegressor(vote="mean")
+    folds = KFold(5, shuffle=True, random_state=0)
+    scores = [cross_val_score(model, X, y, cv=folds) for model in (mixed, plain)]
+    assert scores[0].mean() > scores[1].mean() + 0.02
+    mixed.fit(X[::2], y[::2])
+    plain.fit(X[::2], y[::2])
     assert not hasattr(plain, "vote_weights_")
     np.testing.assert_allclose(mixed.vote_weights_.sum(), 1.0)
     # Another kind of vote forgets the weights.
@@ -154,30 +161,85 @@ def test_a_plane_that_tells_values():
     assert scores[0] > scores[1] + 0.2
 
 
-def test_many_samples_are_mixed_by_some_that_were_not_trained_on(rng, monkeypatch):
-    monkeypatch.setattr(_training, "HALVED_SAMPLES", 100)
-    monkeypatch.setattr(_training, "HELD_OUT_SAMPLES", 50)
-    X, y = rng.normal(size=(600, 8)), rng.integers(3, size=600)
-    y[X[:, 0] > 0.0] = 0
-    learnt = []
+@pytest.fixture
+def learnt(monkeypatch):
+    """Return a list that is told the samples, and the plan, of every training."""
+    told = []
     minimize = _training.Training._minimize
 
-    def noted(self, trial, *args):
-        learnt.append(trial.samples)
-        return minimize(self, trial, *args)
+    def noted(self, trial, *args, **options):
+        told.append((len(trial.samples.X), trial.plan.curved))
+        return minimize(self, trial, *args, **options)
 
     monkeypatch.setattr(_training.Training, "_minimize", noted)
-    for n_samples, held_out in ((600, 50), (160, 20)):
+    return told
+
+
+@pytest.mark.parametrize(
+    "estimator", [SoftKNeighborsClassifier, SoftKNeighborsRegressor]
+)
+def test_what_is_trained_on_what(rng, monkeypatch, learnt, estimator):
+    X, y = rng.normal(size=(900, 3)), rng.integers(3, size=900)
+
+    def trained(n_samples, **options):
         learnt.clear()
-        model = SoftKNeighborsClassifier(random_state=0).fit(
-            X[:n_samples], y[:n_samples]
-        )
-        assert [len(samples.X) for samples in learnt] == [n_samples - held_out]
-        # All of them vote.
-        assert len(model.embedding_) == n_samples
-        assert model.kneighbors(X[:n_samples])[1].max() == n_samples - 1
+        model = estimator(max_iter=1, random_state=0, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(X[:n_samples], y[:n_samples])
+        # All of them vote in the end.
+        assert model.kneighbors(X)[1].max() == n_samples - 1
+        return learnt
+
+    assert trained(19) == [(19, False)]
+    assert trained(90) == [(60, False), (90, False)]
+    assert trained(900) == [(787, False), (787, True), (900, False)]
+    assert trained(900, hidden_layer_sizes=(2,)) == [(787, False), (900, False)]
+    monkeypatch.setattr(_base, "SMALL_SAMPLES", 800)
+    assert trained(900) == [(787, False)]
+    monkeypatch.setattr(_training, "HELD_OUT_MOST", 50)
+    assert trained(900) == [(850, False)]
+
+
+def test_the_embedding_is_that_of_the_soft_vote(rng):
+    X = rng.normal(size=(300, 4))
+    y = (X[:, 0] + X[:, 1] > 0.0).astype(int)
+    mixed = SoftKNeighborsClassifier().fit(X, y)
+    soft = SoftKNeighborsClassifier(vote="soft").fit(X, y)
+    np.testing.assert_array_equal(mixed.components_, soft.components_)
+    assert mixed.loss_curve_ == soft.loss_curve_
+
+
+def test_squares_tell_a_class_around_another(rng):
+    X = rng.normal(size=(900, 8))
+    y = ((X**2).sum(axis=1) > 7.3).astype(int)
+    model = SoftKNeighborsClassifier().fit(X[:300], y[:300])
+    assert model.vote_weights_.shape == (6,)
+    assert model.vote_weights_[3:5].sum() > 0.5
+    soft = SoftKNeighborsClassifier(vote="soft").fit(X[:300], y[:300])
+    assert model.score(X[300:], y[300:]) > soft.score(X[300:], y[300:]) + 0.05
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_squares_have_no_scale(rng, factor):
+    X = rng.normal(size=(300, 4))
+    y = (X[:, 0] ** 2 + X[:, 1] > 0.5).astype(int)
+    one = SoftKNeighborsClassifier().fit(X, y)
+    other = SoftKNeighborsClassifier().fit(factor * X - 7.0, y)
+    np.testing.assert_allclose(
+        one.predict_proba(X), other.predict_proba(factor * X - 7.0), atol=1e-6
+    )
+
+
+def test_many_samples_are_mixed_by_some_that_were_not_trained_on(rng, monkeypatch):
+    monkeypatch.setattr(_base, "SMALL_SAMPLES", 100)
+    X, y = rng.normal(size=(600, 8)), rng.integers(3, size=600)
+    y[X[:, 0] > 0.0] = 0
     # Labels tell nothing but their frequencies where the first feature is negative.
-    loss = -np.log(model.predict_proba(X[160:])[np.arange(440), y[160:]]).mean()
-    soft = SoftKNeighborsClassifier(vote="soft", random_state=0).fit(X[:160], y[:160])
-    sure = np.maximum(soft.predict_proba(X[160:])[np.arange(440), y[160:]], 1e-3)
-    assert loss < -np.log(sure).mean() - 0.02
+    losses = []
+    for vote in ("mixed", "soft"):
+        model = SoftKNeighborsClassifier(vote=vote, random_state=0)
+        model.fit(X[:160], y[:160])
+        given = model.predict_proba(X[160:])[np.arange(440), y[160:]]
+        losses.append(-np.log(np.maximum(given, 1e-3)).mean())
+    assert losses[0] < losses[1] - 0.02

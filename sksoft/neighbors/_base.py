@@ -44,7 +44,7 @@ from sksoft.neighbors._frame import frame_of
 from sksoft.neighbors._objective import Samples
 from sksoft.neighbors._reservoir import empty_reservoir
 from sksoft.neighbors._state import Fitted, Task, each_row
-from sksoft.neighbors._training import Training
+from sksoft.neighbors._training import CURVED_SAMPLES, SMALL_SAMPLES, Training
 from sksoft.neighbors._voters import brought_near
 
 DTYPES = (np.float64, np.float32)
@@ -243,7 +243,7 @@ class SoftNeighborsBase(
         voters = voters._replace(
             samples=samples,
             vote=voters.vote.of(samples.targets),
-            spaces=self._spaces(plan, before.theta, samples, len(voters.spaces)),
+            spaces=self._spaces(before.embeddings, samples),
         )
         return before._replace(
             X=framed,
@@ -259,38 +259,52 @@ class SoftNeighborsBase(
         frame = frame_of(X[members], counts) if before is None else before.plan.frame
         framed = frame.apply(X)
         members, weight, samples = self._samples(reader, framed, y, members, weight)
+        dtype = X.dtype
         if before is None:
             plan = self._plan(samples, frame, reader, rng)
         else:
             plan = before.plan._replace(reader=reader)
         held_out, learnt = self._held_out(samples)
-        mixture = None
-        if held_out is None:
-            mixture = self._mixture_of_halves(plan, samples, rng)
-        elif before is None:
+        task = Task(None, None, samples, held_out, None, framed, members, weight, dtype)
+        if held_out is not None and len(samples.X) <= SMALL_SAMPLES:
+            task = self._mixed_beforehand(task, plan, learnt, rng)
+            learnt = samples
+        elif held_out is not None and before is None:
             plan = self._plan_of_part(plan, learnt)
         start = plan.origin if before is None else before.theta
-        trial = self._trial(plan, learnt, start, rng)
-        rows = framed, members, weight, X.dtype
-        return Task(trial, samples, held_out, mixture, *rows)
+        return task._replace(trial=self._trial(plan, learnt, start, rng))
+
+    def _mixed_beforehand(self, task, plan, learnt, rng):
+        """Return a task with a mixture that a training on a part has told."""
+        plan = self._plan_of_part(plan, learnt)
+        trial = self._trial(plan, learnt, plan.origin, rng)
+        theta = self._minimize(trial, rng, part=True).x
+        task = task._replace(trial=trial)
+        if len(task.samples.X) >= CURVED_SAMPLES and not self._hidden():
+            task = task._replace(curved=self._curved(trial, rng))
+        mixture = self._mixture_by(task, task.embeddings(theta))
+        return task._replace(mixture=mixture)
+
+    def _mixture_by(self, task, embeddings):
+        """Return the mixture that suits the samples held out."""
+        votes = self._held_out_votes(task.trial, embeddings, task.held_out)
+        judge = task.trial.judge
+        return self._mixing_weights(votes, task.held_out, task.samples, judge)
 
     def _trained(self, task, rng, progress=None, reservoir=None):
         """Return the attributes that a training arrives at."""
         trial = task.trial
 
         def attributes(theta):
-            mixture = task.mixture
-            if task.held_out is not None:
-                votes = self._held_out_votes(trial, theta, task.held_out)
-                mixture = self._mixing_weights([votes], task.samples, trial.judge)
-            voters = self._voters(trial, theta, task.samples, mixture is not None)
+            embeddings, mixture = task.embeddings(theta), task.mixture
+            if task.held_out is not None and mixture is None:
+                mixture = self._mixture_by(task, embeddings)
             fitted = Fitted(
-                trial.plan,
-                theta,
+                embeddings,
                 task.framed,
                 task.members,
                 task.weight,
-                voters,
+                self._voters(trial, embeddings, task.samples),
                 mixture,
                 trial.strengths,
                 reservoir,

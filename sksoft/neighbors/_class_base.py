@@ -109,18 +109,14 @@ class ClassNeighborsBase(SoftNeighborsBase):
         weight = None if left_out.weight is None else left_out.weight[queries]
         return np.average(outcomes.argmax(axis=1) == targets, weights=weight)
 
-    def _mixing_weights(self, held_out, samples, judge):
-        n_classes = held_out[0].outcomes[0].shape[1]
+    def _mixing_weights(self, outcomes, held_out, samples, judge):
+        n_classes = outcomes[0].shape[1]
         sizes = np.bincount(samples.targets, samples.weight, n_classes)
         prior = sizes / sizes.sum()
-        likelihood, weight = [], []
-        for outcomes, others in held_out:
-            each = np.arange(len(others.X))
-            votes = [outcome[each, others.targets] for outcome in outcomes]
-            likelihood.append(np.column_stack([*votes, prior[others.targets]]))
-            weight.append(others.weight)
-        weight = None if samples.weight is None else np.concatenate(weight)
-        weights = likelihood_weights(np.concatenate(likelihood), weight)
+        each, targets = np.arange(len(held_out.X)), held_out.targets
+        votes = [outcome[each, targets] for outcome in outcomes]
+        likelihood = np.column_stack([*votes, prior[targets]])
+        weights = likelihood_weights(likelihood, held_out.weight)
         return Mixture(weights, prior)
 
     def _named_start(self, reader, n_components, n_features):

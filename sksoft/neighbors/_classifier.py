@@ -86,8 +86,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
         of at most 15 iterations, fewer where one gains next to nothing, or as many
-        epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
-        there is part of the method, and no warning is given.
+        epochs, from 10 to 60, as make 256 steps (600 with hidden layers), fewer than 10
+        where these make 1500: stopping there is part of the method, and no warning is
+        given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given
@@ -100,12 +101,13 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         What predictions use: "soft" is the soft mask, as in training, "hard" exactly
         `n_neighbors` equal votes. "mixed" is a mixture of the soft votes of
         `n_neighbors` and of 3 times as many in the trained embedding, of 3 times as
-        many in the one it starts from, and of the frequencies of the classes. Its
-        weights are those that make the classes of samples held out most likely, for
-        which the embedding is trained on either half of the samples too; of more than
-        2000 samples, an eighth but at most 1000 are held out of the training instead.
-        Of fewer than 20 samples it is "soft". Another vote takes effect with the next
-        fit.
+        many in the one it starts from, of both numbers in a linear embedding of the
+        features and their squares, and of the frequencies of the classes. Its weights
+        make the classes of samples held out most likely, which are from a third of few
+        samples to an eighth of many, at most 1000; up to 2000 samples, training is
+        repeated with them. Squares are embedded for 250 to 2000 samples without hidden
+        layers. Of fewer than 20 samples the vote is "soft". Another vote takes effect
+        with the next fit.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in
@@ -149,8 +151,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         Where training put its samples, those of weight zero too; by
         :meth:`partial_fit`, those kept of the stream.
 
-    vote_weights_ : ndarray of shape (4,)
-        With ``vote="mixed"``, the weights of the votes in the order above, of sum one.
+    vote_weights_ : ndarray of shape (6,) or (4,)
+        With ``vote="mixed"``, the weights of the votes in the order above, of sum one;
+        four without squares.
 
     regularization_strength_ : float
         The strength of the mask in units of squared distances of the embedding.
@@ -213,7 +216,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     >>> model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.95
     True
     >>> model.predict_proba(X[:1]).round(2)
-    array([[1., 0., 0.]])
+    array([[0.99, 0.01, 0.  ]])
     """
 
     _parameter_checks = CLASS_CHECKS | {"vote": one_of("mixed", "soft", "hard")}

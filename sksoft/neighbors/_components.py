@@ -83,8 +83,9 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
         of at most 15 iterations, fewer where one gains next to nothing, or as many
-        epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
-        there is part of the method, and no warning is given.
+        epochs, from 10 to 60, as make 256 steps (600 with hidden layers), fewer than 10
+        where these make 1500: stopping there is part of the method, and no warning is
+        given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given

@@ -30,13 +30,6 @@ class Mixture(NamedTuple):
         return found
 
 
-class HeldOut(NamedTuple):
-    """What votes came out as for samples that were not trained on, and these."""
-
-    outcomes: list
-    samples: object
-
-
 def dealt_out(samples, every):
     """Return one in so many samples, and the others.
 

@@ -92,8 +92,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     max_iter : int or "auto", default="auto"
         Largest number of iterations of L-BFGS, or of epochs of Adam. "auto" is a budget
         of at most 15 iterations, fewer where one gains next to nothing, or as many
-        epochs, from 10 to 60, as make 256 steps (600 with hidden layers): stopping
-        there is part of the method, and no warning is given.
+        epochs, from 10 to 60, as make 256 steps (600 with hidden layers), fewer than 10
+        where these make 1500: stopping there is part of the method, and no warning is
+        given.
 
     tol : float, default=1e-5
         L-BFGS stops when no entry of the gradient is larger. Adam with a given
@@ -108,11 +109,12 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         "trimmed" the mean without the share `trim_fraction` that is farthest from their
         least-trimmed location. "mixed" is a mixture of the means of `n_neighbors` and
         of 3 times as many in the trained embedding, of 3 times as many in the one it
-        starts from, and of all samples. Its weights are those that predict samples held
-        out best, for which the embedding is trained on either half of the samples too;
-        of more than 2000 samples, an eighth but at most 1000 are held out of the
-        training instead. Of fewer than 20 samples it is "mean". Another vote takes
-        effect with the next fit.
+        starts from, of both numbers in a linear embedding of the features and their
+        squares, and of all samples. Its weights predict samples held out best, which
+        are from a third of few samples to an eighth of many, at most 1000; up to 2000
+        samples, training is repeated with them. Squares are embedded for 250 to 2000
+        samples without hidden layers. Of fewer than 20 samples the vote is "mean".
+        Another vote takes effect with the next fit.
 
     trim_fraction : float, default=0.25
         The share that a trimmed loss or vote leaves out, in [0, 0.5].
@@ -150,8 +152,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Where training put its samples, those of weight zero too; by
         :meth:`partial_fit`, those kept of the stream.
 
-    vote_weights_ : ndarray of shape (4,)
-        With ``vote="mixed"``, the weights of the votes in the order above, of sum one.
+    vote_weights_ : ndarray of shape (6,) or (4,)
+        With ``vote="mixed"``, the weights of the votes in the order above, of sum one;
+        four without squares.
 
     regularization_strength_ : float
         The strength of the mask in units of squared distances of the embedding.
@@ -309,18 +312,12 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         ]
         return 1.0 - total[0] / total[1] if total[1] > 0.0 else 0.0
 
-    def _mixing_weights(self, held_out, samples, judge):
+    def _mixing_weights(self, outcomes, held_out, samples, judge):
         prior = np.average(samples.targets, axis=0, weights=samples.weight)
-        values, targets, weight = [], [], []
-        for outcomes, others in held_out:
-            constant = np.broadcast_to(prior, outcomes[0].shape)
-            values.append(np.stack([*outcomes, constant], axis=2))
-            targets.append(others.targets)
-            weight.append(others.weight)
-        weight = None if samples.weight is None else np.concatenate(weight)
-        values = brought_near(np.concatenate(values))
-        targets = brought_near(np.concatenate(targets))
-        weight = self._resistant(values[:, :, 0] - targets, judge, weight)
+        constant = np.broadcast_to(prior, outcomes[0].shape)
+        values = brought_near(np.stack([*outcomes, constant], axis=2))
+        targets = brought_near(held_out.targets)
+        weight = self._resistant(values[:, :, 0] - targets, judge, held_out.weight)
         weights = squared_weights(values, targets, weight)
         return Mixture(weights, prior)
 

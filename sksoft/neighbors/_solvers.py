@@ -17,11 +17,17 @@ PATIENCE = 10
 # may gain little before others gain much.
 LBFGS_BUDGET = 15
 LEAST_ITERATIONS = 4
+# The same for a training on a part of the samples, that tells how votes are mixed.
+PART_BUDGET = 8
 LEAST_SHARE = 0.003
 LEAST_GAIN = 0.4
 # Steps of Adam, with and without hidden layers.
 LEAST_STEPS = 256
 LEAST_STEPS_HIDDEN = 600
+# Epochs: at most so many, and at least so many unless they make so many steps.
+MOST_EPOCHS = 60
+LEAST_EPOCHS = 10
+MANY_STEPS = 1500
 
 
 class Budget:
@@ -68,16 +74,18 @@ class Budget:
         return stop or (self.count >= LEAST_ITERATIONS and gain < least)
 
 
-def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes):
+def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes, part):
     """Minimise over all samples; a `max_iter` of None is a budget, not a promise."""
     with warnings.catch_warnings():
-        if max_iter is None:
+        if max_iter is None or part:
             warnings.simplefilter("ignore", ConvergenceWarning)
+        if max_iter is None:
             progress = Budget(progress, problem)
+            max_iter = PART_BUDGET if part else LBFGS_BUDGET
         return minimize(
             problem,
             theta,
-            max_iter=LBFGS_BUDGET if max_iter is None else max_iter,
+            max_iter=max_iter,
             tol=tol,
             progress=progress,
             attributes=attributes,
@@ -157,7 +165,8 @@ class Minibatches:
         if max_iter is None:
             hidden = len(problem.model.shapes) > 1
             least = LEAST_STEPS_HIDDEN if hidden else LEAST_STEPS
-            n_epochs = int(np.clip(-(-least // n_steps), 10, 60))
+            fewest = min(LEAST_EPOCHS, -(-MANY_STEPS // n_steps))
+            n_epochs = int(np.clip(-(-least // n_steps), fewest, MOST_EPOCHS))
         adam = Adam(len(theta))
         solution = Solution(x=theta, value=np.inf)
         stale = 0

@@ -13,6 +13,15 @@ from sksoft.neighbors._objective import Samples
 from sksoft.neighbors._reservoir import Reservoir
 from sksoft.neighbors._voters import Voters
 
+# Squares grow no more beyond so many units.
+FARTHEST_SQUARED = 3.0
+
+
+def with_squares(X):
+    """Return features and their squares, which matter as much where they are normal."""
+    near = np.clip(X, -FARTHEST_SQUARED, FARTHEST_SQUARED)
+    return np.hstack([X, (near**2 - 1.0) / np.sqrt(2.0)])
+
 
 class Plan(NamedTuple):
     """An embedding before it is trained.
@@ -36,6 +45,9 @@ class Plan(NamedTuple):
 
     architecture : tuple
         `n_components` and the widths of the hidden layers.
+
+    curved : bool, default=False
+        Whether the squares of the features are inputs too.
     """
 
     frame: Frame
@@ -44,9 +56,15 @@ class Plan(NamedTuple):
     origin: np.ndarray
     gain: float
     architecture: tuple
+    curved: bool = False
+
+    def inputs(self, X):
+        """Return what the model makes of framed features."""
+        return with_squares(X) if self.curved else X
 
     def embed(self, theta, X):
         """Return the embedding of framed features, in its own unit."""
+        X = self.inputs(X)
         return self.model.forward(theta, X, X)[0]
 
     def components(self, theta):
@@ -61,6 +79,17 @@ class Plan(NamedTuple):
         if weights:
             weights[-1] *= self.gain
         return weights, biases
+
+
+class Embedding(NamedTuple):
+    """A plan and the parameters that it arrived at."""
+
+    plan: Plan
+    theta: np.ndarray
+
+    def place(self, X):
+        """Return the embedding of framed features."""
+        return self.plan.embed(self.theta, X)
 
 
 class Trial(NamedTuple):
@@ -109,16 +138,19 @@ class Task(NamedTuple):
     Attributes
     ----------
     trial : Trial
-        The training, on all samples but those held out.
+        The training.
+
+    curved : Embedding or None
+        An embedding of features and squares.
 
     samples : Samples
         All samples.
 
     held_out : Samples or None
-        Those that tell how votes are mixed; None if halves have told it.
+        Those that tell how votes are mixed; None if votes are not mixed.
 
     mixture : Mixture or None
-        What halves told.
+        What they told, None if it is for the training to find.
 
     framed : ndarray of shape (n_rows, n_features)
         All rows of the fit in their frame, those of weight zero too.
@@ -134,6 +166,7 @@ class Task(NamedTuple):
     """
 
     trial: Trial
+    curved: Embedding | None
     samples: Samples
     held_out: Samples | None
     mixture: Mixture | None
@@ -142,17 +175,22 @@ class Task(NamedTuple):
     weight: np.ndarray | None
     dtype: np.dtype
 
+    def embeddings(self, theta):
+        """Return where to vote: at theta, and if votes are mixed elsewhere too."""
+        found, plan = [Embedding(self.trial.plan, theta)], self.trial.plan
+        if self.held_out is not None:
+            found.append(Embedding(plan, plan.origin))
+        return found if self.curved is None else [*found, self.curved]
+
 
 class Fitted(NamedTuple):
     """All that predictions, and further training, need.
 
     Attributes
     ----------
-    plan : Plan
-        What was trained.
-
-    theta : ndarray of shape (n_parameters,)
-        The parameters.
+    embeddings : list of Embedding
+        Where the voters vote: that which was trained, and if votes are mixed that which
+        it started from and perhaps a curved one.
 
     X : ndarray of shape (n_samples, n_features)
         All rows of the fit in their frame, those of weight zero too.
@@ -176,8 +214,7 @@ class Fitted(NamedTuple):
         What `partial_fit` keeps of a stream.
     """
 
-    plan: Plan
-    theta: np.ndarray
+    embeddings: list
     X: np.ndarray
     members: np.ndarray
     weight: np.ndarray | None
@@ -186,12 +223,19 @@ class Fitted(NamedTuple):
     strengths: tuple
     reservoir: Reservoir | None
 
+    @property
+    def plan(self):
+        """The plan that was trained."""
+        return self.embeddings[0].plan
+
+    @property
+    def theta(self):
+        """Its parameters."""
+        return self.embeddings[0].theta
+
     def place(self, X):
         """Return where framed features are in each space of the voters."""
-        placed = [self.plan.embed(self.theta, X)]
-        if len(self.voters.spaces) > 1:
-            placed.append(self.plan.embed(self.plan.origin, X))
-        return placed
+        return [embedding.place(X) for embedding in self.embeddings]
 
 
 def each_row(fitted, of_members, of_others):

@@ -12,7 +12,6 @@ from sksoft._optimize import Solution
 from sksoft._validation import layer_sizes, real_array
 from sksoft.neighbors._mixture import (
     LEAST_SAMPLES,
-    HeldOut,
     dealt_out,
     n_copies,
 )
@@ -20,7 +19,7 @@ from sksoft.neighbors._objective import LeaveOneOut, Problem, selected_weight
 from sksoft.neighbors._selection import Mask, distance_unit, kth_distances
 from sksoft.neighbors._solvers import Minibatches, by_lbfgs
 from sksoft.neighbors._starts import given_start, identity_start, principal_start
-from sksoft.neighbors._state import Plan, Trial
+from sksoft.neighbors._state import Embedding, Plan, Trial
 from sksoft.neighbors._voters import Ballot, Voters, indexed_space
 
 # learning_rate_init="auto" is this much over the square root of the number of inputs
@@ -34,12 +33,17 @@ ALL_TEMPLATES = 1500
 SOME_TEMPLATES = 1000
 # Leave-one-out scores, and the unit of distance, are estimated on so many samples.
 SCORED_SAMPLES = 2000
-# How votes are mixed is told by halves of up to so many samples, each by the embedding
-# of the other. Of more, some are held out of the training, one in so many and no more
-# than that.
-HALVED_SAMPLES = 2000
-HELD_OUT_OF = 8
-HELD_OUT_SAMPLES = 1000
+# How votes are mixed is told by samples that a training did not see: so many, but
+# between one in three and one in eight of all, and at most as many as in the last line.
+HELD_OUT_LEAST = 100
+HELD_OUT_OF = (3, 8)
+HELD_OUT_MOST = 1000
+# Up to so many samples, a training on those not held out goes before that on all.
+SMALL_SAMPLES = 2000
+# Squares are of use from so many samples on.
+CURVED_SAMPLES = 250
+# The embedding of squares is pulled to its start, that of the other, so much more.
+CURVED = 4.0
 # A mixed vote also asks so many times as many neighbours.
 WIDE = 3
 
@@ -70,8 +74,8 @@ class Training:
         """Return the score of what the votes of queries came out as."""
         raise NotImplementedError
 
-    def _mixing_weights(self, held_out, samples, judge):
-        """Return a mixture by the outcomes of votes for samples held out."""
+    def _mixing_weights(self, outcomes, held_out, samples, judge):
+        """Return a mixture by what votes for samples held out came out as."""
         raise NotImplementedError
 
     def _discriminant_start(self, samples, reader, n_components):
@@ -203,11 +207,11 @@ class Training:
             self._limit(),
             self._trimmed_samples(),
         )
-        X = trial.samples.X
+        X = trial.plan.inputs(trial.samples.X)
         return Problem(trial.plan.model, X, leave_one_out, trial.alpha, trial.start)
 
-    def _minibatches(self, samples, rng):
-        n_samples, n_features = samples.X.shape
+    def _minibatches(self, problem, rng):
+        n_samples, n_features = problem.X.shape
         batch_size = self.batch_size
         if is_auto(batch_size):
             batch_size = int(np.clip(n_samples // 12, 32, 256))
@@ -220,7 +224,8 @@ class Training:
         dropout = self.dropout if self._hidden() else 0.0
         return Minibatches(batch_size, n_templates, rate, dropout, rng)
 
-    def _minimize(self, trial, rng, progress=None, attributes=None):
+    def _minimize(self, trial, rng, progress=None, attributes=None, part=False):
+        """Return where a training arrives; one on a part of the samples is shorter."""
         max_iter = None if is_auto(self.max_iter) else self.max_iter
         if max_iter == 0 or trial.strengths[0] == 0.0:
             # A hard mask has no gradient: nothing can be learnt.
@@ -237,8 +242,8 @@ class Training:
         }
         problem = self._problem(trial)
         if solver == "lbfgs":
-            return by_lbfgs(problem, trial.start, **options)
-        batches = self._minibatches(trial.samples, rng)
+            return by_lbfgs(problem, trial.start, part=part, **options)
+        batches = self._minibatches(problem, rng)
         return batches.minimize(problem, trial.start, **options)
 
     def _guarded(self, trial, solution):
@@ -264,63 +269,66 @@ class Training:
         )
         return trial.start, before
 
-    def _ballots(self, strengths):
+    def _ballots(self, strengths, n_spaces):
         """Return the votes that predictions may mix."""
         k = float(self.n_neighbors)
         if self.vote != "mixed":
             return [Ballot(0, k, self._vote_strength(strengths[0]))]
         near, wide = strengths
-        return [
+        ballots = [
             Ballot(0, k, near),
             Ballot(0, WIDE * k, wide),
             Ballot(1, WIDE * k, wide),
+            Ballot(2, k, near),
+            Ballot(2, WIDE * k, wide),
         ]
+        if n_spaces == 1:
+            return ballots[:1]
+        return [ballot for ballot in ballots if ballot.space < n_spaces]
 
-    def _spaces(self, plan, theta, samples, n_spaces):
-        """Return the trained and, if there are two, the untrained embedding."""
+    def _spaces(self, embeddings, samples):
+        """Return samples as templates in each of some embeddings."""
         return [
-            indexed_space(plan.embed(point, samples.X), self.n_neighbors, self.n_jobs)
-            for point in (theta, plan.origin)[:n_spaces]
+            indexed_space(embedding.place(samples.X), self.n_neighbors, self.n_jobs)
+            for embedding in embeddings
         ]
 
-    def _voters(self, trial, theta, samples, mixed):
-        """Return samples as templates of an embedding, with all ballots if mixed."""
-        ballots = self._ballots(trial.strengths)
-        ballots = ballots if mixed else ballots[:1]
+    def _voters(self, trial, embeddings, samples):
+        """Return samples as templates in each of some embeddings, and their ballots."""
         return Voters(
             samples,
             trial.judge.of(samples.targets),
-            self._spaces(trial.plan, theta, samples, 2 if mixed else 1),
-            ballots,
+            self._spaces(embeddings, samples),
+            self._ballots(trial.strengths, len(embeddings)),
             self.regularization,
             self._limit(),
         )
 
     def _held_out(self, samples):
         """Return samples that tell how votes are mixed, or None, and the others."""
-        if self.vote != "mixed" or len(samples.X) <= HALVED_SAMPLES:
+        n_samples = n_copies(samples).sum()
+        if self.vote != "mixed" or n_samples < LEAST_SAMPLES:
             return None, samples
-        every = int(np.ceil(n_copies(samples).sum() / HELD_OUT_SAMPLES))
-        return dealt_out(samples, max(every, HELD_OUT_OF))
+        every = np.clip(n_samples / HELD_OUT_LEAST, *HELD_OUT_OF)
+        every = max(int(every), int(np.ceil(n_samples / HELD_OUT_MOST)))
+        return dealt_out(samples, every)
 
-    def _held_out_votes(self, trial, theta, others):
+    def _held_out_votes(self, trial, embeddings, others):
         """Return what the samples of a trial vote for others."""
-        plan = trial.plan
-        voters = self._voters(trial, theta, trial.samples, True)
-        placed = [plan.embed(point, others.X) for point in (theta, plan.origin)]
-        return HeldOut(voters.outcomes(placed), others)
+        voters = self._voters(trial, embeddings, trial.samples)
+        return voters.outcomes([embedding.place(others.X) for embedding in embeddings])
 
-    def _mixture_of_halves(self, plan, samples, rng):
-        """Return a mixture that is fitted to what halves vote for each other."""
-        if self.vote != "mixed" or n_copies(samples).sum() < LEAST_SAMPLES:
-            return None
-        found, halves = [], dealt_out(samples, 2)
-        for some, others in (halves, halves[::-1]):
-            part = self._plan_of_part(plan, some)
-            trial = self._trial(part, some, part.origin, rng)
-            theta = self._minimize(trial, rng).x
-            found.append(self._held_out_votes(trial, theta, others))
-        return self._mixing_weights(found, samples, trial.judge)
+    def _curved(self, trial, rng):
+        """Return an embedding of features and squares, trained on the same samples."""
+        plan = trial.plan
+        linear = plan.model.unpack(plan.origin)[0]
+        n_features, n_components = linear.shape
+        n_inputs = 2 * n_features
+        model = LinearPlusNetwork(n_inputs, n_inputs, n_components, ())
+        origin = model.start(np.vstack([linear, np.zeros_like(linear)]), rng)
+        plan = plan._replace(model=model, origin=origin, curved=True)
+        trial = trial._replace(plan=plan, start=origin, alpha=CURVED * trial.alpha)
+        return Embedding(plan, self._minimize(trial, rng, part=True).x)
 
     def _plan_of_part(self, plan, samples):
         """Return a plan that knows the targets of some samples alone."""
