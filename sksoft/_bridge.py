@@ -29,11 +29,11 @@ def positional_names(function):
     return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
 
 
-# Losses with a gradient in one array. That of a beam has several.
-LOSSES = {
-    name: getattr(losses, name)
-    for name in losses.__all__
-    if positional_names(getattr(losses, name))[0] == "scores"
+LOSSES = {name: getattr(losses, name) for name in losses.__all__}
+# The arguments in which a loss has gradients, the first of which it cannot do without.
+# Each may be a tuple of arrays, whose names are then that of the argument and a number.
+GRADIENTS = dict.fromkeys(LOSSES, ("scores",)) | {
+    "beam_loss": ("emissions", "transitions")
 }
 
 
@@ -76,15 +76,104 @@ def popped_straight_through(params, strength):
     return value
 
 
-def published(module, function, bridged, documentation, hard, **texts):
-    """Give a bridged function the name and signature of its own, and documentation."""
-    name = function.__name__
-    summary = inspect.getdoc(function).partition("\n")[0]
-    bridged.__name__ = bridged.__qualname__ = name
-    bridged.__module__ = module
-    bridged.__signature__ = bridged_signature(function, hard)
-    bridged.__doc__ = documentation.format(summary=summary, name=name, **texts)
-    return bridged
+STRAIGHT_THROUGH_DOC = """straight_through : bool, default=False
+    Whether the value is the hard one, of strength 0, and only its derivatives are soft.
+"""
+
+
+def publish(namespace, bridged_operator, bridged_loss, operator_doc, loss_doc):
+    """Put all operators and losses into a module, as functions of its framework.
+
+    Parameters
+    ----------
+    namespace : dict
+        That of the module.
+    bridged_operator, bridged_loss : callable
+        Return the function of the framework for one of NumPy.
+    operator_doc, loss_doc : str
+        Their documentation, with the places {summary}, {name}, and {straight_through}
+        or {first}.
+    """
+    for name, function in (OPERATORS | LOSSES).items():
+        if name in OPERATORS:
+            bridged, documentation = bridged_operator(function), operator_doc
+            hard = strength_name(function) is not None
+            text = {"straight_through": STRAIGHT_THROUGH_DOC if hard else ""}
+        else:
+            bridged, documentation = bridged_loss(function), loss_doc
+            hard, text = False, {"first": GRADIENTS[name][0]}
+        summary = inspect.getdoc(function).partition("\n")[0]
+        bridged.__name__ = bridged.__qualname__ = name
+        bridged.__module__ = namespace["__name__"]
+        bridged.__signature__ = bridged_signature(function, hard)
+        bridged.__doc__ = documentation.format(summary=summary, name=name, **text)
+        namespace[name] = bridged
+
+
+def parted(arguments, is_array, differentiable=()):
+    """Part arguments into the names of arrays, the arrays, and pairs of the others.
+
+    A tuple in the place of a differentiable argument counts as so many arrays.
+    """
+    names, arrays, options = [], [], []
+    for name, value in arguments.items():
+        if is_array(value):
+            names.append(name)
+            arrays.append(value)
+        elif name in differentiable and isinstance(value, tuple):
+            names.extend(f"{name}.{i}" for i in range(len(value)))
+            arrays.extend(value)
+        else:
+            options.append((name, value))
+    return names, arrays, options
+
+
+def has_gradient(loss, name):
+    """Return whether a loss has a gradient in an array of this name."""
+    return name.partition(".")[0] in GRADIENTS[loss]
+
+
+def no_loss_gradient(loss, name):
+    """Return the error of whoever asks a loss for a gradient in another array."""
+    known = " and ".join(GRADIENTS[loss])
+    return ValueError(
+        f"{name} must not require a gradient: {loss} has a derivative with respect to "
+        f"{known} only."
+    )
+
+
+def evaluate_loss(loss, arrays, options):
+    """Return the value of a loss and its gradients.
+
+    Parameters
+    ----------
+    loss : str
+        Its name.
+    arrays : dict of str to ndarray
+        The arrays among its arguments.
+    options : dict
+        Its other arguments.
+
+    Returns
+    -------
+    value : float
+        The value.
+    gradients : dict of str to ndarray
+        The gradients in those arrays that have one.
+    """
+    arguments = dict(options)
+    for name, array in arrays.items():
+        argument, dot, _ = name.partition(".")
+        arguments[argument] = (*arguments.get(argument, ()), array) if dot else array
+    value, found = LOSSES[loss](**arguments)
+    names = GRADIENTS[loss]
+    gradients = {}
+    for name, gradient in zip(names, found if len(names) > 1 else [found], strict=True):
+        if isinstance(gradient, tuple):
+            gradients |= {f"{name}.{i}": part for i, part in enumerate(gradient)}
+        else:
+            gradients[name] = gradient
+    return value, gradients
 
 
 class Spec(NamedTuple):

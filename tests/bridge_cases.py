@@ -4,6 +4,8 @@
 
 import numpy as np
 
+from sksoft import losses
+
 _rng = np.random.default_rng(7)
 # Away from the kinks of all operators.
 X = _rng.normal(size=(3, 5))
@@ -63,6 +65,19 @@ OPERATOR_IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(OPERATOR_CASES)]
 GRADES = np.array([[0.0, 1.0, 2.0, 0.0, 1.0]] * 3)
 LABELS = np.array([0, 4, 2])
 RELEVANCE = ("approx_ndcg_loss", "listnet_loss", "soft_ndcg_loss", "softrank_ndcg_loss")
+
+
+SCORE_LOSSES = [name for name in losses.__all__ if name != "beam_loss"]
+
+# Sequences, and the transitions of the loss of beams with its other arguments.
+EMISSIONS = _rng.normal(size=(2, 4, 3))
+SEQUENCE = np.array([[0, 2, 1, 1], [2, 2, 0, 1]])
+PAIRS, TRIPLES = 0.5 * _rng.normal(size=(3, 3)), 0.5 * _rng.normal(size=(3, 3, 3))
+BEAM_CASES = [
+    (PAIRS, {}),
+    ((PAIRS, TRIPLES), {"objective": "membership", "final_weight": 2.0}),
+    (TRIPLES, {"objective": "soft", "sample_weight": [1.0, 2.0]}),
+]
 
 
 def loss_target(name):

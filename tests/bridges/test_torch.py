@@ -7,13 +7,23 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from bridge_cases import OPERATOR_CASES, OPERATOR_IDS, W, X, loss_target
+from bridge_cases import (
+    BEAM_CASES,
+    EMISSIONS,
+    OPERATOR_CASES,
+    OPERATOR_IDS,
+    SCORE_LOSSES,
+    SEQUENCE,
+    W,
+    X,
+    loss_target,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from torch.autograd import forward_ad
 
 import sksoft
 import sksoft.torch as soft
-from sksoft import losses
+from sksoft import losses, operators
 from sksoft._bridge import LOSSES, OPERATORS, strength_name
 
 # PyTorch's own forward mode makes use of it.
@@ -274,7 +284,7 @@ def test_half_precision(dtype):
     assert x.grad.dtype == dtype
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", SCORE_LOSSES)
 def test_losses(name):
     scores = torch.tensor(X, requires_grad=True)
     target = torch.tensor(np.asarray(loss_target(name)))
@@ -305,6 +315,65 @@ def test_loss_with_groups():
     value = soft.soft_spearman_loss(scores, target, groups=groups)
     rows = soft.soft_spearman_loss(scores.view(2, 3), target.view(2, 3))
     assert_allclose(value.item(), rows.item(), rtol=1e-6)
+
+
+def of_tensors(function, *arguments, **options):
+    """Return the loss of a beam as a function of emissions and parts of transitions."""
+
+    def loss(emissions, *parts):
+        transitions = parts if len(parts) > 1 else parts[0]
+        return function(emissions, transitions, SEQUENCE, 2, *arguments, **options)
+
+    return loss
+
+
+@pytest.mark.parametrize(("transitions", "options"), BEAM_CASES)
+def test_loss_of_beams(transitions, options):
+    parts = transitions if isinstance(transitions, tuple) else (transitions,)
+    given = [torch.tensor(array, requires_grad=True) for array in (EMISSIONS, *parts)]
+    expected, (d_emissions, d_parts) = losses.beam_loss(
+        EMISSIONS, transitions, SEQUENCE, 2, **options
+    )
+    d_parts = d_parts if isinstance(d_parts, tuple) else (d_parts,)
+    loss = of_tensors(soft.beam_loss, **options)
+    value = loss(*given)
+    assert value.item() == expected
+    found = torch.autograd.grad(value, given)
+    for gradient, other in zip(found, (d_emissions, *d_parts), strict=True):
+        assert_array_equal(gradient.numpy(), other)
+    assert torch.autograd.gradcheck(loss, given, check_forward_ad=True)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    for gradient, other in zip(
+        torch.autograd.grad(compiled(*given), given), found, strict=True
+    ):
+        assert torch.equal(gradient, other)
+    # Over emissions, with the same transitions.
+    rest = [part.detach() for part in given[1:]]
+    batch = torch.stack([given[0].detach(), 0.5 * given[0].detach()])
+    every = tuple(range(len(given)))
+    mapped = torch.vmap(
+        torch.func.grad(loss, argnums=every), in_dims=(0, *(None,) * len(rest))
+    )(batch, *rest)
+    for i, emissions in enumerate(batch):
+        alone = torch.func.grad(loss, argnums=every)(emissions, *rest)
+        for gradient, other in zip(mapped, alone, strict=True):
+            assert torch.equal(gradient[i], other)
+    # The gradient in the one depends on the other.
+    (gradient,) = torch.autograd.grad(loss(*given), given[0], create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        torch.autograd.grad(gradient.sum(), given[1])
+
+
+def test_loss_of_beams_with_constant_transitions():
+    emissions = torch.tensor(EMISSIONS, dtype=torch.float32, requires_grad=True)
+    single = EMISSIONS.astype(np.float32)
+    for transitions in (BEAM_CASES[0][0], BEAM_CASES[0][0].tolist(), BEAM_CASES[1][0]):
+        expected, (gradient, _) = losses.beam_loss(single, transitions, SEQUENCE, 2)
+        value = soft.beam_loss(emissions, transitions, torch.tensor(SEQUENCE), k=2)
+        assert value.dtype == torch.float32
+        assert value.item() == np.float32(expected)
+        (found,) = torch.autograd.grad(value, emissions)
+        assert_array_equal(found.numpy(), gradient)
 
 
 def test_loss_compiles():
@@ -341,6 +410,20 @@ def test_wrong_input():
     with pytest.raises(ValueError, match=r"^target must not require a gradient"):
         soft.soft_spearman_loss(x, torch.tensor(W, requires_grad=True))
     with pytest.raises(
+        NotImplementedError, match=r"^target must have no tangent: soft_spearman_loss"
+    ):
+        torch.func.jvp(
+            lambda y: soft.soft_spearman_loss(x, y), (x,), (torch.ones_like(x),)
+        )
+    with pytest.raises(ValueError, match=r"^target must not require a gradient: beam"):
+        soft.beam_loss(
+            x, x[:, :3], torch.tensor([0.0, 1.0, 2.0], requires_grad=True), 1
+        )
+    with pytest.raises(ValueError, match=r"^groups must have the length of scores, 15"):
+        soft.soft_spearman_loss(
+            x.ravel(), torch.tensor(W).ravel(), groups=torch.tensor([5, 5, 4])
+        )
+    with pytest.raises(
         TypeError, match=r"^scores must be a tensor of a floating-point"
     ):
         soft.soft_spearman_loss(torch.arange(3), torch.arange(3))
@@ -368,4 +451,6 @@ def test_documentation(name):
 
 def test_all_operators_and_losses_are_there():
     assert {*OPERATORS, *LOSSES} == set(soft.__all__)
-    assert set(losses.__all__) - {"beam_loss"} == LOSSES.keys()
+    # Those take an operator and return functions: PyTorch has ways of its own.
+    derivatives = {"jvp", "vjp", "strength_bounds"}
+    assert {*operators.__all__, *losses.__all__} - derivatives == set(soft.__all__)
