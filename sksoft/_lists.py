@@ -2,11 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Lists of unequal length: groups, their weights, and the mean of a loss over them."""
 
+import math
 from collections.abc import Sized
 
 import numpy as np
 
-from sksoft._validation import LARGEST, check_unmasked, plain_array, real_array
+from sksoft._validation import (
+    LARGEST,
+    check_unmasked,
+    is_within,
+    plain_array,
+    real_array,
+)
 
 
 class RowLoss:
@@ -43,15 +50,13 @@ class Lists:
     def __init__(self, present, codes=None, weight=None):
         self.shape = present.shape
         if codes is None:
-            n_lists = int(np.prod(self.shape[:-1], dtype=int))
+            n_lists = math.prod(self.shape[:-1])
         else:
             n_lists = int(codes.max()) + 1 if codes.size else 0
-        if weight is None:
-            weight = np.ones(n_lists)
-        share = weight / weight.sum() if n_lists else weight
+        share = _shares(weight, n_lists)
         # Rows of one length need not be gathered, and have no index.
         whole = codes is None and present.size > 0 and bool(present.all())
-        if whole and share.all():
+        if whole and (weight is None or share.all()):
             self._indices, self.shares = [None], [share]
             self.longest = self.shape[-1]
             return
@@ -206,7 +211,7 @@ def checked_target(target, shape, name, scores="scores"):
         raise ValueError(
             f"{name} must have the shape of {scores}, {shape}, got {target.shape}."
         )
-    if np.any(np.abs(target) > LARGEST):
+    if not is_within(target, LARGEST) and np.any(np.abs(target) > LARGEST):
         raise ValueError(
             f"{name} must hold numbers of magnitude at most {LARGEST:g} or NaN, got "
             f"{target.ravel()[np.nanargmax(np.abs(target))]}."
@@ -289,6 +294,13 @@ def list_weights(sample_weight, shape, codes):
 def list_shares(sample_weight, shape):
     """Return the share of each row of the last axis in the weighted mean."""
     weight = list_weights(sample_weight, shape, None)
+    return _shares(weight, math.prod(shape[:-1]))
+
+
+def _shares(weight, n_lists):
+    """Return weights, or as many ones, over their sum."""
     if weight is None:
-        weight = np.ones(int(np.prod(shape[:-1], dtype=int)))
-    return weight / weight.sum() if len(weight) else weight
+        share = np.empty(n_lists)
+        share.fill(1.0 / max(n_lists, 1))
+        return share
+    return weight / weight.sum() if n_lists else weight

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sksoft._ground._range import is_within
+from sksoft._ground._range import is_within as row_is_within
 
 # Above this, differences and weighted sums of float64 numbers could overflow.
 LARGEST = 1e300
@@ -25,7 +25,7 @@ def real_array(values, name):
     """Return a float32 or float64 array of finite numbers; other real types convert."""
     # The usual case first: the checks of the others take longer.
     if type(values) is np.ndarray and values.dtype in FLOATS:
-        if not _is_within(values, LARGEST):
+        if not is_within(values, LARGEST):
             raise _range_error(values, name)
         return values
     given = array = plain_array(values, name)
@@ -33,9 +33,9 @@ def real_array(values, name):
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
         array = array.astype(np.float64)
-    if not _is_within(array, LARGEST):
+    if not is_within(array, LARGEST):
         raise _range_error(array, name)
-    if given.dtype.kind in "iu" and not _is_within(array, LARGEST_EXACT - 1.0):
+    if given.dtype.kind in "iu" and not is_within(array, LARGEST_EXACT - 1.0):
         _warn_of_rounding(given, array, name)
     return array
 
@@ -111,10 +111,10 @@ def _warn_of_rounding(given, array, name):
         )
 
 
-def _is_within(array, limit):
-    """Return whether no number exceeds a limit in magnitude; NaN does."""
+def is_within(array, limit):
+    """Return whether no number of a float array exceeds a limit; NaN does."""
     if array.size < 4096:
-        return is_within(array.ravel(), limit)
+        return row_is_within(array.ravel(), limit)
     return float(array.max()) <= limit and float(array.min()) >= -limit
 
 

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The soft operators and losses for JAX: arrays in and out, exact gradients.
 
-Every operator of :mod:`sksoft.operators` and every loss of scores of
-:mod:`sksoft.losses` is here under its name. They work under :func:`jax.jit`,
-:func:`jax.grad`, :func:`jax.vmap` and nests of them; losses also in forward mode.
-Second derivatives raise. Results have the dtype of `x`, and are computed in double
-precision.
+Every operator of :mod:`sksoft.operators` and every loss of :mod:`sksoft.losses` is here
+under its name. They work under :func:`jax.jit`, :func:`jax.grad`, :func:`jax.vmap` and
+nests of them, in reverse mode and in forward mode (operators along `x`). Second
+derivatives raise. Results have the dtype of `x`, and are computed in double precision.
 
 The computation takes place on the CPU, in a callback. What does not depend on values,
 shapes and options, is checked when JAX traces a function; an error about values, such
@@ -15,28 +14,37 @@ as NaN, comes from the callback as an error of JAX that quotes it.
 
 import functools
 import inspect
+from typing import NamedTuple
 
 import numpy as np
 
 from sksoft._bridge import (
+    GRADIENTS,
     LOSSES,
     OPERATORS,
     Spec,
     by_name,
     check_differentiable_shapes,
     evaluate,
+    evaluate_loss,
+    has_gradient,
     linearize,
+    no_loss_gradient,
     output_shape,
+    parted,
     popped_straight_through,
     positional_names,
-    published,
+    publish,
     strength_name,
 )
 
 try:
     import jax
     import jax.numpy as jnp
+    from jax.core import ShapedArray
     from jax.custom_derivatives import SymbolicZero
+    from jax.extend.core import Primitive
+    from jax.interpreters import ad, batching, mlir
 except ImportError as error:
     raise ImportError(
         'sksoft.jax needs JAX, which is not installed: pip install "sksoft[jax]"'
@@ -69,146 +77,310 @@ def _leading(arrays, ndims):
     )
 
 
+class _Static(NamedTuple):
+    """What is fixed when an operator is traced.
+
+    Further axes of its arrays, those that vmap has put in front, are of length 1 where
+    an array does not vary along them.
+    """
+
+    spec: Spec
+    # The arguments that are arrays, and how many axes they have.
+    names: tuple
+    ndims: tuple
+
+    def ndims_of(self, wrt):
+        return tuple(self.ndims[self.names.index(name)] for name in wrt)
+
+    def shapes(self, arrays):
+        """Return the shapes of arrays by name, without axes in front."""
+        return {
+            name: array.shape[array.ndim - ndim :]
+            for name, array, ndim in zip(self.names, arrays, self.ndims, strict=True)
+        }
+
+    def linearized(self, arrays, wrt, leading):
+        arrays = dict(zip(self.names, map(_to_numpy, arrays), strict=True))
+        return linearize(self.spec, arrays, wrt, leading)
+
+
+# The compiled code of JAX is found again for the same callback only.
+
+
 @functools.lru_cache(maxsize=256)
-def _operator_call(spec, names, ndims):
+def _value_callback(static):
+    def value(*arrays):
+        dtype = arrays[0].dtype
+        leading = _leading(arrays, static.ndims)
+        arrays = dict(zip(static.names, map(_to_numpy, arrays), strict=True))
+        return np.asarray(evaluate(static.spec, arrays, leading)).astype(dtype)
+
+    return value
+
+
+@functools.lru_cache(maxsize=256)
+def _pushforward_callback(static):
+    def tangent_out(tangent, *arrays):
+        ndims = (static.ndims[0], *static.ndims)
+        leading = _leading((tangent, *arrays), ndims)
+        found = static.linearized(arrays, (), leading).pushforward(_to_numpy(tangent))
+        return np.asarray(found).astype(tangent.dtype)
+
+    return tangent_out
+
+
+@functools.lru_cache(maxsize=256)
+def _pullback_callback(static, wrt):
+    def gradients(cotangent, *arrays):
+        dtypes = [arrays[static.names.index(name)].dtype for name in wrt]
+        n_leading = arrays[0].ndim - static.ndims[0]
+        leading = np.broadcast_shapes(
+            _leading(arrays, static.ndims), cotangent.shape[:n_leading]
+        )
+        cotangent = np.broadcast_to(
+            _to_numpy(cotangent), leading + cotangent.shape[n_leading:]
+        )
+        found = static.linearized(arrays, wrt, leading).pullback(cotangent)
+        return tuple(
+            np.asarray(part).astype(dtype)
+            for part, dtype in zip(found, dtypes, strict=True)
+        )
+
+    return gradients
+
+
+def _without_derivative(function):
+    """Return a function of which a derivative raises."""
+    function = jax.custom_jvp(function)
+
+    @functools.partial(function.defjvp, symbolic_zeros=True)
+    def _(primals, tangents):
+        raise _no_second_derivative()
+
+    return function
+
+
+def _no_second_derivative():
+    return NotImplementedError(
+        "second derivatives of soft operators and losses are not offered."
+    )
+
+
+# The derivative of an operator: arrays and tangents of some of them in, the tangent of
+# the value out. It is linear in the tangents, and JAX transposes it for reverse mode.
+derivative = Primitive("sksoft_derivative")
+
+
+def _value_shape(operands, static, wrt):
+    leading = _leading(operands, static.ndims + static.ndims_of(wrt))
+    arrays = operands[: len(static.names)]
+    return leading + output_shape(static.spec, static.shapes(arrays))
+
+
+@derivative.def_abstract_eval
+def _(*operands, static, wrt):
+    return ShapedArray(_value_shape(operands, static, wrt), operands[0].dtype)
+
+
+@derivative.def_impl
+def _pushforward(*operands, static, wrt):
+    arrays = operands[: len(static.names)]
+    for name in wrt:
+        if name != "x":
+            raise NotImplementedError(
+                f"forward-mode derivatives are offered along x only, got a tangent of "
+                f"{name} of {static.spec.operator}."
+            )
+    shape = _value_shape(operands, static, wrt)
+    return jax.pure_callback(
+        _pushforward_callback(static),
+        jax.ShapeDtypeStruct(shape, arrays[0].dtype),
+        operands[-1],
+        *arrays,
+        vmap_method="expand_dims",
+    )
+
+
+mlir.register_lowering(derivative, mlir.lower_fun(_pushforward, multiple_results=False))
+
+
+def _transpose(cotangent, *operands, static, wrt):
+    n = len(static.names)
+    arrays, tangents = operands[:n], operands[n:]
+    places = [i for i in range(len(wrt)) if ad.is_undefined_primal(tangents[i])]
+    found = [None] * len(operands)
+    if type(cotangent) is ad.Zero:
+        return found
+    wrt = tuple(wrt[i] for i in places)
+    leading = _leading(operands[:n], static.ndims)
+    leading = np.broadcast_shapes(
+        leading, cotangent.shape[: arrays[0].ndim - static.ndims[0]]
+    )
+    shapes = static.shapes(arrays)
+    results = tuple(
+        jax.ShapeDtypeStruct(leading + shapes[name], tangents[i].aval.dtype)
+        for i, name in zip(places, wrt, strict=True)
+    )
+    callback = _pullback_callback(static, wrt)
+
+    @_without_derivative
+    def pull(cotangent, *arrays):
+        return jax.pure_callback(
+            callback, results, cotangent, *arrays, vmap_method="expand_dims"
+        )
+
+    for i, gradient in zip(places, pull(cotangent, *arrays), strict=True):
+        # Along axes in front a tangent may have been the same.
+        shape = tangents[i].aval.shape
+        same = [axis for axis, size in enumerate(shape) if size != gradient.shape[axis]]
+        found[n + i] = gradient.sum(axis=same, keepdims=True) if same else gradient
+    return found
+
+
+ad.primitive_transposes[derivative] = _transpose
+
+
+def _second(primals, tangents, static, wrt):
+    n = len(static.names)
+    if not all(map(_is_zero, tangents[:n])):
+        raise _no_second_derivative()
+    value = derivative.bind(*primals, static=static, wrt=wrt)
+    places = [i for i in range(len(wrt)) if not _is_zero(tangents[n + i])]
+    if not places:
+        return value, ad.Zero.from_primal_value(value)
+    tangent = derivative.bind(
+        *primals[:n],
+        *(tangents[n + i] for i in places),
+        static=static,
+        wrt=tuple(wrt[i] for i in places),
+    )
+    return value, tangent
+
+
+def _is_zero(tangent):
+    is_symbol = type(tangent) in (ad.Zero, SymbolicZero)
+    return is_symbol or getattr(tangent, "dtype", None) == jax.dtypes.float0
+
+
+ad.primitive_jvps[derivative] = _second
+
+
+def _batched(operands, dims, static, wrt):
+    moved = [
+        jnp.expand_dims(operand, 0) if dim is None else jnp.moveaxis(operand, dim, 0)
+        for operand, dim in zip(operands, dims, strict=True)
+    ]
+    return derivative.bind(*moved, static=static, wrt=wrt), 0
+
+
+batching.primitive_batchers[derivative] = _batched
+
+
+@functools.lru_cache(maxsize=256)
+def _operator_call(static):
     """Return an operator as a function of its arrays, which JAX may differentiate."""
 
-    # The compiled code of JAX is found again for the same callback only.
-    def value_of(*arrays):
-        dtype = arrays[0].dtype
-        arrays = [_to_numpy(array) for array in arrays]
-        found = evaluate(
-            spec, dict(zip(names, arrays, strict=True)), _leading(arrays, ndims)
-        )
-        return np.asarray(found).astype(dtype)
-
-    @jax.custom_vjp
+    @jax.custom_jvp
     def call(*arrays):
-        shapes = dict(zip(names, (array.shape for array in arrays), strict=True))
-        shape = output_shape(spec, shapes)
-        result = jax.ShapeDtypeStruct(shape, arrays[0].dtype)
-        return jax.pure_callback(value_of, result, *arrays, vmap_method="expand_dims")
-
-    @functools.lru_cache
-    def pullback(wrt):
-        places = [names.index(name) for name in wrt]
-
-        def gradients_of(cotangent, *arrays):
-            dtypes = [arrays[place].dtype for place in places]
-            cotangent = _to_numpy(cotangent)
-            arrays = [_to_numpy(array) for array in arrays]
-            n_leading = arrays[0].ndim - ndims[0]
-            leading = np.broadcast_shapes(
-                _leading(arrays, ndims), cotangent.shape[:n_leading]
-            )
-            linear = linearize(
-                spec, dict(zip(names, arrays, strict=True)), wrt, leading
-            )
-            cotangent = np.broadcast_to(
-                cotangent, leading + cotangent.shape[n_leading:]
-            )
-            found = linear.pullback(cotangent)
-            return tuple(
-                np.asarray(part).astype(dtype)
-                for part, dtype in zip(found, dtypes, strict=True)
-            )
-
-        def pull(*arrays_and_cotangent):
-            *arrays, cotangent = arrays_and_cotangent
-            results = [
-                jax.ShapeDtypeStruct(arrays[place].shape, arrays[place].dtype)
-                for place in places
-            ]
-            found = jax.pure_callback(
-                gradients_of,
-                tuple(results),
-                cotangent,
-                *arrays,
-                vmap_method="expand_dims",
-            )
-            cotangents = [None] * len(names)
-            for place, part in zip(places, found, strict=True):
-                cotangents[place] = part
-            return tuple(cotangents)
-
-        return pull
-
-    def forward(*primals):
-        arrays = [primal.value for primal in primals]
-        wrt = tuple(
-            name
-            for name, primal in zip(names, primals, strict=True)
-            if primal.perturbed and jnp.issubdtype(primal.value.dtype, jnp.floating)
+        shape = output_shape(static.spec, static.shapes(arrays))
+        return jax.pure_callback(
+            _value_callback(static),
+            jax.ShapeDtypeStruct(shape, arrays[0].dtype),
+            *arrays,
+            vmap_method="expand_dims",
         )
-        shapes = dict(zip(names, (array.shape for array in arrays), strict=True))
-        check_differentiable_shapes(spec, shapes, wrt)
-        return call(*arrays), jax.tree_util.Partial(pullback(wrt), *arrays)
 
-    def backward(pull, cotangent):
-        return pull(cotangent)
+    def push(arrays, tangents):
+        pairs = [
+            (name, jnp.asarray(tangent))
+            for name, tangent in zip(static.names, tangents, strict=True)
+            if not _is_zero(tangent)
+        ]
+        value = call(*arrays)
+        if not pairs:
+            return value, jnp.zeros_like(value)
+        wrt, moving = zip(*pairs, strict=True)
+        check_differentiable_shapes(static.spec, static.shapes(arrays), wrt)
+        return value, derivative.bind(*arrays, *moving, static=static, wrt=wrt)
 
-    call.defvjp(forward, backward, symbolic_zeros=True)
+    call.defjvp(push, symbolic_zeros=True)
     return call
 
 
 @functools.lru_cache(maxsize=256)
 def _loss_call(loss, names, options, ndims):
     """Return a loss as a function of its arrays, which JAX may differentiate."""
-    function = LOSSES[loss]
 
-    def both_at(scores, *others):
-        dtype = scores.dtype
-        arrays = [_to_numpy(array) for array in (scores, *others)]
+    def both_at(*arrays):
+        dtypes = [array.dtype for array in arrays]
+        arrays = [_to_numpy(array) for array in arrays]
         leading = _leading(arrays, ndims)
-        values = np.empty(leading, dtype)
-        gradients = np.empty(leading + arrays[0].shape[len(leading) :], dtype)
+        places = _gradient_places(loss, names, arrays)
+        values = np.empty(leading, dtypes[0])
+        gradients = [
+            np.empty(leading + arrays[i].shape[len(leading) :], dtypes[i])
+            for i in places
+        ]
         for index in np.ndindex(leading):
-            part = [
-                array[tuple(i % n for i, n in zip(index, array.shape, strict=False))]
-                for array in arrays
-            ]
-            found = function(
-                part[0], **dict(zip(names, part[1:], strict=True)), **dict(options)
-            )
-            values[index], gradients[index] = found
-        return values, gradients
+            part = {
+                name: array[
+                    tuple(i % n for i, n in zip(index, array.shape, strict=False))
+                ]
+                for name, array in zip(names, arrays, strict=True)
+            }
+            values[index], found = evaluate_loss(loss, part, options)
+            for i, gradient in zip(places, gradients, strict=True):
+                gradient[index] = found[names[i]]
+        return values, *gradients
 
-    def both(scores, *others):
+    def both(*arrays):
         # Shapes and options are checked now, values by the callback.
         samples = {
-            name: np.ones(other.shape)
-            if jnp.issubdtype(other.dtype, jnp.floating)
-            else np.zeros(other.shape, other.dtype)
-            for name, other in zip(names, others, strict=True)
+            name: (np.ones if i and _is_real(array) else np.zeros)(
+                array.shape, array.dtype if array.dtype.kind in "iub" else np.float64
+            )
+            for i, (name, array) in enumerate(zip(names, arrays, strict=True))
         }
-        function(np.zeros(scores.shape), **samples, **dict(options))
+        evaluate_loss(loss, samples, options)
+        places = _gradient_places(loss, names, arrays)
         results = (
-            jax.ShapeDtypeStruct((), scores.dtype),
-            jax.ShapeDtypeStruct(scores.shape, scores.dtype),
+            jax.ShapeDtypeStruct((), arrays[0].dtype),
+            *(jax.ShapeDtypeStruct(arrays[i].shape, arrays[i].dtype) for i in places),
         )
-        return jax.pure_callback(
-            both_at, results, scores, *others, vmap_method="expand_dims"
-        )
+        return jax.pure_callback(both_at, results, *arrays, vmap_method="expand_dims")
 
     @jax.custom_jvp
-    def call(scores, *others):
-        return both(scores, *others)[0]
+    def call(*arrays):
+        return both(*arrays)[0]
 
-    def push(primals, tangents):
-        for name, tangent in zip(names, tangents[1:], strict=True):
-            if type(tangent) is not SymbolicZero and tangent.dtype != jax.dtypes.float0:
-                raise ValueError(
-                    f"{name} must not require a gradient: {loss} has a derivative with "
-                    "respect to its scores only."
-                )
-        value, gradient = both(*primals)
-        tangent = tangents[0]
-        if type(tangent) is SymbolicZero:
-            return value, jnp.zeros_like(value)
-        return value, (gradient * tangent).sum()
+    def push(arrays, tangents):
+        value, *gradients = _without_derivative(both)(*arrays)
+        places = _gradient_places(loss, names, arrays)
+        tangent_out = jnp.zeros_like(value)
+        for i, (name, tangent) in enumerate(zip(names, tangents, strict=True)):
+            if _is_zero(tangent):
+                continue
+            if i not in places:
+                raise no_loss_gradient(loss, name)
+            gradient = gradients[places.index(i)]
+            tangent_out += (gradient * tangent).sum().astype(value.dtype)
+        return value, tangent_out
 
     call.defjvp(push, symbolic_zeros=True)
     return call
+
+
+def _is_real(array):
+    return jnp.issubdtype(array.dtype, jnp.floating)
+
+
+def _gradient_places(loss, names, arrays):
+    """Return the places of the arrays in which a loss has gradients."""
+    return [
+        i
+        for i, (name, array) in enumerate(zip(names, arrays, strict=True))
+        if has_gradient(loss, name) and _is_real(array)
+    ]
 
 
 def _checked(name, x):
@@ -224,18 +396,17 @@ def _checked(name, x):
     return jnp.asarray(x)
 
 
-def _parted(arguments):
+def _is_array(value):
+    return isinstance(value, jax.Array) or (
+        isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+    )
+
+
+def _parted(arguments, differentiable=()):
     """Return the names of arrays, the arrays, and the other arguments as pairs."""
-    names, arrays, options = [], [], []
-    for name, value in arguments.items():
-        if isinstance(value, jax.Array) or (
-            isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
-        ):
-            names.append(name)
-            arrays.append(jnp.asarray(value))
-        else:
-            options.append((name, _frozen(value)))
-    return tuple(names), arrays, tuple(options)
+    names, arrays, options = parted(arguments, _is_array, differentiable)
+    options = tuple((name, _frozen(value)) for name, value in options)
+    return tuple(names), [jnp.asarray(array) for array in arrays], options
 
 
 def _bridged_operator(operator):
@@ -251,10 +422,10 @@ def _bridged_operator(operator):
             inspect.signature(operator).bind(**arguments)
         x = _checked("x", arguments.pop("x"))
         names, arrays, options = _parted(arguments)
-        names, arrays = ("x", *names), [x, *arrays]
-        ndims = tuple(array.ndim for array in arrays)
+        arrays = [x, *arrays]
         spec = Spec(operator_name, options, straight_through)
-        return _operator_call(spec, names, ndims)(*arrays)
+        ndims = tuple(array.ndim for array in arrays)
+        return _operator_call(_Static(spec, ("x", *names), ndims))(*arrays)
 
     return bridged
 
@@ -262,16 +433,17 @@ def _bridged_operator(operator):
 def _bridged_loss(loss):
     """Return a loss as a function of arrays of JAX."""
     positions = positional_names(loss)
-    loss_name, first = loss.__name__, positions[0]
+    loss_name, (first, *others) = loss.__name__, GRADIENTS[loss.__name__]
 
     def bridged(*args, **params):
         arguments = by_name(loss, positions, args, params)
         if first not in arguments:
             inspect.signature(loss).bind(**arguments)
         scores = _checked(first, arguments.pop(first))
-        names, arrays, options = _parted(arguments)
-        ndims = (scores.ndim, *(array.ndim for array in arrays))
-        return _loss_call(loss_name, names, options, ndims)(scores, *arrays)
+        names, arrays, options = _parted(arguments, others)
+        arrays = [scores, *arrays]
+        ndims = tuple(array.ndim for array in arrays)
+        return _loss_call(loss_name, (first, *names), options, ndims)(*arrays)
 
     return bridged
 
@@ -293,7 +465,7 @@ Returns
 -------
 values : jax.Array
     With the dtype of `x`. Gradients flow to `x` and to other arguments that are arrays
-    of JAX and have a derivative, in reverse mode.
+    of JAX and have a derivative; in forward mode, tangents of `x` do.
 
 Raises
 ------
@@ -302,14 +474,12 @@ TypeError
 ValueError
     If a gradient is asked for in an argument without one; else as
     :func:`sksoft.{name}`.
+NotImplementedError
+    Where a second derivative is asked for, or forward mode along anything but `x`.
 
 See Also
 --------
 sksoft.{name} : The same for NumPy, with references.
-"""
-
-STRAIGHT_THROUGH_DOC = """straight_through : bool, default=False
-    Whether the value is the hard one, of strength 0, and only its derivatives are soft.
 """
 
 LOSS_DOC = """{summary}
@@ -327,17 +497,19 @@ Parameters
 Returns
 -------
 value : jax.Array
-    A scalar with the dtype of the scores, through which their gradient flows, in
-    reverse and in forward mode.
+    A scalar with the dtype of `{first}`, through which the gradients flow that
+    :func:`sksoft.losses.{name}` returns, in reverse and in forward mode.
 
 Raises
 ------
 TypeError
-    If the scores are not an array of a floating-point dtype; else as
+    If `{first}` is not an array of a floating-point dtype; else as
     :func:`sksoft.losses.{name}`.
 ValueError
     If a gradient is asked for in another argument; else as
     :func:`sksoft.losses.{name}`.
+NotImplementedError
+    Where a second derivative is asked for.
 
 See Also
 --------
@@ -345,18 +517,4 @@ sksoft.losses.{name} : The same for NumPy, with references.
 """
 
 
-for _function in OPERATORS.values():
-    _hard = strength_name(_function) is not None
-    globals()[_function.__name__] = published(
-        __name__,
-        _function,
-        _bridged_operator(_function),
-        OPERATOR_DOC,
-        _hard,
-        straight_through=STRAIGHT_THROUGH_DOC if _hard else "",
-    )
-for _function in LOSSES.values():
-    _first = positional_names(_function)[0]
-    globals()[_function.__name__] = published(
-        __name__, _function, _bridged_loss(_function), LOSS_DOC, False, first=_first
-    )
+publish(globals(), _bridged_operator, _bridged_loss, OPERATOR_DOC, LOSS_DOC)

@@ -80,9 +80,11 @@ def label_loss(loss, scores, labels, sample_weight):
 
 
 def _rounded(value, gradient, dtype):
+    if gradient.dtype == dtype:
+        return value, gradient
     # What is beyond the largest float32 becomes infinite.
     with np.errstate(over="ignore"):
-        return value, gradient.astype(dtype, copy=False)
+        return value, gradient.astype(dtype)
 
 
 def checked_classes(scores):

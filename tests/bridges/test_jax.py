@@ -8,13 +8,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from bridge_cases import OPERATOR_CASES, OPERATOR_IDS, W, X, loss_target
+from bridge_cases import (
+    BEAM_CASES,
+    EMISSIONS,
+    OPERATOR_CASES,
+    OPERATOR_IDS,
+    SCORE_LOSSES,
+    SEQUENCE,
+    W,
+    X,
+    loss_target,
+)
 from jax.test_util import check_grads
 from numpy.testing import assert_allclose, assert_array_equal
 
 import sksoft
 import sksoft.jax as soft
-from sksoft import losses
+from sksoft import losses, operators
 from sksoft._bridge import LOSSES, OPERATORS, strength_name
 
 cases = pytest.mark.parametrize(
@@ -77,6 +87,15 @@ def test_gradients(name, arrays, wrt, options):
             atol=1e-6,
             rtol=1e-6,
         )
+        arguments |= parts
+        check_grads(
+            lambda x: getattr(soft, name)(x, **arguments, **options),
+            (arguments.pop("x"),),
+            order=1,
+            modes=["fwd", "rev"],
+            atol=1e-6,
+            rtol=1e-6,
+        )
 
 
 @cases
@@ -109,8 +128,16 @@ def test_transforms(name, arrays, wrt, options):
     )(cube, arguments)
     again = jax.vmap(gradient, in_axes=(0, None))(cube[:, :, 1], arguments)
     assert_allclose(nested[:, :, 1], again, rtol=1e-5, atol=1e-6)
-    jacobian = jax.jacrev(lambda x: operator(x, **arguments, **options))(x)
-    assert jacobian.shape == rows[0].shape + x.shape
+    # Jacobians in both modes.
+    for transform in (lambda f: f, jax.jit):
+        reverse, forward = (
+            transform(jacobian(lambda x: operator(x, **arguments, **options)))
+            for jacobian in (jax.jacrev, jax.jacfwd)
+        )
+        assert reverse(x).shape == rows[0].shape + x.shape
+        assert_allclose(forward(x), reverse(x), rtol=1e-4, atol=1e-5)
+        mapped = jax.vmap(forward)(batch)
+        assert_allclose(mapped[1], forward(batch[1]), rtol=1e-5, atol=1e-6)
     if wrt:
         stacked = {
             key: jnp.stack([array, 0.9 * array])
@@ -139,9 +166,58 @@ def test_second_derivatives_raise():
         return soft.soft_kendall_loss(x, W)
 
     for f in (function, loss):
-        for twice in (jax.hessian(f), jax.grad(lambda x, f=f: jax.grad(f)(x).sum())):
-            with pytest.raises((TypeError, ValueError), match=r"jvp|JVP"):
-                twice(x)
+        for inner in (jax.jacfwd, jax.jacrev):
+            for outer in (jax.jacfwd, jax.jacrev):
+                for transform in (lambda f: f, jax.jit):
+                    twice = transform(outer(inner(f)))
+                    with pytest.raises(NotImplementedError, match="second derivatives"):
+                        twice(x)
+    # The linear maps at fixed values are linear.
+    value, pull = jax.vjp(lambda x: soft.soft_rank(x, regularization_strength=0.5), x)
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        jax.jvp(pull, (value,), (value,))
+
+
+def test_forward_mode():
+    x, tangent = jnp.asarray(X), jnp.asarray(W)
+
+    def function(x):
+        return soft.soft_rank(x, regularization_strength=0.5)
+
+    expected = sksoft.jvp(
+        sksoft.soft_rank,
+        np.asarray(x),
+        np.asarray(tangent),
+        regularization_strength=0.5,
+    )
+    for transform in (lambda f: f, jax.jit):
+        found = transform(lambda x, t: jax.jvp(function, (x,), (t,)))(x, tangent)
+        for part, other in zip(found, expected, strict=True):
+            assert part.dtype == jnp.float32
+            assert_array_equal(part, other)
+    assert_array_equal(jax.linearize(function, x)[1](tangent), expected[1])
+    with pytest.raises(NotImplementedError, match="along x only, got a tangent of reg"):
+        jax.jvp(lambda s: soft.soft_rank(x, regularization_strength=s), (0.5,), (1.0,))
+
+
+def test_loops_and_recomputation():
+    x = jnp.asarray(X)
+
+    def step(x, _):
+        return 0.9 * x + 0.1 * soft.soft_rank(x, regularization_strength=0.5), None
+
+    def scanned(x):
+        return (jax.lax.scan(step, x, None, length=3)[0] ** 2).sum()
+
+    def unrolled(x):
+        for _ in range(3):
+            x = jax.checkpoint(lambda x: step(x, None)[0])(x)
+        return (x**2).sum()
+
+    expected = jax.grad(unrolled)(x)
+    assert_allclose(jax.grad(scanned)(x), expected, rtol=1e-5)
+    assert_allclose(jax.jit(jax.grad(scanned))(x), expected, rtol=1e-5)
+    assert_allclose(jax.jacfwd(scanned)(x), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -175,7 +251,7 @@ def test_half_precision(dtype):
     assert gradient.dtype == dtype
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", SCORE_LOSSES)
 def test_losses(name):
     scores, target = jnp.asarray(X), jnp.asarray(loss_target(name))
     weight = jnp.asarray([1.0, 2.0, 0.5])
@@ -197,6 +273,34 @@ def test_losses(name):
     for row, part in zip(batch, found, strict=True):
         _, gradient = getattr(losses, name)(np.asarray(row), np.asarray(target))
         assert_array_equal(part, gradient)
+
+
+@pytest.mark.parametrize(("transitions", "options"), BEAM_CASES)
+def test_loss_of_beams(transitions, options):
+    expected, gradients = losses.beam_loss(
+        EMISSIONS, transitions, SEQUENCE, 2, **options
+    )
+
+    def loss(emissions, transitions):
+        return soft.beam_loss(emissions, transitions, SEQUENCE, 2, **options)
+
+    with jax.enable_x64(True):
+        given = jax.tree.map(jnp.asarray, (EMISSIONS, transitions))
+        for transform in (lambda f: f, jax.jit):
+            value, found = transform(jax.value_and_grad(loss, argnums=(0, 1)))(*given)
+            assert value == expected
+            jax.tree.map(assert_array_equal, found, gradients)
+        check_grads(loss, given, order=1, atol=1e-6, rtol=1e-6)
+        batch = jnp.stack([given[0], 0.5 * given[0]])
+        mapped = jax.vmap(jax.grad(loss, argnums=(0, 1)), in_axes=(0, None))(
+            batch, given[1]
+        )
+        for i, emissions in enumerate(batch):
+            alone = jax.grad(loss, argnums=(0, 1))(emissions, given[1])
+            part = jax.tree.map(lambda gradient, i=i: gradient[i], mapped)
+            jax.tree.map(assert_array_equal, part, alone)
+        with pytest.raises(NotImplementedError, match="second derivatives"):
+            jax.jacfwd(jax.grad(loss), argnums=1)(*given)
 
 
 def test_large_arrays_do_not_hang():
@@ -245,6 +349,12 @@ def test_wrong_input():
         (lambda x: soft.soft_rank(x, regularization_strength=-1.0), r"must be .* >= 0"),
         (lambda x: soft.soft_rank(x, weights=jnp.ones(4)), r"^weights must have"),
         (lambda x: soft.soft_spearman_loss(x, jnp.ones(4)), r"^target must have"),
+        (
+            lambda x: soft.soft_spearman_loss(
+                x.ravel(), x.ravel(), groups=jnp.asarray([5, 5, 4])
+            ),
+            r"^groups must have the length of scores, 15",
+        ),
     ]:
         with pytest.raises((TypeError, ValueError), match=message):
             jax.eval_shape(wrong, x)
@@ -252,8 +362,16 @@ def test_wrong_input():
         jax.grad(lambda y: soft.soft_spearmanr(x, y).sum())(x)
     with pytest.raises(ValueError, match=r"^target must not require a gradient"):
         jax.grad(lambda y: soft.soft_spearman_loss(x, y))(x)
+    with pytest.raises(Exception, match="between 0 and 4"):
+        jax.block_until_ready(soft.topk_cross_entropy_loss(x, jnp.asarray([0, 7, 1])))
     with pytest.raises(Exception, match="x must hold finite numbers"):
         soft.soft_rank(x.at[0, 0].set(jnp.nan)).block_until_ready()
+
+
+def test_all_operators_and_losses_are_there():
+    # Those take an operator and return functions: JAX has ways of its own.
+    derivatives = {"jvp", "vjp", "strength_bounds"}
+    assert {*operators.__all__, *losses.__all__} - derivatives == set(soft.__all__)
 
 
 @pytest.mark.parametrize("name", soft.__all__)
