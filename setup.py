@@ -60,6 +60,8 @@ EXTENSIONS = {
 FINITE = ["-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math"]
 FLAGS = {
     "sksoft._ground._networks": FINITE,
+    # Selections need no branch where nobody looks at floating-point exceptions.
+    "sksoft._ground._pav_exponential": ["-fno-trapping-math"],
     "sksoft._ground._short_blocks": [*FINITE, "-ffp-contract=off"],
     "sksoft._ground._short_rows": [*FINITE, "-ffp-contract=off"],
 }

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The ascending order of rows, several times faster than numpy.argsort."""
 
+import functools
+import time
+
 import numpy as np
 
 from sksoft._ground._networks import order_side_by_side
@@ -14,7 +17,7 @@ from sksoft._ground._radix import (
     write_codes,
     write_patterns,
 )
-from sksoft._threads import entry_pieces, map_chunks
+from sksoft._threads import entry_pieces, get_num_threads, map_chunks
 
 # The type itself: NumPy takes longer to look it up from np.intp.
 INTP = np.dtype(np.intp)
@@ -26,8 +29,10 @@ COUNTED_BATCH = 5
 SIDE_BY_SIDE = 40
 # Fewer numbers than this are sorted faster in one call.
 SMALL = 256
-# Rows of up to this many numbers are sorted faster by numpy.sort of packed keys.
+# Rows of up to this many numbers are sorted faster by numpy.sort of packed keys: where
+# that is slow, and where it is fast.
 PACKED = 250
+PACKED_FAST = 600
 # Longer rows than this are sorted one by one, each in pieces if there are threads.
 LONG = 16384
 # The bits of a digit of long rows, and the most numbers that two digits tell apart.
@@ -62,7 +67,7 @@ def ascending_order(rows):
         return rows.argsort(axis=1, kind="stable")
     elif is_ascending(rows):
         order[...] = np.arange(n)
-    elif n <= PACKED:
+    elif n <= PACKED or (n <= PACKED_FAST and numpy_sorts_fast()):
         _order_packed(rows, order)
     elif n <= LONG:
         _order_at_once(rows, order)
@@ -103,15 +108,48 @@ def _order_at_once(rows, order):
 
 
 def _order_long(row, order):
-    """Sort one row by linear codes, else by bit patterns, else by numpy."""
+    """Sort one row by linear codes, else by bit patterns, else by numpy.
+
+    Where numpy.sort is fast, a radix sort is not faster on one thread.
+    """
     pieces = entry_pieces(len(row))
+    alone = len(pieces) == 1 or get_num_threads() == 1
+    if alone and numpy_sorts_fast():
+        _order_packed(row[None], order[None])
+    elif not _sorted_by_codes(row, pieces, order):
+        _order_by_patterns(row, pieces, order)
+
+
+def _order_by_patterns(row, pieces, order):
+    """Sort one row by few leading bits, else by as many as the places leave."""
     if not (
-        _sorted_by_codes(row, pieces, order)
-        # Few leading bits, and as many as the places leave.
-        or _sorted_by_patterns(row, 64 - 3 * DIGIT_BITS, pieces, order)
+        _sorted_by_patterns(row, 64 - 3 * DIGIT_BITS, pieces, order)
         or _sorted_by_patterns(row, len(row).bit_length(), pieces, order)
     ):
         order[:] = row.argsort(kind="stable")
+
+
+@functools.cache
+def numpy_sorts_fast():
+    """Return whether numpy.sort of packed keys beats a radix sort of bit patterns.
+
+    It does by a factor of two with the vector instructions of some processors, and
+    loses by two to five with those of others: measured once, in some milliseconds.
+    """
+    row = np.random.default_rng(0).standard_cauchy(4 * LONG)
+    order = np.empty((1, len(row)), np.intp)
+    pieces = [slice(0, len(row))]
+    times = {}
+    for _ in range(3):
+        for name, run in (
+            ("numpy", lambda: _order_packed(row[None], order)),
+            ("radix", lambda: _order_by_patterns(row, pieces, order[0])),
+        ):
+            start = time.perf_counter()
+            run()
+            elapsed = time.perf_counter() - start
+            times[name] = min(times.get(name, elapsed), elapsed)
+    return times["numpy"] < times["radix"]
 
 
 def _sorted_by_codes(row, pieces, order):

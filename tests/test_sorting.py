@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
-from sksoft import _threads
+from sksoft import _sorting, _threads
 from sksoft._ground._order import embed_places, read_places
 from sksoft._ground._radix import order_rows, read_long_places
 from sksoft._sorting import (
@@ -17,6 +17,7 @@ from sksoft._sorting import (
     COUNTED_BATCH,
     LONG,
     PACKED,
+    PACKED_FAST,
     SIDE_BY_SIDE,
     SMALL,
     TWO_DIGITS,
@@ -181,7 +182,14 @@ def numbers_to_order(n, dtype, rng):
     yield np.append(1.0 + np.arange(n - 1, 0, -1) * np.finfo(dtype).eps, -1.0)
 
 
-@pytest.mark.parametrize("n", LONG_LENGTHS)
+@pytest.fixture(params=[False, True], ids=["slow sort", "fast sort"])
+def numpy_sort(request, monkeypatch):
+    """Take numpy.sort for slow, and for fast."""
+    monkeypatch.setattr(_sorting, "numpy_sorts_fast", lambda: request.param)
+
+
+@pytest.mark.usefixtures("numpy_sort")
+@pytest.mark.parametrize("n", [PACKED_FAST, *LONG_LENGTHS])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_long_rows_of_every_kind(n, dtype, rng):
     for row in numbers_to_order(n, dtype, rng):
@@ -189,7 +197,14 @@ def test_long_rows_of_every_kind(n, dtype, rng):
         assert_array_equal(ascending_order(row), row.argsort(axis=1, kind="stable"))
 
 
-@pytest.mark.usefixtures("restore_threads")
+def test_numpy_sort_is_measured_once():
+    _sorting.numpy_sorts_fast.cache_clear()
+    assert _sorting.numpy_sorts_fast() in (False, True)
+    ascending_order(np.random.default_rng(0).normal(size=(1, LONG + 1)))
+    assert _sorting.numpy_sorts_fast.cache_info().misses == 1
+
+
+@pytest.mark.usefixtures("restore_threads", "numpy_sort")
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_long_rows_in_pieces(n_threads, dtype, rng, monkeypatch):
@@ -249,14 +264,14 @@ def test_which_rows_are_sorted_at_once(rng):
             rng.integers(-5, 6, n) * 5e-324,
         ]
     )
-    order, unfinished = np.empty((9, n), np.intp), np.empty(9, np.uint8)
-    rows = rows[[0, 0, 0, 0, 0, 1, 2, 3, 4]]
+    order, unfinished = np.empty((20, n), np.intp), np.empty(20, np.uint8)
+    rows = rows[[0] * 16 + [1, 2, 3, 4]]
     work = np.empty((2, n), np.uint32)
     assert order_rows(rows, work, order, unfinished)
-    assert unfinished.tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 1]
+    assert unfinished.tolist() == [0] * 16 + [1, 1, 0, 1]
     check(rows)
-    # Where skewed rows are the rule, none is.
-    rows = rows[[0, 5, 5, 5, 5, 5, 0, 0, 0]]
+    # Where more than a few rows are skewed, none is.
+    rows = rows[[0, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
     assert not order_rows(rows, work, order, unfinished)
     check(rows)
 

@@ -66,14 +66,14 @@ def order_rows(
     """Write the ascending orders of rows of up to 2^16 numbers, by linear codes.
 
     Rows that are too skewed for these are marked as unfinished; return False at once
-    where they are the rule.
+    where they are more than a few.
     """
     cdef Py_ssize_t r, n = x.shape[1], n_skewed = 0
     with nogil:
         for r in range(x.shape[0]):
             unfinished[r] = not order_row(&x[r, 0], n, &work[0, 0], &work[1, 0], &order[r, 0])
             n_skewed += unfinished[r]
-            if n_skewed > 2 + r // 2:
+            if n_skewed > 1 + r // 8:
                 with gil:
                     return False
     return True
