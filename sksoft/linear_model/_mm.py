@@ -17,6 +17,7 @@ from sklearn.utils.random import sample_without_replacement
 
 from sksoft._weighted import keep_smallest, weighted_median
 from sksoft.linear_model._design import whitener
+from sksoft.linear_model._scale import consistency_factor
 
 # The standard normal distribution on a grid.
 GRID = np.linspace(-10.0, 10.0, 8001)
@@ -36,6 +37,9 @@ SCATTER_SIZE = 5000
 # is beyond the first, and the share of rows beyond it from which on it may not.
 SCALE_ERRORS = 3.0
 LONG_TAILS = 0.04
+# How far below the first scale the second may be, in units of 1 / sqrt(n), beyond what
+# wrong rows explain, of which half may be within the cutoff.
+SMALL_SCALE_ERRORS = 2.0
 # Where there are fewer coefficients than this share of the rows, the share of each row
 # in the fit cannot change the scale by more than half of it.
 NEGLIGIBLE = 1e-3
@@ -423,8 +427,22 @@ def second_round(cutoff, scale, new_scale, beyond, n_columns, total):
     second = cutoff * (1 + 0.5 * n_columns / total)
     errors = SCALE_ERRORS * max(0.0, 1 - beyond / LONG_TAILS)
     most = cutoff * scale * np.exp(errors / np.sqrt(total))
-    new_scale = min(new_scale, most / cutoff)
+    # Of many coefficients some may follow few rows, whose residuals tell too little.
+    least = (
+        scale * _shrinkage(2 * beyond) * np.exp(-SMALL_SCALE_ERRORS / np.sqrt(total))
+    )
+    new_scale = np.clip(new_scale, least, most / cutoff)
     return float(new_scale), float(min(second, most / new_scale))
+
+
+def _shrinkage(wrong):
+    """Return by how much the scale of half of the rows exceeds the true one, inverted.
+
+    Where a share of the rows is wrong, half of all is more than half of the good ones.
+    """
+    kept = min(0.5 / max(1 - wrong, 0.5), 1.0)
+    ratio = consistency_factor(0.5, 0.0) / consistency_factor(round(kept, 3), 0.0)
+    return np.sqrt(ratio)
 
 
 def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):

@@ -14,7 +14,7 @@ from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._parameters import check_parameters
 from sksoft._validation import nonnegative_number
 from sksoft._whole_fit import whole_fit
-from sksoft.operators import soft_quantile_normalize
+from sksoft.operators import soft_quantile_normalize, soft_rank
 from sksoft.preprocessing._columns import (
     fitted_columns,
     new_columns,
@@ -66,8 +66,8 @@ class QuantileNormalizer(
     Samples are rows here, as everywhere in scikit-learn; packages of genomics often
     have them in columns. Tied values get the target at their average rank. NaN stands
     for a missing value: the others are ranked without it, and the target is
-    interpolated at their number, from its first to its last value, as
-    ``normalizeQuantiles`` of limma does. The strength in the unit of the values is
+    interpolated at their ranks, the first at its first and the last at its last value,
+    as ``normalizeQuantiles`` of limma does. The strength in the unit of the values is
     another for each sample, so no fitted attribute holds it.
 
     References
@@ -166,8 +166,16 @@ class QuantileNormalizer(
             ordered = np.sort(rows.astype(np.float64), axis=1)
             gaps = [typical_gap(row, None, len(row)) for row in ordered]
             strength = strength * np.array(gaps)
-        target = _resized(self.target_, rows.shape[1])
-        return soft_quantile_normalize(rows, target, regularization_strength=strength)
+        n_present, n_features = rows.shape[1], len(self.target_)
+        if n_present == n_features:
+            return soft_quantile_normalize(
+                rows, self.target_, regularization_strength=strength
+            )
+        if n_present == 1:
+            return _resized(self.target_, 1)[np.newaxis]
+        ranks = soft_rank(rows, regularization_strength=strength)
+        places = (ranks.astype(np.float64) - 1) / (n_present - 1)
+        return np.interp(places, np.linspace(0.0, 1.0, n_features), self.target_)
 
     def __sklearn_tags__(self):
         return tags_of_columns(super().__sklearn_tags__())
