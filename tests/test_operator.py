@@ -40,6 +40,25 @@ def everything(operator, x, g, tangent, **params):
 
 
 @every_operator
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("strength", [0.01, 0.4, 30.0])
+def test_many_short_rows_are_what_each_is_alone(
+    operator, regularization, dtype, strength
+):
+    # To the last bit, whatever works on many rows side by side.
+    rng = np.random.default_rng(0)
+    params = bound_params(regularization, regularization_strength=strength)
+    for n in (1, 2, 3, 7, 10, 16, 17):
+        x, g, t = rng.normal(size=(3, 40, n)).astype(dtype)
+        x[20:] = np.round(x[20:])
+        together = everything(operator, x, g, t, **params)
+        for i in range(len(x)):
+            alone = everything(operator, x[i], g[i], t[i], **params)
+            for place in (0, 1, 3):
+                assert_array_equal(together[place][i], alone[place])
+
+
+@every_operator
 @given(data=st.data())
 def test_any_axis_and_batch(operator, regularization, data):
     shape = data.draw(array_shapes(min_dims=1, max_dims=4, max_side=4))

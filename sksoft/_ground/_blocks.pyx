@@ -10,6 +10,7 @@ less pooling, scaled.
 from cython cimport floating
 
 from sksoft._ground.inline cimport Span, at, spans_of, sum_of
+from sksoft._ground.side_by_side cimport LONGEST
 
 
 def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:, ::1] out):
@@ -105,9 +106,9 @@ def pool_blocks(
     cdef const double* scale
     cdef double quotient = 1.0
     cdef bint residual = strength is not None
-    # Rows of a single uniform block need no order.
+    # Long rows of a single uniform block need no order.
     cdef bint anywhere = take is not None and put is not None and share is None
-    anywhere = anywhere and factor is None
+    anywhere = anywhere and factor is None and n > LONGEST
     with nogil:
         for r in range(values.shape[0] if n > 0 else 0):
             value = &values[r, 0]
@@ -136,11 +137,30 @@ def pool_blocks(
                     work[i] = value[at(source, start + i)]
                     if scale != NULL and transpose:
                         work[i] *= scale[i]
-                pool(&work[0], part, stop - start, transpose, residual, quotient)
+                if part == NULL and n <= LONGEST:
+                    pool_short(&work[0], stop - start, residual, quotient)
+                else:
+                    pool(&work[0], part, stop - start, transpose, residual, quotient)
                 for i in range(stop - start):
                     if scale != NULL and not transpose:
                         work[i] *= scale[i]
                     result[at(goal, start + i)] = <floating> work[i]
+
+
+cdef inline void pool_short(
+    double* values, Py_ssize_t n, bint residual, double strength
+) noexcept nogil:
+    # Step by step what the kernel for many short rows does, so that a row is mapped to
+    # the same bits by itself.
+    cdef Py_ssize_t i
+    cdef double total = 0.0, size = n
+    for i in range(n - 1, -1, -1):
+        total = values[i] + total
+    for i in range(n):
+        if residual:
+            values[i] = (size * values[i] - total) / (size * strength)
+        else:
+            values[i] = total / size
 
 
 cdef inline void pool(
