@@ -270,6 +270,20 @@ def test_constant_and_repeated_columns(data):
         np.testing.assert_allclose(model.coef_[0] + model.coef_[3], 1.0, atol=0.1)
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e9])
+def test_features_far_from_zero_and_gross_leverage(shift, data, request):
+    X, y = data
+    X = X + shift
+    X[:100, 1] = 1e200
+    expected = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
+    request.getfixturevalue("small_chunks")
+    lazy = da.from_array(X, chunks=(450, 3))
+    found = LeastTrimmedSquaresRegressor(random_state=0).fit(lazy, y)
+    error = expected.standard_errors_[:3]
+    assert (np.abs(found.coef_ - expected.coef_) <= 0.3 * error).all()
+    assert found.scale_ == pytest.approx(expected.scale_, rel=0.05)
+
+
 @pytest.mark.usefixtures("small_chunks")
 def test_several_targets_and_single_precision(data):
     X, y = data

@@ -6,7 +6,7 @@ What a trimmed fit needs of all rows are sums over them, order statistics of res
 and a sample. Weights of rows are never held: they are functions of the residuals.
 """
 
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +55,9 @@ class ChunkedDesign:
 
     penalty : ndarray of shape (n_columns,)
         Ridge penalty of each column in standardised units.
+
+    as_given : bool
+        Whether rows are near enough to their centre to be worked with as given.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class ChunkedDesign:
         sample,
         sample_target,
         penalty,
+        as_given,
     ):
         self.rows = rows
         self.total = total
@@ -77,6 +81,7 @@ class ChunkedDesign:
         self.sample = sample
         self.sample_target = sample_target
         self.penalty = penalty
+        self.as_given = as_given
         self.shape = (n_rows, sample.shape[1])
 
     @property
@@ -96,6 +101,7 @@ class ChunkedDesign:
             self.sample,
             self.sample_target,
             penalty,
+            self.as_given,
         )
 
     def standardizer(self):
@@ -104,7 +110,12 @@ class ChunkedDesign:
         It is small, to be sent to other processes.
         """
         return partial(
-            _standardized, self.units, self.fit_intercept, self.target, self.column
+            _standardized,
+            self.units,
+            self.fit_intercept,
+            self.as_given,
+            self.target,
+            self.column,
         )
 
     def reduce(self, statistic, combine=add):
@@ -279,22 +290,83 @@ def weighted_products(design, slope, residual):
     return columns @ columns.T, columns @ (root * residual)
 
 
+class Piece(Design):
+    """Rows of a piece, standardised where that is needed.
+
+    Residuals and sums of the rows as given are those of standardised rows, but for
+    rounding.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Rows as given.
+
+    sample_weight : ndarray of shape (n_rows,) or None
+        How often each row counts; None counts each once.
+
+    units : Units
+        Of the features.
+
+    fit_intercept : bool
+        Whether there is a column of ones.
+
+    as_given : bool
+        Whether rows are tame enough to be worked with as given.
+    """
+
+    def __init__(self, X, sample_weight, units, fit_intercept, as_given):
+        self._X = X
+        self._units = units
+        self._fit_intercept = fit_intercept
+        self._as_given = as_given
+        self.n_features = X.shape[1]
+        self.weighted = sample_weight is not None
+        self.sample_weight = sample_weight if self.weighted else np.ones(len(X))
+
+    @cached_property
+    def matrix(self):
+        """The standardised rows, columns contiguous."""
+        columns = np.empty((self.n_features + self._fit_intercept, len(self._X)))
+        features = columns[: self.n_features]
+        np.subtract(self._X.T, self._units.location[:, None], out=features)
+        features /= self._units.scale[:, None]
+        # Squares of rows this far out must not overflow; nothing believes them.
+        np.clip(features, -FARTHEST, FARTHEST, out=features)
+        columns[self.n_features :] = 1.0
+        return columns.T
+
+    def residual(self, coef, y):
+        """Return the residuals of coefficients."""
+        if not self._as_given:
+            return super().residual(coef, y)
+        slopes = coef[: self.n_features] / self._units.scale
+        residual = y - self._X @ slopes
+        constant = -slopes @ self._units.location
+        residual -= constant + coef[-1] if self._fit_intercept else constant
+        return residual
+
+    def pull(self, values):
+        """Return the sum of the rows, each times a value."""
+        if not self._as_given:
+            return super().pull(values)
+        total = values.sum()
+        sums = self._X.T @ values - total * self._units.location
+        sums /= self._units.scale
+        return np.append(sums, total) if self._fit_intercept else sums
+
+    def features(self, rows):
+        """Return chosen rows without the column of ones."""
+        # All rows are standardised faster by columns.
+        if not self._as_given or isinstance(rows, slice):
+            return super().features(rows)
+        return (self._X[rows] - self._units.location) / self._units.scale
+
+
 def _on_piece(standardizer, statistic, X, targets, weight):
     return statistic(*standardizer(X, targets, weight))
 
 
-def _standardized(units, fit_intercept, target, column, X, targets, weight):
-    """Return the `Design` of a piece, its columns contiguous, and its target."""
-    n_rows, n_features = X.shape
-    columns = np.empty((n_features + fit_intercept, n_rows))
-    features = columns[:n_features]
-    np.subtract(X.T, units.location[:, None], out=features)
-    features /= units.scale[:, None]
-    # Squares of rows this far out must not overflow; nothing believes them.
-    np.clip(features, -FARTHEST, FARTHEST, out=features)
-    columns[n_features:] = 1.0
-    weighted = weight is not None
-    if not weighted:
-        weight = np.ones(n_rows)
-    design = Design(columns.T, weight, None, weighted, n_features)
-    return design, standardized_target(targets[:, column], target)
+def _standardized(units, fit_intercept, as_given, target, column, X, targets, weight):
+    """Return the `Piece` of some rows, and its standardised target."""
+    piece = Piece(X, weight, units, fit_intercept, as_given)
+    return piece, standardized_target(targets[:, column], target)

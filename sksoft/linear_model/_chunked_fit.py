@@ -172,6 +172,7 @@ def _hard_fit(design, kept, method, given, rounding, rng):
     if method.starts == "ols":
         given = [*given, design.solve(everything, nothing)]
     sample = design.sample
+    exhaustive = method.regularization_strength == 0 and method.power == 2
     found = search(
         sample,
         design.sample_target,
@@ -179,11 +180,10 @@ def _hard_fit(design, kept, method, given, rounding, rng):
         starts=method.starts,
         n_starts=method.n_starts,
         given=np.reshape(given, (-1, design.shape[1])),
-        exhaustive=True,
+        exhaustive=exhaustive,
         rounding=rounding,
         rng=rng,
     )
-    exhaustive = method.regularization_strength == 0 and method.power == 2
     steps = MAX_STEPS if exhaustive else FEW_STEPS
     coef, rule = _concentrate(design, found.coef, kept, steps)
     return coef, rule, found.n_agreeing
@@ -340,7 +340,7 @@ class _Objective:
             residual = design.residual(coef, z)
             losses, slopes = row_losses(residual, power, scale)
             weight = design.sample_weight * rule(residual, design)
-            return float(weight @ losses), design.matrix.T @ (weight * -slopes)
+            return float(weight @ losses), design.pull(weight * -slopes)
 
         return self.design.reduce(statistic)
 
@@ -416,7 +416,7 @@ class _Objective:
                 float(counts @ shares),
                 float(growing) / strength,
                 float(value),
-                -(design.matrix.T @ slopes),
+                -design.pull(slopes),
             )
 
         return self.design.reduce(statistic)

@@ -134,7 +134,7 @@ def mm_fit_in_chunks(design, coef, scale, leverage, efficiency):
 
 
 def _is_high(leverage, design, rows=slice(None)):
-    return leverage.is_high(design.matrix[rows, : design.n_features])
+    return leverage.is_high(design.features(rows))
 
 
 def _high_weight(design, leverage):
@@ -222,7 +222,7 @@ def _m_sums(design, coef, rule, with_gram):
         if with_gram:
             gram, right = weighted_products(design, slope, residual)
         else:
-            gram, right = 0.0, design.matrix.T @ (slope * residual)
+            gram, right = 0.0, design.pull(slope * residual)
         return (
             float(slope.sum()),
             float(design.sample_weight @ bisquare_slope(standard, rule.cutoff)),

@@ -31,6 +31,10 @@ SAMPLE_RATIO = 20
 # Rows, or entries, up to which a fit is made in memory.
 MEMORY_SIZE = 100_000
 MEMORY_ENTRIES = 4_000_000
+# Rows are worked with as they are given where no entry exceeds so many units, nor its
+# centre so many.
+FARTHEST_AS_GIVEN = 1e30
+MOST_LOCATION = 1e3
 
 
 def sample_size(n_columns):
@@ -77,6 +81,9 @@ class TrainingRows(NamedTuple):
 
     least : float
         Smallest positive weight.
+
+    farthest : float
+        Largest magnitude of an entry of the features.
     """
 
     given: RowChunks
@@ -86,6 +93,7 @@ class TrainingRows(NamedTuple):
     dtype: np.dtype
     total: float
     least: float
+    farthest: float
 
     def median_prediction(self, coef, intercept):
         """Return the medians of the sizes of predictions of all rows."""
@@ -188,6 +196,7 @@ def training_rows(X, y, sample_weight, name):
         np.dtype(dtype),
         total,
         least,
+        counted.farthest,
     )
 
 
@@ -225,6 +234,11 @@ def chunked_designs(rows, fit_intercept, alpha, robust, rng):
     share = size / n_rows
     units = feature_units(X, weight, fit_intercept, alpha * share, robust)
     sample = make_design(X, weight, units, fit_intercept, alpha * share)
+    # Differences to the centre lose digits of numbers far from zero.
+    with np.errstate(over="ignore", under="ignore"):
+        farthest = rows.farthest / units.scale.min()
+    as_given = bool(farthest <= FARTHEST_AS_GIVEN)
+    as_given &= bool((np.abs(units.location) <= MOST_LOCATION * units.scale).all())
     designs = []
     for column, target in enumerate(targets.T):
         unit = target_units(target, weight, fit_intercept, robust)
@@ -239,28 +253,31 @@ def chunked_designs(rows, fit_intercept, alpha, robust, rng):
                 sample,
                 standardized_target(target, unit),
                 sample.penalty / share,
+                as_given,
             )
         )
     return designs
 
 
 class _Counts(NamedTuple):
-    """How often rows count: weights as shares of the largest."""
+    """How often rows count, weights as shares of the largest; the largest entry."""
 
     n_rows: int
     whole: bool
     least: float
     largest: float
     shares: float
+    farthest: float
 
 
 def _checked_counts(name, X, y, weight):
     """Raise unless a piece holds finite numbers; return its `_Counts`."""
     options = {"estimator": name, "ensure_min_features": 1}
-    check_array(X, dtype=[np.float64, np.float32], input_name="X", **options)
+    X = check_array(X, dtype=[np.float64, np.float32], input_name="X", **options)
     check_array(y, ensure_2d=False, input_name="y", estimator=name)
+    farthest = float(max(X.max(), -X.min()))
     if weight is None:
-        return _Counts(len(X), True, 1.0, 1.0, float(len(X)))
+        return _Counts(len(X), True, 1.0, 1.0, float(len(X)), farthest)
     weight = check_array(
         weight,
         ensure_2d=False,
@@ -275,7 +292,7 @@ def _checked_counts(name, X, y, weight):
         )
     positive = weight[weight > 0]
     if not len(positive):
-        return _Counts(0, True, np.inf, 0.0, 0.0)
+        return _Counts(0, True, np.inf, 0.0, 0.0, farthest)
     largest = positive.max()
     return _Counts(
         len(positive),
@@ -283,6 +300,7 @@ def _checked_counts(name, X, y, weight):
         float(positive.min()),
         float(largest),
         float((positive / largest).sum()),
+        farthest,
     )
 
 
@@ -296,6 +314,7 @@ def _joined_counts(first, second):
         min(first.least, second.least),
         largest,
         shares,
+        max(first.farthest, second.farthest),
     )
 
 

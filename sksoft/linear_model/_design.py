@@ -74,6 +74,14 @@ class Design:
         """Return the residuals of coefficients."""
         return y - self.matrix @ coef
 
+    def pull(self, values):
+        """Return the sum of the rows, each times a value."""
+        return self.matrix.T @ values
+
+    def features(self, rows):
+        """Return chosen rows without the column of ones."""
+        return self.matrix[rows, : self.n_features]
+
     def leverages(self, gram):
         """Return ``x^T gram^-1 x`` of each row ``x``."""
         transform = whitener(gram)
