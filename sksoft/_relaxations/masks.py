@@ -237,6 +237,9 @@ class LaplaceSelection(_Selection):
         return laplace_mask(values, weight, k, strength)
 
 
+# Rows of up to this many entries are sorted faster than they are partitioned.
+SORTED = 32
+
 # Weights that sum to k up to rounding select exactly those entries.
 ROUNDING = 1e-14
 
@@ -368,9 +371,8 @@ def _partitioned(rows, k):
     """Return rows with their ceil(k)-th largest entries in place."""
     n = rows.shape[1]
     parts = rows.copy()
-    if len(k) == 1 or (len(k) and (k == k[0]).all()):
-        if n:
-            parts.partition(n - min(max(math.ceil(k[0]), 1), n), axis=1)
+    if n > SORTED and len(k) and (k == k[0]).all():
+        parts.partition(n - min(max(math.ceil(k[0]), 1), n), axis=1)
     else:
         parts.sort(axis=1)
     return parts

@@ -139,11 +139,6 @@ class Call:
             parameters = {**parameters, **self.shared}
         return rows, order, parameters
 
-    def _chunks(self):
-        if self.n_steps < THREADING_SIZE:
-            return [EVERYTHING]
-        return row_chunks(self.n_rows, self.operator.work(self.n))
-
     def _map(self, function, chunks, *states):
         """Apply a function to each chunk, so that an interrupt is answered."""
         if self.n_steps < THREADING_SIZE:
@@ -169,7 +164,6 @@ class Call:
         """Return the value and, where they are kept, the chunks and their states."""
         operator = self.operator
         out = np.empty((self.n_rows, *operator.output_shape(self.n)), self.dtype)
-        chunks = self._chunks()
 
         def forward(part):
             rows, order, parameters = self._arguments(part, keep)
@@ -177,7 +171,12 @@ class Call:
                 rows, order, _part(out, part), keep=keep, **parameters
             )
 
-        states = self._map(forward, chunks)
+        # A single chunk needs nothing of what several do.
+        if self.n_steps < THREADING_SIZE:
+            chunks, states = [EVERYTHING], [forward(EVERYTHING)]
+        else:
+            chunks = row_chunks(self.n_rows, operator.work(self.n))
+            states = self._map(forward, chunks)
         return self._restored(out), chunks, states
 
     def _restored(self, out):
@@ -309,7 +308,7 @@ class Call:
             parameters.pop(self.operator.strength)
             return self.operator.bounds(rows, order, tolerance, **parameters)
 
-        parts = self._map(bounds, self._chunks())
+        parts = self._map(bounds, row_chunks(self.n_rows, self.operator.work(self.n)))
         return tuple(
             np.concatenate(bound).reshape(self.batch)[()]
             for bound in zip(*parts, strict=True)
