@@ -10,7 +10,8 @@ take and what memory is their own:
   process. "own" is the largest ``RssAnon``, the memory of the process itself; ``VmHWM``
   counts the pages of the map as well, which the system takes back when it needs them.
 - cluster: the same on a Dask cluster of two processes of 2 GB each on this machine, one
-  of which is killed on the way; differences to the fits on the memory map.
+  of which is killed on the way ("killed at", in seconds); the largest relative
+  difference to what the fit on the memory map found.
 - search: a grid search by joblib's Dask backend against the same search without.
 
 Run ``OMP_NUM_THREADS=1 python benchmarks/scale.py [--rows 50000000] [--directory DIR]
@@ -191,13 +192,12 @@ def lazy_map(path):
     )
 
 
-def kill_worker(client, seconds, told):
-    """Kill one of the processes of a cluster after some seconds."""
+def kill_worker(client, seconds, killed):
+    """Kill one of the processes of a cluster after some seconds, and say which."""
     time.sleep(seconds)
-    process_ids = client.run(os.getpid)
-    victim = min(process_ids.values())
+    victim = min(client.run(os.getpid).values())
     os.kill(victim, signal.SIGKILL)
-    told.append(victim)
+    killed.append(victim)
 
 
 def fit_cluster(directory, results):
@@ -206,7 +206,7 @@ def fit_cluster(directory, results):
 
     print(
         f"\nCluster of two workers of 2 GB\n{'':24}{'seconds':>9}{'killed at':>11}"
-        f"{'own MB of workers':>19}{'difference':>12}"
+        f"{'own MB at the end':>19}{'difference':>12}"
     )
     for name, model in MODELS.items():
         with (
@@ -226,7 +226,7 @@ def fit_cluster(directory, results):
             killer.start()
             model.fit(lazy_map(directory / "X.npy"), lazy_map(directory / "y.npy"))
             seconds = time.perf_counter() - start
-            alive = not killer.is_alive()
+            on_the_way = bool(killed)
             killer.join()
             memory = client.run(memory_of)
             peaks = [f"{m['RssAnon']:.0f}" for m in memory.values()]
@@ -236,7 +236,7 @@ def fit_cluster(directory, results):
                 size = np.maximum(np.abs(expected), 1e-3)
                 difference = np.max(np.abs(found - expected) / size)
             print(
-                f"{name:24}{seconds:9.1f}{at if alive and killed else np.nan:11.1f}"
+                f"{name:24}{seconds:9.1f}{at if on_the_way else np.nan:11.1f}"
                 f"{' '.join(peaks):>19}{difference:12.1e}",
                 flush=True,
             )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Trimmed regression by chunks: in memory, on memory maps and on Dask collections."""
 
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -307,6 +308,20 @@ def test_worse_leverage_is_told_in_chunks(data):
     expected = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
     lazy = da.from_array(X, chunks=(333, 3))
     assert_same(LeastTrimmedSquaresRegressor(random_state=0).fit(lazy, y), expected)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("reweight", [False, True])
+def test_lazy_entries_are_pickled_with_the_model(reweight, data):
+    X, y = data
+    lazy = da.from_array(X, chunks=(450, 3))
+    model = LeastTrimmedSquaresRegressor(random_state=0, reweight=reweight)
+    model.fit(lazy, y)
+    copied = pickle.loads(pickle.dumps(model))
+    for name in ("sample_weights_", "outlier_mask_"):
+        np.testing.assert_array_equal(
+            getattr(copied, name).compute(), getattr(model, name).compute()
+        )
 
 
 def test_few_rows_of_a_collection_are_fitted_as_in_memory(data):
