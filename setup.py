@@ -53,6 +53,7 @@ EXTENSIONS = {
     "sksoft.linear_model._trimmed_mask": ["sksoft/linear_model/_trimmed_mask.pyx"],
     "sksoft.neighbors._distances": ["sksoft/neighbors/_distances.pyx"],
     "sksoft.neighbors._smallest": ["sksoft/neighbors/_smallest.pyx"],
+    "sksoft.preprocessing._knots": ["sksoft/preprocessing/_knots.pyx"],
 }
 
 # What GCC and Clang may assume of the numbers of a module besides; it is as right, but

@@ -47,8 +47,11 @@ def test_training_values_get_their_soft_rank(X, strength, regularization):
         regularization=regularization,
         regularization_strength=strength * transformer.scale_,
     )
-    assert_array_equal(transformer.transform(X), expected)
-    assert_array_equal(transformer.fit_transform(X), expected)
+    found = transformer.transform(X)
+    assert_array_equal(found[:, :2], expected[:, :2])
+    # Ties are one value of some weight in the transformer, and many in the operator.
+    assert_allclose(found[:, 2], expected[:, 2], rtol=1e-14)
+    assert_array_equal(transformer.fit_transform(X), found)
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)

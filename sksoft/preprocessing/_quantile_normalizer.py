@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A transformer that gives all samples the same distribution of values."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +16,22 @@ from sksoft._validation import nonnegative_number
 from sksoft._whole_fit import whole_fit
 from sksoft.operators import soft_quantile_normalize, soft_rank
 from sksoft.preprocessing._columns import (
-    fitted_columns,
+    check_not_empty,
+    fitted_chunks,
+    in_units,
     new_columns,
     tags_of_columns,
     typical_gap,
 )
+from sksoft.preprocessing._quantile_summary import moments, summarized
+
+
+class Average(NamedTuple):
+    """Sum of the sorted samples, of their weights, and the unit of these."""
+
+    ordered: NDArray[Any]
+    weight: float
+    unit: float
 
 
 class QuantileNormalizer(
@@ -87,6 +98,7 @@ class QuantileNormalizer(
     array([[2.  , 6.  , 4.67, 3.  ]])
     """
 
+    _chunked_fits = ("fit", "partial_fit")
     _parameter_checks: ClassVar = {"regularization_strength": nonnegative_number}
 
     def __init__(self, *, regularization_strength: float = 0.0) -> None:
@@ -101,7 +113,8 @@ class QuantileNormalizer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The training samples.
+            The training samples. Those of a memory map or of a Dask array or data frame
+            are worked through in chunks.
 
         y : None
             Ignored.
@@ -120,20 +133,49 @@ class QuantileNormalizer(
         TypeError, ValueError
             If a parameter or the data are not what they may be; the message says which.
         """
+        return self._fit(X, sample_weight, None)
+
+    @whole_fit
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Average more samples with those seen before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            More training samples, as in :meth:`fit`.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, of which only the ratios count, also to those of
+            other calls; an integer weight is a repetition of the sample.
+
+        Returns
+        -------
+        self : QuantileNormalizer
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they may be; the message says which.
+        """
+        return self._fit(X, sample_weight, getattr(self, "_average", None))
+
+    def _fit(self, X, sample_weight, before):
         check_parameters(self)
-        X, weight = fitted_columns(self, X, sample_weight)
-        weight = np.ones(len(X)) if weight is None else weight
-        # NaN goes last.
-        ordered = np.sort(X, axis=1)
-        n_features = ordered.shape[1]
-        n_present = n_features - np.isnan(ordered).sum(axis=1)
-        weight = np.where(n_present > 0, weight, 0.0)
-        if not weight.any():
+        chunks = fitted_chunks(self, X, sample_weight, reset=before is None)
+        average = chunks.reduce(_averaged, _average_of_both)
+        check_not_empty(average, sample_weight)
+        if before is not None:
+            average = _average_of_both(before, average)
+        if average.weight == 0.0:
             raise ValueError("X must hold a value that is not NaN, got none.")
-        for i in np.flatnonzero((n_present > 0) & (n_present < n_features)):
-            ordered[i] = _resized(ordered[i, : n_present[i]], n_features)
-        ordered[n_present == 0] = 0.0
-        self.target_ = weight @ ordered / weight.sum()
+        self.target_ = average.ordered / average.weight
+        self._average = average
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -164,7 +206,7 @@ class QuantileNormalizer(
         strength = self.regularization_strength
         if strength > 0.0:
             ordered = np.sort(rows.astype(np.float64), axis=1)
-            gaps = [typical_gap(row, None, len(row)) for row in ordered]
+            gaps = [_typical_gap(row) for row in ordered]
             strength = strength * np.array(gaps)
         n_present, n_features = rows.shape[1], len(self.target_)
         if n_present == n_features:
@@ -179,6 +221,33 @@ class QuantileNormalizer(
 
     def __sklearn_tags__(self):
         return tags_of_columns(super().__sklearn_tags__())
+
+
+def _averaged(X, weight):
+    weight, unit = in_units(weight)
+    weight = np.ones(len(X)) if weight is None else weight
+    # NaN goes last.
+    ordered = np.sort(X.astype(np.float64), axis=1)
+    n_features = ordered.shape[1]
+    n_present = n_features - np.isnan(ordered).sum(axis=1)
+    weight = np.where(n_present > 0, weight, 0.0)
+    for i in np.flatnonzero((n_present > 0) & (n_present < n_features)):
+        ordered[i] = _resized(ordered[i, : n_present[i]], n_features)
+    ordered[n_present == 0] = 0.0
+    return Average(weight @ ordered, weight.sum(), unit)
+
+
+def _average_of_both(first, second):
+    unit = max(first.unit, second.unit)
+    shares = first.unit / unit, second.unit / unit
+    ordered = first.ordered * shares[0] + second.ordered * shares[1]
+    weight = first.weight * shares[0] + second.weight * shares[1]
+    return Average(ordered, weight, unit)
+
+
+def _typical_gap(ordered):
+    _, deviation = moments(summarized(ordered, None))
+    return typical_gap(ordered, None, len(ordered), deviation)
 
 
 def _resized(ordered, n):

@@ -2,39 +2,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A transformer of features by their smoothed distribution functions."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._documentation import DocumentationLinkMixin
-from sksoft._lazy_rows import LazyRowsMixin
-from sksoft._parameters import check_parameters, integer, none_or, one_of
+from sksoft._parameters import fraction, integer, none_or, one_of
 from sksoft._validation import nonnegative_number
-from sksoft._whole_fit import whole_fit
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
-    fitted_columns,
-    interpolated_in_order,
+    interpolated,
     new_columns,
-    sorted_present,
-    sorted_spread,
-    tags_of_columns,
+    robust_spread,
     transformed_columns,
 )
+from sksoft.preprocessing._summarizing import SummarizingTransformer
 
 
-class SoftQuantileTransformer(
-    DocumentationLinkMixin,
-    LazyRowsMixin,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    BaseEstimator,
-):
+class SoftQuantileTransformer(SummarizingTransformer):
     """Map each feature through its smoothed distribution function.
 
     The distribution function of the training sample is smoothed by replacing each of
@@ -56,6 +44,12 @@ class SoftQuantileTransformer(
     n_quantiles : int or None, default=1000
         At how many training values, evenly spaced in order, the function is kept; it
         is interpolated linearly between them. None keeps it at all of them.
+
+    rank_tolerance : float, default=1e-4
+        How wrong the function may be at a training value, besides, as a probability, at
+        least 0 and below 1. It is exact while a feature has at most
+        ``5 / rank_tolerance`` distinct values, 50 000 by default; of more, only so many
+        are kept as this takes. 0 keeps all.
 
     Attributes
     ----------
@@ -92,6 +86,9 @@ class SoftQuantileTransformer(
     .. [1] Struski, Bednarczyk, Podolak and Tabor, "LapSum - One Method to Differentiate
        Them All: Ranking, Sorting and Top-k Selection", ICML 2025.
 
+    .. [2] Greenwald and Khanna, "Space-Efficient Online Computation of Quantile
+       Summaries", SIGMOD 2001: which values are kept of very many.
+
     Examples
     --------
     >>> from sksoft.preprocessing import SoftQuantileTransformer
@@ -101,12 +98,15 @@ class SoftQuantileTransformer(
     array([0.125, 0.5  , 0.875])
     >>> transformer.inverse_transform([[0.5]])
     array([[3.]])
+    >>> transformer.partial_fit([[3.0]]).transform([[3.0]])
+    array([[0.5]])
     """
 
     _parameter_checks: ClassVar = {
         "regularization_strength": nonnegative_number,
         "output_distribution": one_of("uniform", "normal"),
         "n_quantiles": none_or(integer(2)),
+        "rank_tolerance": fraction(1.0, below=True),
     }
 
     def __init__(
@@ -115,65 +115,42 @@ class SoftQuantileTransformer(
         regularization_strength: float = 0.3,
         output_distribution: Literal["uniform", "normal"] = "uniform",
         n_quantiles: int | None = 1000,
+        rank_tolerance: float = 1e-4,
     ) -> None:
         self.regularization_strength = regularization_strength
         self.output_distribution = output_distribution
         self.n_quantiles = n_quantiles
+        self.rank_tolerance = rank_tolerance
 
-    @whole_fit
-    def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Compute the smoothed distribution functions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The training sample.
-
-        y : None
-            Ignored.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; an integer weight is a repetition of the sample.
-            Weights that are not whole numbers count by their ratios: they are brought
-            to mean one over the samples that have any.
-
-        Returns
-        -------
-        self : SoftQuantileTransformer
-            The fitted transformer.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or the data are not what they may be; the message says which.
-        """
-        check_parameters(self)
-        X, counts = fitted_columns(self, X, sample_weight)
-        features = [self._fit_feature(column, counts) for column in X.T]
-        values, probabilities, widths = zip(*features, strict=True)
+    def _fit_columns(self, columns):
+        fitted = [self._function(column) for column in columns]
+        values, probabilities, widths = zip(*fitted, strict=True)
         self.values_, self.probabilities_ = list(values), list(probabilities)
         self.regularization_strength_ = np.array(widths)
-        return self
 
-    def _fit_feature(self, column, counts):
+    def _function(self, column):
         """Return the values where the function is kept, the function, its width."""
-        column, counts = sorted_present(column, counts)
-        total = len(column) if counts is None else counts.sum()
-        width = self.regularization_strength * sorted_spread(column, counts)
+        values, counts, between, total, deviation = column
+        width = self.regularization_strength * robust_spread(values, counts, deviation)
         width /= max(total, 1.0) ** (1.0 / 3.0)
-        ranks = soft_rank(
-            column,
-            method="laplace",
-            regularization_strength=width,
-            weights=counts if len(column) else None,
-        )
-        distinct = np.flatnonzero(np.diff(column, prepend=-np.inf))
-        if self.n_quantiles is not None and len(distinct) > self.n_quantiles:
-            kept = np.linspace(0, len(distinct) - 1, self.n_quantiles).round()
-            distinct = distinct[kept.astype(np.intp)]
-        return column[distinct], (ranks[distinct] - 0.5) / total, width
+        counts = counts if len(values) else None
+        ranks = _ranks(values, counts, width)
+        steep = np.diff(ranks) > self.rank_tolerance * total
+        steep &= ~np.isnan(between)
+        if steep.any():
+            # There steps of heavy values are smoothed, though little lies between two.
+            most = self.rank_tolerance * total
+            places, points = _points(values, ranks / most, width, np.flatnonzero(steep))
+            values = np.insert(values, places, points)
+            # What weighs nothing has a rank but does not change those of others.
+            counts = np.insert(counts, places, 0.0)
+            ranks = _ranks(values, counts, width)
+        probabilities = (ranks - 0.5) / total
+        if self.n_quantiles is not None and len(values) > self.n_quantiles:
+            kept = np.linspace(0, len(values) - 1, self.n_quantiles).round()
+            kept = kept.astype(np.intp)
+            values, probabilities = values[kept], probabilities[kept]
+        return values, probabilities, width
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map values through the smoothed distribution functions.
@@ -190,28 +167,18 @@ class SoftQuantileTransformer(
         """
         check_is_fitted(self)
         X = new_columns(self, X)
-        out = np.empty_like(X)
-        for j, column in enumerate(X.T.astype(np.float64)):
-            mapped = self._probabilities(j, column)
-            out[:, j] = (
-                ndtri(mapped) if self.output_distribution == "normal" else mapped
-            )
-        return out
-
-    def _probabilities(self, j, column):
-        values, probabilities = self.values_[j], self.probabilities_[j]
-        if len(values) == 0:
-            return np.full(len(column), np.nan)
-        mapped = interpolated_in_order(column, values, probabilities)
-        width = self.regularization_strength_[j]
-        if width > 0.0:
-            below, above = column < values[0], column > values[-1]
+        out = interpolated(X, self.values_, self.probabilities_)
+        for j, below, above in self._tails(X, self.values_):
+            values, width = self.values_[j], self.regularization_strength_[j]
             # What is infinitely many widths away has a tail of 0.
             with np.errstate(over="ignore"):
-                mapped[below] *= np.exp((column[below] - values[0]) / width)
-                decay = np.exp((values[-1] - column[above]) / width)
-            mapped[above] = 1.0 - (1.0 - mapped[above]) * decay
-        return np.clip(mapped, EDGE, 1.0 - EDGE)
+                out[below, j] *= np.exp((X[below, j] - values[0]) / width)
+                decay = np.exp((values[-1] - X[above, j]) / width)
+            out[above, j] = 1.0 - (1.0 - out[above, j]) * decay
+        np.clip(out, EDGE, 1.0 - EDGE, out=out)
+        if self.output_distribution == "normal":
+            ndtri(out, out=out)
+        return out.astype(X.dtype, copy=False)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Map probabilities, or normal quantiles of these, back to values.
@@ -228,25 +195,62 @@ class SoftQuantileTransformer(
         """
         check_is_fitted(self)
         X = transformed_columns(self, X)
-        out = np.empty_like(X)
-        for j, column in enumerate(X.T.astype(np.float64)):
-            if self.output_distribution == "normal":
-                column = ndtr(column)
-            out[:, j] = self._values(j, np.clip(column, EDGE, 1.0 - EDGE))
-        return out
+        mapped = X.astype(np.float64)
+        if self.output_distribution == "normal":
+            ndtr(mapped, out=mapped)
+        np.clip(mapped, EDGE, 1.0 - EDGE, out=mapped)
+        out = interpolated(mapped, self.probabilities_, self.values_)
+        for j, below, above in self._tails(mapped, self.probabilities_):
+            ends, width = self.probabilities_[j], self.regularization_strength_[j]
+            out[below, j] += width * np.log(mapped[below, j] / ends[0])
+            share = (1.0 - mapped[above, j]) / (1.0 - ends[-1])
+            out[above, j] -= width * np.log(share)
+        return out.astype(X.dtype, copy=False)
 
-    def _values(self, j, column):
-        values, probabilities = self.values_[j], self.probabilities_[j]
-        if len(values) == 0:
-            return np.full(len(column), np.nan)
-        found = interpolated_in_order(column, probabilities, values)
-        width = self.regularization_strength_[j]
-        if width > 0.0:
-            below, above = column < probabilities[0], column > probabilities[-1]
-            found[below] += width * np.log(column[below] / probabilities[0])
-            share = (1.0 - column[above]) / (1.0 - probabilities[-1])
-            found[above] -= width * np.log(share)
-        return found
+    def _tails(self, X, knots):
+        """Yield columns, and which of their values lie beyond the smoothed steps."""
+        for j, (at, width) in enumerate(
+            zip(knots, self.regularization_strength_, strict=True)
+        ):
+            if width > 0.0 and len(at):
+                below, above = X[:, j] < at[0], X[:, j] > at[-1]
+                yield j, np.flatnonzero(below), np.flatnonzero(above)
 
-    def __sklearn_tags__(self):
-        return tags_of_columns(super().__sklearn_tags__())
+
+def _ranks(values, counts, width):
+    return soft_rank(
+        values, method="laplace", regularization_strength=width, weights=counts
+    )
+
+
+def _points(values, ranks, width, steep):
+    """Return points between values, so many that ranks rise little between them.
+
+    Parameters
+    ----------
+    values, ranks : ndarray of shape (n,)
+        Values and their ranks, in units of how much they may rise.
+
+    width : float
+        Width of the smoothed steps.
+
+    steep : ndarray of shape (n_steep,)
+        Which values come before a steep rise.
+
+    Returns
+    -------
+    places, points : ndarray of shape (n_points,)
+        Before which value to insert each of the points, which increase.
+    """
+    places, points = [], []
+    for i in steep:
+        first, last = values[i : i + 2]
+        n_points = int(ranks[i + 1] - ranks[i]) + 1
+        # Where the tail of a step beside them has risen by equal parts.
+        away = -width * np.log1p(-np.arange(n_points) / n_points)
+        between = np.r_[first + away, last - away]
+        inner = np.nextafter(first, last), np.nextafter(last, first)
+        between = np.unique(np.clip(between, *inner))
+        places.append(np.full(len(between), i + 1))
+        points.append(between)
+    return np.concatenate(places), np.concatenate(points)

@@ -2,39 +2,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft ranks of new samples within the training sample."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksoft._documentation import DocumentationLinkMixin
-from sksoft._lazy_rows import LazyRowsMixin
-from sksoft._parameters import check_parameters, one_of
+from sksoft._parameters import fraction, one_of
 from sksoft._validation import nonnegative_number
-from sksoft._whole_fit import whole_fit
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
-    fitted_columns,
     interpolated,
     new_columns,
-    sorted_present,
-    tags_of_columns,
     transformed_columns,
     typical_gap,
 )
+from sksoft.preprocessing._summarizing import SummarizingTransformer
 
 
-class SoftRankTransformer(
-    DocumentationLinkMixin,
-    LazyRowsMixin,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    BaseEstimator,
-):
+class SoftRankTransformer(SummarizingTransformer):
     """Replace each feature by its soft rank within the training sample.
 
     Each feature is mapped through the increasing, piecewise linear function that takes
@@ -63,10 +51,18 @@ class SoftRankTransformer(
         What happens to values outside the range of the training sample: they are mapped
         as the nearest training value, or along the first or the last segment.
 
+    rank_tolerance : float, default=1e-4
+        How wrong the rank of a training value may be, as a share of the number of
+        samples, at least 0 and below 1; twice as much with other regularisations than
+        "l2". Ranks are exact while a feature has at most ``5 / rank_tolerance``
+        distinct values, 50 000 by default; of more, only so many are kept as this
+        takes. 0 keeps all.
+
     Attributes
     ----------
     values_ : list of ndarray, one for each feature
-        The distinct training values of each feature, increasing.
+        The distinct training values of each feature, increasing, or those kept of very
+        many.
 
     scores_ : list of ndarray, one for each feature
         What each of these values is mapped to.
@@ -101,6 +97,9 @@ class SoftRankTransformer(
     .. [1] Blondel, Teboul, Berthet and Djolonga, "Fast Differentiable Sorting and
        Ranking", ICML 2020.
 
+    .. [2] Greenwald and Khanna, "Space-Efficient Online Computation of Quantile
+       Summaries", SIGMOD 2001: which values are kept of very many.
+
     Examples
     --------
     >>> from sksoft.preprocessing import SoftRankTransformer
@@ -110,6 +109,8 @@ class SoftRankTransformer(
     >>> ranks = SoftRankTransformer(regularization_strength=0.01).fit(X)
     >>> ranks.transform([[3.0], [2000.0]]).ravel()
     array([2.5, 5. ])
+    >>> ranks.partial_fit([[6.0], [7.0]]).transform([[6.0]]).ravel()
+    array([5.])
     """
 
     _parameter_checks: ClassVar = {
@@ -117,6 +118,7 @@ class SoftRankTransformer(
         "regularization": one_of("l2", "kl", "entropic"),
         "output_distribution": one_of("rank", "uniform", "normal"),
         "extrapolation": one_of("constant", "linear"),
+        "rank_tolerance": fraction(1.0, below=True),
     }
 
     def __init__(
@@ -126,66 +128,40 @@ class SoftRankTransformer(
         regularization: Literal["l2", "kl", "entropic"] = "l2",
         output_distribution: Literal["rank", "uniform", "normal"] = "rank",
         extrapolation: Literal["constant", "linear"] = "constant",
+        rank_tolerance: float = 1e-4,
     ) -> None:
         self.regularization_strength = regularization_strength
         self.regularization = regularization
         self.output_distribution = output_distribution
         self.extrapolation = extrapolation
+        self.rank_tolerance = rank_tolerance
 
-    @whole_fit
-    def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Rank the training sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The training sample.
-
-        y : None
-            Ignored.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; an integer weight is a repetition of the sample.
-            Weights that are not whole numbers count by their ratios: they are brought
-            to mean one over the samples that have any.
-
-        Returns
-        -------
-        self : SoftRankTransformer
-            The fitted transformer.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or the data are not what they may be; the message says which.
-        """
-        check_parameters(self)
-        X, counts = fitted_columns(self, X, sample_weight)
-        features = [self._fit_feature(column, counts) for column in X.T]
-        values, scores, scale = zip(*features, strict=True)
+    def _fit_columns(self, columns):
+        fitted = [self._scores(column) for column in columns]
+        values, scores, scale = zip(*fitted, strict=True)
         self.values_, self.scores_ = list(values), list(scores)
         self.scale_ = np.array(scale)
         self.regularization_strength_ = self.regularization_strength * self.scale_
-        return self
 
-    def _fit_feature(self, column, counts):
-        """Return the distinct values of a feature, their scores, the typical gap."""
-        column, counts = sorted_present(column, counts)
-        total = len(column) if counts is None else counts.sum()
-        scale = typical_gap(column, counts, total)
-        ranks = soft_rank(
-            column,
+    def _scores(self, column):
+        """Return the values of a feature, their scores, the typical gap."""
+        values, counts, between, total, deviation = column
+        scale = typical_gap(values, counts, total, deviation)
+        strength = self.regularization_strength * scale
+        scores = soft_rank(
+            values,
             regularization=self.regularization,
-            regularization_strength=self.regularization_strength * scale,
-            weights=counts if len(column) else None,
+            regularization_strength=strength,
+            weights=counts if len(values) else None,
         )
-        first = np.ones(len(column), dtype=bool)
-        np.not_equal(column[1:], column[:-1], out=first[1:])
-        values, scores = column, ranks
-        if not first.all():
-            values, scores = column[first], ranks[first]
+        most = self.rank_tolerance * total
+        steep = (np.diff(scores) > most) & ~np.isnan(between)
+        if steep.any():
+            # There blocks of pooled values end, though little lies between two values.
+            exponential = self.regularization == "kl"
+            values, scores = _with_ends_of_blocks(
+                values, scores, between + 0.5, steep, strength, exponential, most
+            )
         if self.output_distribution != "rank":
             # Rounding must not lead out of the range of the ranks.
             scores = np.clip((scores - 0.5) / total, 0.0, 1.0)
@@ -230,12 +206,66 @@ class SoftRankTransformer(
         return self._mapped(transformed_columns(self, X), self.scores_, self.values_)
 
     def _mapped(self, X, knots, images):
-        out = np.empty_like(X)
-        for j, (at, to) in enumerate(zip(knots, images, strict=True)):
-            out[:, j] = interpolated(
-                X[:, j].astype(np.float64), at, to, self.extrapolation == "linear"
-            )
-        return out
+        out = interpolated(X, knots, images)
+        if self.extrapolation == "linear":
+            for j, (at, to) in enumerate(zip(knots, images, strict=True)):
+                # The knots of an inverse, drawn together by a very large strength, may
+                # coincide.
+                for end, inner, sign in ((0, 1, -1.0), (-1, -2, 1.0)):
+                    if len(at) > 1 and at[end] != at[inner]:
+                        outside = sign * X[:, j] > sign * at[end]
+                        slope = (to[end] - to[inner]) / (at[end] - at[inner])
+                        shift = X[outside, j].astype(np.float64) - at[end]
+                        out[outside, j] = to[end] + slope * shift
+        return out.astype(X.dtype, copy=False)
 
-    def __sklearn_tags__(self):
-        return tags_of_columns(super().__sklearn_tags__())
+
+def _with_ends_of_blocks(values, ranks, hard, steep, strength, exponential, most):
+    """Add points where ranks rise steeply though little lies between two values.
+
+    There they rise as in the block of the lower value up to the hard rank, stay there,
+    and rise on as in the block of the higher value.
+
+    Parameters
+    ----------
+    values, ranks : ndarray of shape (n,)
+        Increasing values and their soft ranks.
+
+    hard, steep : ndarray of shape (n - 1,)
+        The hard rank between two values, and whether to add points there.
+
+    strength : float
+        Of the regularisation: ranks rise by one over it, or exponentially.
+
+    exponential : bool
+        Whether ranks rise exponentially in a block.
+
+    most : float
+        Ranks that rise exponentially rise by at most this from point to point.
+
+    Returns
+    -------
+    values, ranks : ndarray of shape (n_points,)
+        Those given and those added, increasing.
+    """
+    places, points, added = [], [], []
+    for i in np.flatnonzero(steep):
+        (first, last), (low, high) = values[i : i + 2], ranks[i : i + 2]
+        level = min(max(hard[i], low), high)
+        n_points = int((high - low) / most) + 2 if exponential else 2
+        up = np.linspace(low, level, n_points)[1:]
+        down = np.linspace(level, high, n_points)[:-1]
+        if exponential:
+            rises = np.log(up / low), np.log(high / down)
+        else:
+            rises = up - low, high - down
+        between = np.r_[first + strength * rises[0], last - strength * rises[1]]
+        between.clip(np.nextafter(first, last), np.nextafter(last, first), out=between)
+        places.append(np.full(len(between), i + 1))
+        points.append(np.maximum.accumulate(between))
+        added.append(np.r_[up, down])
+    places = np.concatenate(places)
+    values = np.insert(values, places, np.concatenate(points))
+    ranks = np.insert(ranks, places, np.concatenate(added))
+    rising = np.diff(values, prepend=-np.inf) > 0.0
+    return values[rising], ranks[rising]
