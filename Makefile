@@ -23,7 +23,7 @@ EXAMPLES := operators/plot_soft_sort_and_rank robust/plot_robust_regression prep
 
 # pip must not run twice at once in one environment.
 .NOTPARALLEL:
-.PHONY: fuzz sanitize debug-kernels docs-test demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
+.PHONY: test-random-versions fuzz sanitize debug-kernels docs-test demo test test-oldest $(BRIDGES:%=test-%) lint docs bench dist clean
 
 demo: $(VENV)/.package $(VENV)/.group-examples
 	$(VENV)/bin/python tools/run_examples.py $(EXAMPLES:%=examples/%.py)
@@ -34,6 +34,14 @@ test: $(VENV)/.package $(VENV)/.group-test $(VENV)/.group-test-optional
 # The suite once more with the oldest versions that the package supports.
 test-oldest: $(OLDEST)/.package
 	$(OLDEST)/bin/pytest
+
+# And with versions between the oldest and the newest that are drawn: SEED=N draws those of
+# another run again, as long as nothing new is published. All of the suite, outside CI.
+RANDOM_VERSIONS := .venv-random
+
+test-random-versions: $(WHEEL)/.made $(VENV)/.group-test
+	$(VENV)/bin/python tools/random_versions.py --folder $(RANDOM_VERSIONS) \
+		$(if $(SEED),--seed $(SEED)) $(WHEEL)/sksoft-*.whl
 
 # On Linux, PyPI's PyTorch is the large one for GPUs. Where a smaller one for the CPU is
 # at hand, pip prefers it; PyTorch's own index has it: set PIP_EXTRA_INDEX_URL.
@@ -91,7 +99,8 @@ dist: $(VENV)/.group-dist
 	$(VENV)/bin/python tools/check_dist.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(DEBUG) $(SANITIZE) $(BRIDGES:%=.venv-%) $(WHEEL)
+	rm -rf $(VENV) $(OLDEST) $(RANDOM_VERSIONS) $(DEBUG) $(SANITIZE) $(WHEEL)
+	rm -rf $(BRIDGES:%=.venv-%)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated examples/output
 	rm -f docs/sg_execution_times.rst

@@ -103,7 +103,7 @@ LABEL_LOSSES = {
     "topk_cross_entropy_loss": [{}],
     "smooth_topk_svm_loss": [{}],
 }
-# Nothing that is passed to these has one score for each entry of a row.
+# Drawn by fuzzing_sequences: nothing passed to it has one score per entry of a row.
 OTHER_LOSSES = ("beam_loss",)
 
 
@@ -163,7 +163,7 @@ def draw(seed):
     dtype = rng.choice(
         [np.float64, np.float32, np.int64, np.bool_], p=[0.7, 0.2, 0.05, 0.05]
     )
-    x, scale = _values(rng, shape, dtype)
+    x, scale = draw_values(rng, shape, dtype)
     wrt = ["x"]
     _add_strength(rng, name, params, wrt, shape[:-1], scale)
     _add_arguments(rng, name, params, wrt, shape, scale)
@@ -180,7 +180,7 @@ def _shape(rng, largest, needs_entries):
     return (*batch, max(n, 2) if needs_entries else n)
 
 
-def _values(rng, shape, dtype):
+def draw_values(rng, shape, dtype):
     """Return values of some family and scale, and the scale."""
     families = [
         lambda: rng.normal(size=shape),
@@ -284,7 +284,7 @@ def _loss_case(seed, rng):
     variants = (LIST_LOSSES | LABEL_LOSSES)[name]
     params = dict(variants[rng.integers(len(variants))])
     shape = (int(rng.integers(1, 5)), int(rng.integers(3, 9)))
-    scores, scale = _values(rng, shape, rng.choice([np.float64, np.float32]))
+    scores, scale = draw_values(rng, shape, rng.choice([np.float64, np.float32]))
     if name in LABEL_LOSSES:
         params["target"] = rng.integers(0, shape[1], shape[0])
         params["k"] = int(rng.integers(1, 3))
@@ -321,7 +321,7 @@ def check(case):
             _check_operator(case)
 
 
-def _frozen(args):
+def frozen(args):
     """Return copies that refuse to be written to."""
     copies = {}
     for name, value in args.items():
@@ -332,14 +332,25 @@ def _frozen(args):
     return copies
 
 
-def _same(actual, expected, what):
+def unchanged(before, after):
+    """Raise if a call has written to an argument."""
+    for name, values in before.items():
+        arrays = values if isinstance(values, tuple) else (values,)
+        copies = after[name] if isinstance(values, tuple) else (after[name],)
+        for array, copy in zip(arrays, copies, strict=True):
+            if isinstance(array, np.ndarray):
+                assert array.tobytes() == copy.tobytes(), f"{name} was changed"
+
+
+def same(actual, expected, what):
+    """Raise unless both have the same type, shape and bits."""
     assert np.asarray(actual).dtype == np.asarray(expected).dtype, what
     assert np.shape(actual) == np.shape(expected), what
     assert np.asarray(actual).tobytes() == np.asarray(expected).tobytes(), what
 
 
 def _equal(actual, expected, what):
-    """As _same, but zeros may differ in their signs."""
+    """As same, but zeros may differ in their signs."""
     assert np.asarray(actual).dtype == np.asarray(expected).dtype, what
     assert np.array_equal(actual, expected), what
 
@@ -364,30 +375,28 @@ def _evaluated(operator, x, params, wrt, cotangent=None, tangent=None):
     if cotangent is None:
         return value
     moved = sksoft.jvp(operator, x, tangent, **params)
-    _same(moved[0], value, "jvp returns another value")
+    same(moved[0], value, "jvp returns another value")
     return [value, *pullback(cotangent), moved[1]]
 
 
 def _check_operator(case):
     operator = getattr(sksoft, case.name)
-    args = _frozen(case.args)
+    args = frozen(case.args)
     x = args.pop("x")
     shape = x.shape
     rng = np.random.default_rng(case.seed + 1)
     value = operator(x, **args)
+    unchanged(case.args, {"x": x, **args})
     assert value.dtype == (x.dtype if x.dtype.kind == "f" else np.float64)
     cotangent = rng.normal(size=value.shape)
     tangent = rng.normal(size=shape)
     results = _evaluated(operator, x, args, case.wrt, cotangent, tangent)
-    _same(results[0], value, "vjp returns another value")
+    same(results[0], value, "vjp returns another value")
     for name, result in zip(("value", *case.wrt, "jvp"), results, strict=True):
         assert not np.any(np.isnan(result)), f"{name} is NaN"
         expected = np.shape(case.args.get(name, value))
         assert np.shape(result) == expected, f"{name} has shape {np.shape(result)}"
-    for name, before in case.args.items():
-        if isinstance(before, np.ndarray):
-            after = x if name == "x" else args[name]
-            assert after.tobytes() == before.tobytes(), f"{name} was changed"
+    unchanged(case.args, {"x": x, **args})
     _check_adjoint(case, results, cotangent, tangent)
     _check_layout(case, operator, x, args, results, cotangent, tangent)
     _check_threads(case, operator, x, args, results, cotangent, tangent)
@@ -446,7 +455,7 @@ def _check_layout(case, operator, x, args, results, cotangent, tangent):
     value = actual[0]
     if value.shape != results[0].shape or turned is not cotangent:
         value = np.moveaxis(value, _axis_of(turned, case), -1)
-    _same(value, results[0], f"value along axis {axis}")
+    same(value, results[0], f"value along axis {axis}")
 
 
 def _axis_of(turned, case):
@@ -486,31 +495,58 @@ def _check_row(case, operator, x, args, results, cotangent, rng):
     front = case.name in ("soft_quantile", "superquantile") and np.ndim(args["q"]) > 0
     where = (slice(None), *place) if front else place
     value, pullback = sksoft.vjp(operator, x[place], **alone)
-    _same(value, results[0][where], f"row {place} alone differs")
+    same(value, results[0][where], f"row {place} alone differs")
     gradient = pullback(cotangent[where])
     _equal(gradient, results[1][place], f"gradient of row {place} alone differs")
 
 
 def _check_loss(case):
     loss = getattr(losses, case.name)
-    args = _frozen(case.args)
+    args = frozen(case.args)
     scores = args["scores"]
     value, gradient = loss(**args)
+    unchanged(case.args, args)
     assert np.ndim(value) == 0
     assert not np.isnan(value), "the value is NaN"
     assert gradient.shape == scores.shape
     assert not np.any(np.isnan(gradient)), "the gradient is NaN"
-    for name, before in case.args.items():
-        if isinstance(before, np.ndarray):
-            assert args[name].tobytes() == before.tobytes(), f"{name} was changed"
+    unchanged(case.args, args)
+    _check_lists(loss, args, value, gradient)
     before = _threads.THREADING_SIZE, _threads.CHUNK_SIZE
     try:
         _threads.THREADING_SIZE, _threads.CHUNK_SIZE = 1, 16
         for n_threads in (1, 2):
             sksoft.set_num_threads(n_threads)
             again = loss(**args)
-            _same(again[0], value, f"{n_threads} threads give another value")
-            _same(again[1], gradient, f"{n_threads} threads give another gradient")
+            same(again[0], value, f"{n_threads} threads give another value")
+            same(again[1], gradient, f"{n_threads} threads give another gradient")
     finally:
         _threads.THREADING_SIZE, _threads.CHUNK_SIZE = before
         sksoft.set_num_threads(None)
+
+
+def _check_lists(loss, args, value, gradient):
+    """A loss is the weighted mean of the losses of its lists."""
+    n_lists = len(args["scores"])
+    weights = args.get("sample_weight", np.ones(n_lists))
+    shares = weights / weights.sum()
+    per_list = ("scores", "target", "relevance")
+    total = 0.0
+    for i in range(n_lists):
+        alone = {
+            name: values[i : i + 1] if name in per_list else values
+            for name, values in args.items()
+            if name != "sample_weight"
+        }
+        one_value, one_gradient = loss(**alone)
+        total += shares[i] * one_value
+        expected = shares[i] * one_gradient[0].astype(np.float64)
+        relative = 1e-6 if gradient.dtype == np.float32 else 1e-12
+        size = relative * np.abs(expected).max() + np.finfo(gradient.dtype).tiny
+        with np.errstate(invalid="ignore"):
+            gap = np.abs(gradient[i] - expected)
+        # What overflows in single precision is infinite, or the largest number.
+        gap = gap[np.isfinite(gradient[i]) & np.isfinite(expected)]
+        assert np.all(gap <= size), f"the gradient of list {i} alone differs"
+    if np.isfinite(total) or np.isfinite(value):
+        assert abs(total - value) <= 1e-12 * abs(total) + 1e-300, "no mean of its lists"

@@ -9,6 +9,7 @@ from scipy.special import log_softmax, logsumexp
 
 from sksoft.losses import beam_loss, topk_cross_entropy_loss
 from sksoft.losses._beam import OBJECTIVES, BeamObjective
+from sksoft.sequence import soft_beam_search
 
 LENGTHS = [1, 4, 2, 4, 3]
 
@@ -286,3 +287,30 @@ def test_wrong_arguments(change, message):
     }
     with pytest.raises(ValueError, match=message):
         beam_loss(**{**arguments, **change})
+
+
+@pytest.mark.parametrize("objective", ["membership", "soft"])
+@pytest.mark.parametrize("strength", [5e-324, 1e-300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slopes_that_overflow_are_no_nan(objective, strength, dtype):
+    # Ties at every step: their slopes are one over the strength.
+    emissions = np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 2.0], [1.0, 1.0, 0.0]], dtype)
+    transitions = np.eye(3), -np.ones((3, 3, 3))
+    for final_weight in (0.0, 3.0):
+        value, (d_emissions, d_transitions) = beam_loss(
+            emissions,
+            transitions,
+            [1, 0, 2],
+            2,
+            objective=objective,
+            final_weight=final_weight,
+            regularization_strength=strength,
+        )
+        for result in (value, d_emissions, *d_transitions):
+            assert not np.isnan(result).any()
+    found, pullback = soft_beam_search(
+        emissions, transitions, 2, regularization_strength=strength
+    )
+    d_emissions, d_transitions = pullback(np.array([1.0, -2.0]))
+    for result in (found.scores, d_emissions, *d_transitions):
+        assert not np.isnan(result).any()

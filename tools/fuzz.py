@@ -1,9 +1,10 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Call every operator and loss at random, and compare operators with exact arithmetic.
+"""Call everything public at random, and compare operators with exact arithmetic.
 
 Usage: python tools/fuzz.py [--seconds 120] [--seed 0] [--oracle-cases 100]
 
+Every eighth call is one of sequences of labels, the others are operators and losses.
 Cases are numbered from the seed on; each follows from its number alone. What fails is
 printed as a program that makes the call, and the number of cases at the end.
 ``python tools/fuzz.py --seed N --cases 1`` checks case N again.
@@ -20,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import fuzzing
+import fuzzing_sequences
 import oracles
 
 # So many failures of different kinds are printed.
@@ -38,7 +40,7 @@ def main():
     faulthandler.enable()
     print(f"seed {options.seed}", flush=True)
     kinds = set()
-    done = _run(options.seed, options.cases, options.seconds, "random call", kinds)
+    done = _run(options.seed, options.cases, options.seconds, kinds)
     if options.cases == sys.maxsize:
         seeds = range(options.seed, options.seed + options.oracle_cases)
         for seed in seeds:
@@ -48,13 +50,15 @@ def main():
     return bool(kinds)
 
 
-def _run(seed, n_cases, seconds, title, kinds):
+def _run(seed, n_cases, seconds, kinds):
     stop = time.monotonic() + seconds
     done = 0
     while done < n_cases and (time.monotonic() < stop or n_cases < sys.maxsize):
         if done % 1000 == 0:
             print(f"case {seed + done}", flush=True)
-        _attempt(fuzzing.draw(seed + done), fuzzing.check, title, kinds)
+        number = seed + done
+        kind = fuzzing_sequences if number % 8 == 0 else fuzzing
+        _attempt(kind.draw(number), kind.check, "random call", kinds)
         done += 1
     return done
 

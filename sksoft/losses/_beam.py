@@ -308,5 +308,6 @@ def beam_loss(
         sequences.starts, target, weight, int(k), objective, strength, final_weight
     )
     value, d_emissions, d_first, d_second = evaluate(sequences.rows, first, second)
-    d_emissions = d_emissions.astype(sequences.dtype, copy=False).reshape(shape)
+    with np.errstate(over="ignore"):
+        d_emissions = d_emissions.astype(sequences.dtype, copy=False).reshape(shape)
     return value, (d_emissions, pack(d_first, d_second))

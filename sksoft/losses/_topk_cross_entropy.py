@@ -17,6 +17,10 @@ from sksoft.losses._reduction import (
 )
 from sksoft.operators import soft_topk
 
+# Slopes that overflow are this large: where they are weighted and added up, they must
+# not become NaN.
+STEEPEST = 1e280
+
 
 class TopKCrossEntropy(LabelLoss):
     """Minus the logarithm of the right class's entry in the soft top-k mask."""
@@ -29,11 +33,13 @@ class TopKCrossEntropy(LabelLoss):
         if self.k == scores.shape[1]:
             return np.zeros(len(scores)), np.zeros(scores.shape)
         rows = np.arange(len(scores))
-        depth, share = self._depth(scores, scores[rows, labels])
-        slope = expit(depth)
-        gradient = slope[:, np.newaxis] * share
-        gradient[rows, labels] -= slope
-        return np.logaddexp(0.0, depth), gradient / self.strength
+        with np.errstate(over="ignore"):
+            depth, share = self._depth(scores, scores[rows, labels])
+            slope = expit(depth)
+            gradient = slope[:, np.newaxis] * share
+            gradient[rows, labels] -= slope
+            gradient = np.clip(gradient / self.strength, -STEEPEST, STEEPEST)
+        return np.logaddexp(0.0, depth), gradient
 
     def _depth(self, scores, right):
         """Return how deep the right score lies below where the mask is 1/2.

@@ -267,6 +267,9 @@ class SoftBeams:
             d_parents = np.zeros((*d_found.shape[:2], n_labels))
             if t < len(self.kept):
                 self._pull_step(t, d_slots, d_kept, d_found, d_parents)
+                # What overflows must not become NaN where it is multiplied and added.
+                limit = self._steepest(t)
+                np.clip(d_found, -limit, limit, out=d_found)
             d_rows[self.steps[t]] = d_found.sum(axis=1)
             if t == 0:
                 break
@@ -283,6 +286,15 @@ class SoftBeams:
                 d_parents += np.einsum("njab,nja->njb", d_pairs, before)
             d_slots = d_found.sum(axis=2), d_parents, d_before
         return d_rows, d_first, d_second
+
+    def _steepest(self, t):
+        """Return what a cotangent may be for no product of it to overflow."""
+        shared = max(
+            np.abs(table).max(initial=1.0) for table in (self._first, self._second)
+        )
+        candidates = self.candidates[t]
+        largest = np.abs(candidates).max(axis=(1, 2), initial=shared, keepdims=True)
+        return 1e280 / (largest * candidates[0].size)
 
     def _pull_step(self, t, d_slots, d_kept, d_found, d_parents):
         """Add to the cotangents of candidates and parents what the kept slots have."""
@@ -469,7 +481,8 @@ def soft_beam_search(
                 (of_scores, 0.0 if d_states is None else d_states[at, :width])
             )
         d_emissions, d_first, d_second = beams.pullback(d_kept=d_kept)
-        d_emissions = d_emissions.astype(dtype).reshape(sequences.shape)
+        with np.errstate(over="ignore"):
+            d_emissions = d_emissions.astype(dtype).reshape(sequences.shape)
         return d_emissions, pack(d_first, d_second)
 
     return found, pullback
