@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import joblib
 import numpy as np
@@ -36,7 +37,19 @@ np.empty(1 << 20)
 # The one chunk of a small batch.
 EVERYTHING = slice(None)
 
-_state = {"n_threads": None, "pool": None}
+
+@dataclass(frozen=True)
+class _Threads:
+    """The threads that were asked for: a number and its pool, which belong together."""
+
+    n_threads: int
+    pool: ThreadPoolExecutor
+
+
+# Replaced as a whole, never changed: several threads may ask for it at any time;
+# None before anybody did. The threads of a pool end with the last reference to it.
+_threads = None
+_lock = threading.Lock()
 # For each thread, whether it is one of the pool, which must not wait for the pool, and
 # the event that tells it that nobody waits for it any more.
 _local = threading.local()
@@ -71,9 +84,23 @@ def get_num_threads() -> int:
     >>> sksoft.get_num_threads() >= 1
     True
     """
-    if _state["n_threads"] is None:
-        _state["n_threads"] = _default_num_threads()
-    return _state["n_threads"]
+    return _current_threads().n_threads
+
+
+def _current_threads():
+    global _threads
+    current = _threads
+    if current is None:
+        with _lock:
+            # Somebody else may have been faster.
+            current = _threads = _threads or _new_threads(_default_num_threads())
+    return current
+
+
+def _new_threads(n_threads):
+    # A pool starts its threads with the first work.
+    pool = ThreadPoolExecutor(n_threads, "sksoft", _enter_pool)
+    return _Threads(int(n_threads), pool)
 
 
 def set_num_threads(n_threads: int | None) -> None:
@@ -102,20 +129,25 @@ def set_num_threads(n_threads: int | None) -> None:
     1
     >>> sksoft.set_num_threads(None)
     """
+    global _threads
+    threads = None
     if n_threads is not None:
         positive_integer(n_threads, "n_threads")
-    # The pool may be in use: its threads end with the last reference to it.
-    _state["pool"] = None
-    _state["n_threads"] = n_threads
+        threads = _new_threads(n_threads)
+    with _lock:
+        _threads = threads
 
 
-def _forget_pool():
-    # A child process inherits the pool but not its threads.
-    _state["pool"] = None
+def _renew_pool():
+    # A child process inherits the pool but not its threads, nor whoever has the lock.
+    global _threads, _lock
+    _lock = threading.Lock()
+    if _threads is not None:
+        _threads = _new_threads(_threads.n_threads)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_renew_pool)
 
 
 def row_chunks(n_rows, row_size):
@@ -156,12 +188,9 @@ def map_chunks(function, *sequences):
         check_abandoned()
         return function(*chunk)
 
-    if get_num_threads() == 1 or _in_pool():
+    threads = _current_threads()
+    if threads.n_threads == 1 or _in_pool():
         return list(map(run, *sequences))
-    pool = _state["pool"]
-    if pool is None:
-        pool = ThreadPoolExecutor(get_num_threads(), "sksoft", _enter_pool)
-        _state["pool"] = pool
     # Whoever waits for this thread waits for those of the pool.
     abandoned = getattr(_local, "abandoned", None) or threading.Event()
 
@@ -171,7 +200,7 @@ def map_chunks(function, *sequences):
 
     chunks = list(zip(*sequences, strict=True))
     try:
-        futures = [_submitted(pool, run_in_pool, chunk) for chunk in chunks]
+        futures = [_submitted(threads.pool, run_in_pool, chunk) for chunk in chunks]
         return [
             run(*chunk) if future is None else future.result()
             for future, chunk in zip(futures, chunks, strict=True)

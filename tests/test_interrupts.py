@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Long calls answer an interrupt, and calls at the end of a program still work."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -154,7 +155,8 @@ def test_a_pool_that_refuses_means_serial_work(monkeypatch):
     pool = ThreadPoolExecutor(2)
     pool.shutdown()
     sksoft.set_num_threads(2)
-    monkeypatch.setitem(_threads._state, "pool", pool)
+    threads = dataclasses.replace(_threads._threads, pool=pool)
+    monkeypatch.setattr(_threads, "_threads", threads)
     assert map_chunks(lambda i, j: i + j, [1, 2, 3], [10, 20, 30]) == [11, 22, 33]
     with pytest.raises(RuntimeError, match="of the function"):
         map_chunks(fail, [1, 2])

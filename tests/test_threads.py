@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Threads change no bit of a result, survive forks and serve several callers."""
 
+import itertools
 import multiprocessing
 import os
 import re
@@ -9,14 +10,16 @@ import subprocess
 import sys
 import threading
 
+import fuzzing
 import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 import sksoft
-from sksoft import jvp, soft_rank, soft_sort, strength_bounds, vjp
-from sksoft._threads import CHUNK_SIZE, THREADING_SIZE, row_chunks
+from sksoft import _threads, jvp, soft_rank, soft_sort, strength_bounds, vjp
+from sksoft._threads import CHUNK_SIZE, THREADING_SIZE, map_chunks, row_chunks
+from sksoft.operators import _call
 
 pytestmark = pytest.mark.usefixtures("restore_threads")
 
@@ -190,28 +193,123 @@ def test_a_forked_child_has_its_own_pool(rng):
     assert_array_equal(soft_rank(x, regularization_strength=0.01), expected)
 
 
-def test_several_callers_while_the_number_of_threads_changes(rng):
-    sksoft.set_num_threads(2)
-    x = rng.normal(size=(80, 500))
-    expected = soft_rank(x, regularization_strength=0.01)
+@pytest.fixture
+def hasty_interpreter():
+    """Let threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def run_while(work, disturb, n_workers=4):
+    """Let workers repeat some work until the disturbance is over; raise what fails."""
     failures, stop = [], threading.Event()
 
-    def work():
+    def repeat(worker):
         try:
             while not stop.is_set():
-                ranks = soft_rank(x, regularization_strength=0.01)
-                assert_array_equal(ranks, expected)
+                work(worker)
         except BaseException as error:
             failures.append(error)
+            stop.set()
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for i in range(60):
-        sksoft.set_num_threads(1 + i % 3)
-        stop.wait(0.01)
+    workers = [
+        threading.Thread(target=repeat, args=(i,), daemon=True)
+        for i in range(n_workers)
+    ]
+    for worker in workers:
+        worker.start()
+    disturb(stop)
     stop.set()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
-    assert not failures
+    for worker in workers:
+        worker.join(60)
+        assert not worker.is_alive()
+    assert not failures, failures
+
+
+def change_threads(n_times):
+    def disturb(stop):
+        for i in range(n_times):
+            sksoft.set_num_threads([1, 2, 3, None][i % 4])
+            if stop.wait(0.002):
+                break
+
+    return disturb
+
+
+@pytest.mark.usefixtures("hasty_interpreter")
+def test_the_number_of_threads_is_always_known():
+    def work(_):
+        assert sksoft.get_num_threads() >= 1
+        assert sum(map_chunks(abs, [-1, -2, -3])) == 6
+
+    def disturb(stop):
+        for _ in range(3000):
+            sksoft.set_num_threads(None)
+            sksoft.set_num_threads(2)
+
+    run_while(work, disturb)
+
+
+def operator_calls():
+    """Return a call of each operator with each of its methods."""
+    calls, wanted = (
+        [],
+        {
+            (name, *method.values())
+            for name, methods in fuzzing.OPERATORS.items()
+            for method in methods
+        },
+    )
+    for seed in itertools.count():
+        case = fuzzing.draw(seed)
+        if case.is_loss or case.args["x"].ndim < 2 or not case.args["x"].size:
+            continue
+        keys = ("method", "regularization", "exact")
+        key = (case.name, *(case.args[key] for key in keys if key in case.args))
+        if key in wanted:
+            wanted.remove(key)
+            calls.append(case)
+        if not wanted:
+            return calls
+
+
+@pytest.mark.usefixtures("hasty_interpreter")
+def test_every_operator_from_several_threads(monkeypatch):
+    # Any batch is cut into several chunks; all share arguments, caches and the pool.
+    monkeypatch.setattr(_threads, "THREADING_SIZE", 1)
+    monkeypatch.setattr(_call, "THREADING_SIZE", 1)
+    monkeypatch.setattr(_threads, "CHUNK_SIZE", 16)
+    cases = operator_calls()
+
+    def results(case):
+        args = dict(case.args)
+        operator, x = getattr(sksoft, case.name), args.pop("x")
+        value, pullback = vjp(operator, x, wrt=case.wrt, **args)
+        return [value, *pullback(np.ones_like(value))]
+
+    sksoft.set_num_threads(1)
+    with np.errstate(all="ignore"):
+        expected = [results(case) for case in cases]
+    turns = itertools.count()
+
+    def work(worker):
+        place = (next(turns) * 7 + worker) % len(cases)
+        for actual, wanted in zip(results(cases[place]), expected[place], strict=True):
+            assert np.asarray(actual).tobytes() == np.asarray(wanted).tobytes(), (
+                f"{cases[place].name} differs"
+            )
+
+    run_while(work, change_threads(500), n_workers=6)
+    assert next(turns) > len(cases)
+
+
+def test_several_callers_while_the_number_of_threads_changes(rng):
+    x = rng.normal(size=(80, 500))
+    expected = soft_rank(x, regularization_strength=0.01)
+
+    def work(_):
+        assert_array_equal(soft_rank(x, regularization_strength=0.01), expected)
+
+    run_while(work, change_threads(300))
