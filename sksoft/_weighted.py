@@ -5,6 +5,7 @@
 import numpy as np
 
 from sksoft._sklearn_compat import check_sample_weight
+from sksoft._validation import LARGEST_EXACT
 
 # Sums of weights are compared up to this share of them.
 ROUNDING = 1e-12
@@ -44,6 +45,14 @@ def positive_rows(sample_weight, X):
     return rows, None if (weight == 1).all() else weight
 
 
+def are_whole(weight):
+    """Return whether weights are whole numbers, which numbers beyond 2**53 always seem.
+
+    There they cannot be told from others, and are no numbers of repetitions.
+    """
+    return bool((weight == np.floor(weight)).all() and weight.max() < LARGEST_EXACT)
+
+
 def as_counts(weight):
     """Return how often each row counts where a fit counts rows.
 
@@ -60,7 +69,7 @@ def as_counts(weight):
     counts : ndarray of shape (n_samples,) or None
         None if each is one.
     """
-    if weight is None or (weight == np.floor(weight)).all():
+    if weight is None or are_whole(weight):
         return weight
     positive = weight[weight > 0]
     if len(positive) == len(weight) and positive.min() == positive.max():

@@ -213,7 +213,7 @@ def test_whole_weights_are_repetitions(estimator, data):
 def test_only_ratios_of_weights_count(data):
     w = weights("real")
     expected = LeastTrimmedSquaresRegressor(random_state=0).fit(*data, w)
-    for factor in (1e-200, 1e3):
+    for factor in (1e-200, 1e200):
         found = LeastTrimmedSquaresRegressor(random_state=0).fit(*data, w * factor)
         np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
 

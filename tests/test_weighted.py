@@ -102,7 +102,7 @@ def test_infinite_losses_are_kept_last():
     np.testing.assert_array_equal(keep_smallest(losses, 1.0, absent)[0], [0, 1, 0])
 
 
-@pytest.mark.parametrize("factor", [1e-300, 0.01, 1 / 7, 1.7])
+@pytest.mark.parametrize("factor", [1e-300, 0.01, 1 / 7, 1.7, 1.7e18, 1.7e300])
 def test_weights_that_are_no_counts_have_mean_one(rng, factor):
     assert as_counts(np.full(9, factor)) is None
     weight = rng.uniform(0.1, 1, size=9)

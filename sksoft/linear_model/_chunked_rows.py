@@ -15,6 +15,7 @@ from sklearn.utils.random import sample_without_replacement
 from sksoft._chunks import RowChunks, row_chunks
 from sksoft._lazy_rows import is_collection
 from sksoft._selection import quantiles
+from sksoft._weighted import are_whole
 from sksoft.linear_model._chunked_design import ChunkedDesign
 from sksoft.linear_model._design import (
     feature_units,
@@ -296,7 +297,7 @@ def _checked_counts(name, X, y, weight):
     largest = positive.max()
     return _Counts(
         len(positive),
-        bool((positive == np.floor(positive)).all()),
+        are_whole(positive),
         float(positive.min()),
         float(largest),
         float((positive / largest).sum()),
