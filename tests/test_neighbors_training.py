@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NeighborhoodComponentsAnalysis
 from sklearn.preprocessing import StandardScaler
 
 from sksoft._network import LinearPlusNetwork
@@ -21,6 +21,7 @@ from sksoft.neighbors import (
 from sksoft.neighbors._class_vote import ClassVote
 from sksoft.neighbors._objective import LeaveOneOut, Problem, Samples
 from sksoft.neighbors._selection import Mask
+from sksoft.neighbors._training import Training
 from sksoft.neighbors._value_vote import ValueVote
 
 ESTIMATORS = [
@@ -316,3 +317,42 @@ def test_a_given_max_iter_warns_when_it_is_reached(noisy):
     X, y = noisy
     with pytest.warns(ConvergenceWarning, match="max_iter=2"):
         SoftKNeighborsClassifier(max_iter=2).fit(X, y)
+
+
+def test_few_components_are_trained_more_softly(monkeypatch, rng):
+    X, y = rng.normal(size=(350, 5)), np.arange(350) % 7
+    X[:, :4] += 3.0 * rng.normal(size=(7, 4))[y]
+    told = []
+    problem = Training._problem
+
+    def noted(self, trial):
+        told.append(problem(self, trial).leave_one_out.mask.strength)
+        return problem(self, trial)
+
+    monkeypatch.setattr(Training, "_problem", noted)
+
+    def softness(n_components, classes):
+        model = SoftNeighborhoodComponents(n_components, init="identity")
+        model.fit(X, classes)
+        # The start has the unit of the features, which is that of the frame.
+        unit = np.square(X - X.mean(axis=0)).mean()
+        return told[-1] * unit / model.regularization_strength_
+
+    np.testing.assert_allclose(softness(2, y), 3.0)
+    np.testing.assert_allclose(softness(5, y), 1.0)
+    np.testing.assert_allclose(softness(2, y % 3), 1.0)
+    np.testing.assert_allclose(softness(1, y % 3), 3.0)
+
+
+def test_a_plane_of_many_classes():
+    X, y = load_digits(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std()
+    scores = []
+    for model in (
+        SoftNeighborhoodComponents(2, random_state=0),
+        NeighborhoodComponentsAnalysis(2, max_iter=15, random_state=0),
+    ):
+        model.fit(X[:900], y[:900])
+        near = KNeighborsClassifier().fit(model.transform(X[:900]), y[:900])
+        scores.append(near.score(model.transform(X[900:]), y[900:]))
+    assert scores[0] > scores[1]

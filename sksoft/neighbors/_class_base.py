@@ -12,6 +12,9 @@ from sksoft.neighbors._class_vote import ClassReader, ClassVote
 from sksoft.neighbors._mixture import Mixture, likelihood_weights
 from sksoft.neighbors._starts import discriminant_start
 
+# How many times softer training selects where components are few.
+SOFTER = 3.0
+
 CLASS_CHECKS = CHECKS | {
     "loss": one_of("log", "linear"),
     "init": word_or(("auto", "identity", "pca", "lda"), real_array),
@@ -98,6 +101,12 @@ class ClassNeighborsBase(SoftNeighborsBase):
         if samples.weight is not None:
             weight, own = factor * samples.weight, factor * samples.own_weight
         return samples._replace(weight=weight, own_weight=own)
+
+    def _softer(self, plan):
+        # Where classes overlap for want of directions, what is near tells too little.
+        n_components, n_features = plan.components(plan.origin).shape
+        n_directions = min(n_features, len(plan.reader.classes) - 1)
+        return SOFTER if n_components < n_directions else 1.0
 
     def _training_k(self, samples):
         # More neighbours than half of the others of a class cannot all be of it.

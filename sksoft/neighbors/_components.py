@@ -36,7 +36,8 @@ class SoftNeighborhoodComponents(ClassNeighborsBase):
         How soft the selection is: at least 0, in units of the median squared distance
         to the neighbour number `n_neighbors` in the starting embedding. 0 selects
         exactly that many, which leaves nothing to train: the estimator is then plain
-        nearest neighbours.
+        nearest neighbours. Training is 3 times as soft where there are fewer components
+        than directions that tell classes apart, which are one fewer than classes.
 
     regularization : {"entropic", "l2"}, default="entropic"
         How the mask falls from 1 to 0 with the squared distance: as a logistic function

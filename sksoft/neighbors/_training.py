@@ -66,6 +66,10 @@ class Training:
         """Return the vote that training improves."""
         raise NotImplementedError
 
+    def _softer(self, plan):
+        """Return how many times softer training selects than the vote."""
+        return 1.0
+
     def _training_k(self, samples):
         """Return how many neighbours each sample selects in training."""
         return np.full(len(samples.X), float(self.n_neighbors))
@@ -202,7 +206,7 @@ class Training:
         leave_one_out = LeaveOneOut(
             trial.samples,
             trial.judge,
-            Mask(trial.strengths[0], self.regularization),
+            Mask(self._softer(trial.plan) * trial.strengths[0], self.regularization),
             self._training_k(trial.samples),
             self._limit(),
             self._trimmed_samples(),
