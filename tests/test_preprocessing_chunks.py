@@ -450,3 +450,19 @@ def test_models_of_many_rows_are_small():
         # The tolerance is a share of the rows, so more rows do not make it larger.
         more = copy.deepcopy(model).partial_fit(X + 1e-7).partial_fit(X - 1e-7)
         assert len(pickle.dumps(more)) < 1.5 * len(pickle.dumps(model)) + 1e6
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        SoftQuantileTransformer(n_quantiles=None),
+        SoftRankTransformer(regularization_strength=20.0),
+        SoftRankTransformer(regularization_strength=20.0, regularization="entropic"),
+    ],
+)
+def test_smooth_functions_need_few_points_beside_the_values_kept(transformer):
+    # Between values that lie far from each other by chance, too, they rise in a line.
+    X = np.random.default_rng(14).normal(size=(40_000, 1))
+    model = copy.deepcopy(transformer).set_params(rank_tolerance=1e-3).fit(X)
+    points = [v for v in model.values_[0] if v not in X]
+    assert len(points) < 0.02 * len(model.values_[0])

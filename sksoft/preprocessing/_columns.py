@@ -161,6 +161,16 @@ def _interquartile_range(values, counts):
     return float(high - low)
 
 
+def exponential_bend(steps):
+    """Bound how far a sum of exponentials of rate one leaves a line, within steps.
+
+    As a share of half its rise.
+    """
+    # The second derivative is at most the first, which changes by the exponential.
+    steps = np.minimum(steps, 2.0)
+    return np.minimum(1.0, 0.25 * steps * np.exp(steps))
+
+
 def interpolated(X, knots, images):
     """Interpolate linearly between the knots of each column, constantly beyond.
 

@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 
 Floating = TypeVar("Floating", np.float32, np.float64)
 
+def collect_knots(
+    column: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> int: ...
 def keep_knots(
     weights: NDArray[np.float64],
     least: NDArray[np.float64],

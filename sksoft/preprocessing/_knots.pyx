@@ -6,6 +6,45 @@ from cython cimport floating
 from libc.math cimport NAN, fmin, sqrt
 
 
+def collect_knots(const double[::1] column, const double[::1] weights,
+                  double[:, ::1] out):
+    """Collect equal values into knots.
+
+    Parameters
+    ----------
+    column : memoryview of shape (n,)
+        Increasing values, at least one.
+
+    weights : memoryview of shape (n,) or (1,)
+        Weight of each value, or of all.
+
+    out : memoryview of shape (4, n)
+        Receives values, which increase strictly; their weights; the weight below, twice.
+
+    Returns
+    -------
+    n_knots : int
+        Their number.
+    """
+    cdef Py_ssize_t n = column.shape[0], n_knots = 0, i
+    cdef Py_ssize_t step = 0 if weights.shape[0] < n else 1
+    cdef double below = 0.0, weight = weights[0]
+    with nogil:
+        for i in range(1, n + 1):
+            if i < n and column[i] == column[i - 1]:
+                weight += weights[i * step]
+                continue
+            out[0, n_knots] = column[i - 1]
+            out[1, n_knots] = weight
+            out[2, n_knots] = below
+            out[3, n_knots] = below
+            n_knots += 1
+            below += weight
+            if i < n:
+                weight = weights[i * step]
+    return n_knots
+
+
 def keep_knots(const double[::1] weights, const double[::1] least,
                const double[::1] most, double apart, Py_ssize_t[::1] kept):
     """Choose few knots such that ranks rise little between neighbours.

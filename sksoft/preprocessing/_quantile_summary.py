@@ -16,7 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoft._weighted import ROUNDING
-from sksoft.preprocessing._knots import keep_knots, mean_and_deviation, merge_knots
+from sksoft.preprocessing._knots import (
+    collect_knots,
+    keep_knots,
+    mean_and_deviation,
+    merge_knots,
+)
 
 # Knots are left out when there are more than this over the tolerance.
 CAPACITY = 5.0
@@ -73,20 +78,10 @@ def summarized(column, weights):
     n = len(column)
     if n == 0:
         return QuantileSummary(np.empty((4, 0)), 0.0)
-    new = np.ones(n, dtype=bool)
-    np.not_equal(column[1:], column[:-1], out=new[1:])
-    if not new.all():
-        first = np.flatnonzero(new)
-        column = column[first]
-        if weights is None:
-            weights = np.diff(first, append=n)
-        else:
-            weights = np.add.reduceat(weights, first)
-    knots = np.empty((4, len(column)))
-    knots[0], knots[1] = column, 1.0 if weights is None else weights
-    knots[2, 0] = 0.0
-    np.cumsum(knots[1, :-1], out=knots[2, 1:])
-    knots[3] = knots[2]
+    knots = np.empty((4, n))
+    n_knots = collect_knots(column, np.ones(1) if weights is None else weights, knots)
+    if n_knots < n:
+        knots = knots[:, :n_knots].copy()
     return QuantileSummary(knots, knots[2, -1] + knots[1, -1])
 
 

@@ -14,6 +14,7 @@ from sksoft._validation import nonnegative_number
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
+    exponential_bend,
     interpolated,
     new_columns,
     robust_spread,
@@ -135,11 +136,12 @@ class SoftQuantileTransformer(SummarizingTransformer):
         width /= max(total, 1.0) ** (1.0 / 3.0)
         counts = counts if len(values) else None
         ranks = _ranks(values, counts, width)
-        steep = np.diff(ranks) > self.rank_tolerance * total
-        steep &= ~np.isnan(between)
+        most = self.rank_tolerance * total
+        with np.errstate(divide="ignore", over="ignore"):
+            bend = exponential_bend(np.diff(values) / width)
+        steep = (np.diff(ranks) * bend > most) & ~np.isnan(between)
         if steep.any():
             # There steps of heavy values are smoothed, though little lies between two.
-            most = self.rank_tolerance * total
             places, points = _points(values, ranks / most, width, np.flatnonzero(steep))
             values = np.insert(values, places, points)
             # What weighs nothing has a rank but does not change those of others.

@@ -14,12 +14,16 @@ from sksoft._validation import nonnegative_number
 from sksoft.operators import soft_rank
 from sksoft.preprocessing._columns import (
     EDGE,
+    exponential_bend,
     interpolated,
     new_columns,
     transformed_columns,
     typical_gap,
 )
 from sksoft.preprocessing._summarizing import SummarizingTransformer
+
+# Rises of a block agree with its line up to this share.
+ROUNDING = 1e-9
 
 
 class SoftRankTransformer(SummarizingTransformer):
@@ -155,10 +159,11 @@ class SoftRankTransformer(SummarizingTransformer):
             weights=counts if len(values) else None,
         )
         most = self.rank_tolerance * total
-        steep = (np.diff(scores) > most) & ~np.isnan(between)
+        exponential = self.regularization == "kl"
+        bent = _bent_rises(values, scores, strength, exponential)
+        steep = (bent > most) & ~np.isnan(between)
         if steep.any():
             # There blocks of pooled values end, though little lies between two values.
-            exponential = self.regularization == "kl"
             values, scores = _with_ends_of_blocks(
                 values, scores, between + 0.5, steep, strength, exponential, most
             )
@@ -218,6 +223,20 @@ class SoftRankTransformer(SummarizingTransformer):
                         shift = X[outside, j].astype(np.float64) - at[end]
                         out[outside, j] = to[end] + slope * shift
         return out.astype(X.dtype, copy=False)
+
+
+def _bent_rises(values, ranks, strength, exponential):
+    """Return rises of ranks from value to value; of a block only what is no line."""
+    rises = np.diff(ranks)
+    if strength == 0.0:
+        return rises
+    with np.errstate(over="ignore"):
+        steps = np.diff(values) / strength
+    if not exponential:
+        return np.where(rises > steps * (1.0 - ROUNDING), 0.0, rises)
+    growth = np.exp(np.minimum(steps, 99.0))
+    in_block = ranks[1:] > ranks[:-1] * growth * (1.0 - ROUNDING)
+    return np.where(in_block, rises * exponential_bend(steps), rises)
 
 
 def _with_ends_of_blocks(values, ranks, hard, steep, strength, exponential, most):
