@@ -130,7 +130,8 @@ def parted(arguments, is_array, differentiable=()):
 
 def has_gradient(loss, name):
     """Return whether a loss has a gradient in an array of this name."""
-    return name.partition(".")[0] in GRADIENTS[loss]
+    names = GRADIENTS[loss]
+    return name in names or name.partition(".")[0] in names
 
 
 def no_loss_gradient(loss, name):
@@ -161,14 +162,17 @@ def evaluate_loss(loss, arrays, options):
     gradients : dict of str to ndarray
         The gradients in those arrays that have one.
     """
+    names = GRADIENTS[loss]
+    if len(names) == 1:
+        value, gradient = LOSSES[loss](**arrays, **dict(options))
+        return value, {names[0]: gradient}
     arguments = dict(options)
     for name, array in arrays.items():
         argument, dot, _ = name.partition(".")
         arguments[argument] = (*arguments.get(argument, ()), array) if dot else array
     value, found = LOSSES[loss](**arguments)
-    names = GRADIENTS[loss]
     gradients = {}
-    for name, gradient in zip(names, found if len(names) > 1 else [found], strict=True):
+    for name, gradient in zip(names, found, strict=True):
         if isinstance(gradient, tuple):
             gradients |= {f"{name}.{i}": part for i, part in enumerate(gradient)}
         else:
