@@ -40,6 +40,9 @@ EXTENSIONS = {
     "sksoft._relaxations._laplace": ["sksoft/_relaxations/_laplace.pyx"],
     "sksoft._relaxations._power_mask": ["sksoft/_relaxations/_power_mask.pyx"],
     "sksoft._relaxations._rank_law": ["sksoft/_relaxations/_rank_law.pyx"],
+    "sksoft._relaxations._selection_product": [
+        "sksoft/_relaxations/_selection_product.pyx"
+    ],
     "sksoft._relaxations._sinkhorn_derivative": [
         "sksoft/_relaxations/_sinkhorn_derivative.pyx"
     ],

@@ -31,8 +31,9 @@ SHARED_ROW_SIZE = 1 << 18
 
 # The temporary arrays of a call come and go. glibc gives memory beyond twice the
 # largest piece freed so far back to the system, and to get it again takes longer than
-# the work on a batch of short rows: free a piece of 8 MB once, untouched.
-np.empty(1 << 20)
+# the work on a batch of short rows: free a piece of nearly 32 MB, the most that counts,
+# once and untouched.
+np.empty((1 << 22) - 4096)
 
 # The one chunk of a small batch.
 EVERYTHING = slice(None)

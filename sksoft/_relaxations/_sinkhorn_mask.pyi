@@ -30,6 +30,7 @@ def shift_rows(
     offset: NDArray[float64],
     out: NDArray[float64],
 ) -> None: ...
+def saturate(e: NDArray[float64]) -> None: ...
 def select_rows(
     e: NDArray[float64],
     weight: NDArray[float64] | None,
@@ -40,11 +41,3 @@ def select_rows(
     out: Rows,
     settled: NDArray[uint8],
 ) -> int: ...
-def selection_product(
-    slope: NDArray[float64],
-    weight: NDArray[float64] | None,
-    strength: NDArray[float64],
-    values: Rows,
-    transpose: bool,
-    out: Rows,
-) -> None: ...

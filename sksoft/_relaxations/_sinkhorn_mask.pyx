@@ -15,6 +15,7 @@ from libc.math cimport INFINITY, ceil, exp, fabs, isinf, log
 
 # Beyond this a logistic function is 0 or 1, and so is exp where it is about to overflow.
 cdef double SATURATED = 700.0
+cdef double FAR = 705.0
 # Weights that sum to k up to rounding select exactly those entries.
 cdef double ROUNDING = 1e-14
 # The offset moves this far before the exponentials are evaluated anew.
@@ -109,7 +110,10 @@ def shift_rows(
     const double[::1] offset,
     double[:, ::1] out,
 ):
-    """out = offset - (x - pivot) / strength, infinite where a logistic saturates."""
+    """out = offset - (x - pivot) / strength, FAR from 0 where a logistic saturates.
+
+    Exponentials of infinite numbers take longer; `saturate` puts in what they would be.
+    """
     cdef Py_ssize_t r, i
     cdef double difference, t
     with nogil:
@@ -117,16 +121,28 @@ def shift_rows(
             for i in range(x.shape[1]):
                 difference = pivot[r] - x[r, i]
                 if isinf(offset[r]):
-                    t = INFINITY if difference > 0.0 else -INFINITY
+                    t = FAR if difference > 0.0 else -FAR
                 elif difference == 0.0:
                     t = offset[r]
                 else:
                     t = offset[r] + difference / strength[r]
                 if t > SATURATED:
-                    t = INFINITY
+                    t = FAR
                 elif t < -SATURATED:
-                    t = -INFINITY
+                    t = -FAR
                 out[r, i] = t
+
+
+def saturate(double[:, ::1] e):
+    """Replace exponentials of FAR by infinity, and those of -FAR by 0."""
+    cdef Py_ssize_t r, i
+    cdef double value, largest = exp(0.5 * (SATURATED + FAR)), least = 1.0 / largest
+    with nogil:
+        for r in range(e.shape[0]):
+            for i in range(e.shape[1]):
+                value = e[r, i]
+                value = INFINITY if value > largest else value
+                e[r, i] = 0.0 if value < least else value
 
 
 def select_rows(
@@ -256,45 +272,3 @@ cdef void write_selection(
         out[i] = <floating> p
         if keep:
             e[i] = p * (min(v, 1e305) * p)
-
-
-def selection_product(
-    const double[:, ::1] slope,
-    const double[:, ::1] weight,
-    const double[::1] strength,
-    const floating[:, ::1] values,
-    bint transpose,
-    floating[:, ::1] out,
-):
-    """(diag(s) - s (w s)^T / sum(w s)) values / strength, or its transpose."""
-    cdef Py_ssize_t r, i, n = slope.shape[1]
-    cdef double mean, entry
-    cdef const double* w = NULL
-    with nogil:
-        for r in range(slope.shape[0] if n > 0 else 0):
-            if weight is not None:
-                w = &weight[r, 0]
-            mean = mean_value(&slope[r, 0], w, NULL if transpose else w, &values[r, 0], n)
-            for i in range(n):
-                entry = 0.0
-                if slope[r, i] * strength[r] != 0.0:
-                    entry = mean if w == NULL or not transpose else mean * w[i]
-                    entry = slope[r, i] * (values[r, i] - entry) / strength[r]
-                out[r, i] = <floating> entry
-
-
-cdef double mean_value(
-    const double* s, const double* w, const double* factor, const floating* values, Py_ssize_t n
-) noexcept nogil:
-    # sum(factor s values) / sum(w s), and 0 where all is saturated.
-    cdef double total = 0.0, norm = 0.0, part, part_norm, product
-    cdef Py_ssize_t start, i
-    for start in range(0, n, 512):
-        part = part_norm = 0.0
-        for i in range(start, min(start + 512, n)):
-            product = s[i] * values[i]
-            part += product if factor == NULL else product * factor[i]
-            part_norm += s[i] if w == NULL else s[i] * w[i]
-        total += part
-        norm += part_norm
-    return total / norm if norm > 0.0 else 0.0

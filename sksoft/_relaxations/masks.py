@@ -13,9 +13,10 @@ from sksoft._relaxations._bounds import bisect_pooled, hard_bound
 from sksoft._relaxations._laplace import laplace_mask as solve_laplace
 from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations._power_mask import power_mask
+from sksoft._relaxations._selection_product import selection_product
 from sksoft._relaxations._sinkhorn_mask import (
+    saturate,
     select_rows,
-    selection_product,
     shift_rows,
     start_rows,
     start_weighted_rows,
@@ -351,7 +352,9 @@ class SinkhornSelection(Operator):
         """Return the gradient in the weights, each where it stood."""
         e = np.empty(state.rows.shape)
         shift_rows(state.rows, state.pivot, state.strength, state.offset, e)
-        p = 1.0 / (1.0 + np.exp(e, out=e))
+        np.exp(e, out=e)
+        saturate(e)
+        p = 1.0 / (1.0 + e)
         return -p * self._multiplier(state, cotangent)[:, None]
 
     def pull_regularization_strength(self, state, cotangent):
@@ -387,6 +390,7 @@ def _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slop
     settled = np.empty(len(rows), np.uint8)
     shift_rows(rows, pivot, strength, offset, slope)
     np.exp(slope, out=slope)
+    saturate(slope)
     if not select_rows(slope, weights, k, balanced, offset, keep, out, settled):
         return
     # The exponentials of some rows are too far from their root: start again nearer.

@@ -19,7 +19,7 @@ from sksoft._relaxations._bounds import (
     prefix_excess,
 )
 from sksoft._relaxations._operator import Operator, taken
-from sksoft._sorting import INTP, ascending_order
+from sksoft._sorting import INTP, ascending_order, order_beats_sort
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -185,6 +185,8 @@ class PermutahedronSort(Operator):
         self.descending = descending
 
     def forward(self, rows, order, out, *, keep, regularization_strength):
+        if order is None and order_beats_sort(rows.shape):
+            order = ascending_order(rows)
         if order is None:
             # As below, so that zeros of both signs sort to the same bits.
             rows = np.add(rows, 0.0)
