@@ -116,6 +116,35 @@ def test_imports(path):
             assert not private, f"{path.name} imports {name}"
 
 
+# What SECURITY.md says is not done: to read data as code, files or the network.
+NOT_IMPORTED = {
+    "ctypes", "dill", "cloudpickle", "ftplib", "http", "marshal", "multiprocessing",
+    "pickle", "requests", "shelve", "socket", "subprocess", "tempfile", "urllib",
+}  # fmt: skip
+NOT_CALLED = {
+    "compile", "eval", "exec", "fromfile", "genfromtxt", "load", "loads", "loadtxt",
+    "memmap", "open", "Popen", "popen", "read_csv", "read_pickle", "system", "urlopen",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
+def test_nothing_is_read_but_what_is_passed(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {name.partition(".")[0] for name in imported_names(tree)}
+    assert not imported & NOT_IMPORTED
+    called = {
+        node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name | ast.Attribute)
+    }
+    assert not called & NOT_CALLED
+    if "environ" in path.read_text(encoding="utf-8"):
+        assert path.name == "_threads.py"
+        text = path.read_text(encoding="utf-8")
+        assert '("SKSOFT_NUM_THREADS", "OMP_NUM_THREADS")' in text
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
 def test_private_names_stay_in_their_module(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
