@@ -24,6 +24,8 @@ from sksoft.preprocessing._summarizing import SummarizingTransformer
 
 # Rises of a block agree with its line up to this share.
 ROUNDING = 1e-9
+# Points that show an exponential.
+CURVE = 100
 
 
 class SoftRankTransformer(SummarizingTransformer):
@@ -165,7 +167,7 @@ class SoftRankTransformer(SummarizingTransformer):
         if steep.any():
             # There blocks of pooled values end, though little lies between two values.
             values, scores = _with_ends_of_blocks(
-                values, scores, between + 0.5, steep, strength, exponential, most
+                values, scores, between + 0.5, steep, strength, exponential
             )
         if self.output_distribution != "rank":
             # Rounding must not lead out of the range of the ranks.
@@ -239,7 +241,7 @@ def _bent_rises(values, ranks, strength, exponential):
     return np.where(in_block, rises * exponential_bend(steps), rises)
 
 
-def _with_ends_of_blocks(values, ranks, hard, steep, strength, exponential, most):
+def _with_ends_of_blocks(values, ranks, hard, steep, strength, exponential):
     """Add points where ranks rise steeply though little lies between two values.
 
     There they rise as in the block of the lower value up to the hard rank, stay there,
@@ -259,32 +261,29 @@ def _with_ends_of_blocks(values, ranks, hard, steep, strength, exponential, most
     exponential : bool
         Whether ranks rise exponentially in a block.
 
-    most : float
-        Ranks that rise exponentially rise by at most this from point to point.
-
     Returns
     -------
     values, ranks : ndarray of shape (n_points,)
         Those given and those added, increasing.
     """
-    places, points, added = [], [], []
-    for i in np.flatnonzero(steep):
-        (first, last), (low, high) = values[i : i + 2], ranks[i : i + 2]
-        level = min(max(hard[i], low), high)
-        n_points = int((high - low) / most) + 2 if exponential else 2
-        up = np.linspace(low, level, n_points)[1:]
-        down = np.linspace(level, high, n_points)[:-1]
-        if exponential:
-            rises = np.log(up / low), np.log(high / down)
-        else:
-            rises = up - low, high - down
-        between = np.r_[first + strength * rises[0], last - strength * rises[1]]
-        between.clip(np.nextafter(first, last), np.nextafter(last, first), out=between)
-        places.append(np.full(len(between), i + 1))
-        points.append(np.maximum.accumulate(between))
-        added.append(np.r_[up, down])
-    places = np.concatenate(places)
-    values = np.insert(values, places, np.concatenate(points))
-    ranks = np.insert(ranks, places, np.concatenate(added))
+    (at,) = np.nonzero(steep)
+    first, last, low, high = (
+        ends[:, np.newaxis]
+        for ends in (values[at], values[at + 1], ranks[at], ranks[at + 1])
+    )
+    level = np.clip(hard[at][:, np.newaxis], low, high)
+    shares = np.linspace(0.0, 1.0, CURVE if exponential else 2)
+    up = low + (level - low) * shares[1:]
+    down = level + (high - level) * shares[:-1]
+    if exponential:
+        rises = np.log(up / low), np.log(high / down)
+    else:
+        rises = up - low, high - down
+    points = np.hstack([first + strength * rises[0], last - strength * rises[1]])
+    points = np.clip(points, np.nextafter(first, last), np.nextafter(last, first))
+    points = np.maximum.accumulate(points, axis=1)
+    places = np.repeat(at + 1, points.shape[1])
+    values = np.insert(values, places, points.ravel())
+    ranks = np.insert(ranks, places, np.hstack([up, down]).ravel())
     rising = np.diff(values, prepend=-np.inf) > 0.0
     return values[rising], ranks[rising]
