@@ -10,6 +10,8 @@ import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
+from sksoft._sklearn_compat import callback_context
+
 # Where the line search fails at a gradient this small, rounding is the reason.
 ROUNDED_SLOPE = 1e-6
 
@@ -57,7 +59,7 @@ class FitProgress:
         each iteration is printed.
 
     context : CallbackContext or None
-        The task of the fit; None with scikit-learn < 1.9, which has no callbacks.
+        The task of the fit; None where there are no callbacks.
 
     arguments : dict
         What every callback is given: the rows of the fit and the metadata.
@@ -132,7 +134,7 @@ def fit_progress(estimator, X, y, **metadata):
     metadata = {name: value for name, value in metadata.items() if value is not None}
     progress = FitProgress(
         estimator,
-        estimator._init_callback_context(max_subtasks=None),
+        callback_context(estimator),
         {"estimator": estimator, "X": X, "y": y, "metadata": metadata or None},
     )
     progress._begin()

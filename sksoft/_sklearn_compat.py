@@ -20,6 +20,13 @@ except ImportError:  # scikit-learn < 1.9
         return fit
 
 
+def callback_context(estimator):
+    """Return the task of a fit for the estimator's callbacks, None if it has none."""
+    if not getattr(estimator, "_skl_callbacks", None):
+        return None
+    return estimator._init_callback_context(max_subtasks=None)
+
+
 def check_sample_weight(sample_weight, X):
     """Return the weights of rows, at least 0 and not all 0, in double precision."""
     weight = _check_sample_weight(
@@ -30,4 +37,9 @@ def check_sample_weight(sample_weight, X):
     return weight
 
 
-__all__ = ["CallbackSupportMixin", "check_sample_weight", "with_callbacks"]
+__all__ = [
+    "CallbackSupportMixin",
+    "callback_context",
+    "check_sample_weight",
+    "with_callbacks",
+]

@@ -475,7 +475,7 @@ class _Pairs:
                 self.below[rows] - first,
                 starts - first,
                 self.ranked,
-                np.empty((2, longest)),
+                np.empty((5, longest)),
                 gradient[rows],
                 curvature[rows],
             )

@@ -6,13 +6,14 @@ import inspect
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.stats import rankdata
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import log_loss
 
 from sksoft.datasets import make_label_ranking
-from sksoft.losses import soft_ndcg_loss, soft_spearman_loss
+from sksoft.losses import listnet_loss, soft_ndcg_loss, soft_spearman_loss
 from sksoft.metrics import ndcg_score
 from sksoft.ranking import SoftLabelRanker, SoftNDCGRanker, TopKLogisticRegression
 from sksoft.ranking._design import AS_GOOD, PENALTIES, Design
@@ -110,17 +111,117 @@ def test_networks_go_on_too(ranker):
 def test_alpha_counts_against_each_query():
     (X, y), qid = data_of(SoftNDCGRanker)
     X = X * [1.0, 100.0, 0.01, 1.0] + 3.0
-    alpha = 2.5
+    alpha, query = 2.5, np.unique(qid["qid"], return_inverse=True)[1]
+    n_queries = query.max() + 1
+    within = X - np.array([X[query == q].mean(axis=0) for q in range(n_queries)])[query]
+    within /= np.sqrt((within**2).mean(axis=0))
+
+    # The first fit: ListNet, and half of alpha times the squares.
+    def objective(coef):
+        value, slope = listnet_loss(within @ coef, y, groups=query)
+        value = n_queries * value + 0.5 * alpha * coef @ coef
+        return value, n_queries * within.T @ slope + alpha * coef
+
+    coef = minimize(objective, np.zeros(4), jac=True, tol=1e-12).x
     ranker = SoftNDCGRanker(alpha=alpha, tol=1e-9).fit(X, y, **qid)
-    _, slope = soft_ndcg_loss(
-        ranker.predict(X),
-        y,
-        groups=qid["qid"],
-        regularization_strength=ranker.regularization_strength_,
+    assert ranker.alpha_ == alpha
+    scores = within @ coef
+    strength = 0.3 * np.sqrt((scores**2).mean())
+    assert ranker.regularization_strength_ == pytest.approx(strength, rel=1e-5)
+    value, _ = soft_ndcg_loss(scores, y, groups=query, regularization_strength=strength)
+    assert ranker.loss_curve_[0] == pytest.approx(value, rel=1e-5)
+    assert ranker.loss_curve_[-1] < value
+    # The second fit is held at the first: the scores change by less than half.
+    found = X @ ranker.coef_
+    found -= (np.bincount(query, weights=found) / np.bincount(query))[query]
+    assert np.std(found - scores) < 0.5 * np.std(scores)
+
+
+def test_penalty_of_queries_is_that_of_generalised_cross_validation():
+    # The quadratic approximation of ListNet at equal scores, solved for each penalty.
+    (X, y), qid = data_of(SoftNDCGRanker)
+    query = np.unique(qid["qid"], return_inverse=True)[1]
+    lengths = np.bincount(query)
+    within = (
+        X - np.array([X[query == q].mean(axis=0) for q in range(len(lengths))])[query]
     )
-    # The sum of the losses of ten queries, and half of alpha times the squares.
-    gradient = 10 * (X / X.std(axis=0)).T @ slope + alpha * ranker.coef_ * X.std(axis=0)
-    np.testing.assert_allclose(gradient, 0.0, atol=1e-5)
+    within /= np.sqrt((within**2).mean(axis=0))
+    share = np.exp(y)
+    target = lengths[query] * share / np.bincount(query, weights=share)[query] - 1.0
+    root = 1.0 / np.sqrt(lengths[query])
+    Z, t = root[:, np.newaxis] * within, root * target
+    penalties = PENALTIES * np.linalg.eigvalsh(Z.T @ Z).mean()
+    errors = []
+    for penalty in penalties:
+        hat = Z @ np.linalg.solve(Z.T @ Z + penalty * np.eye(4), Z.T)
+        residual = ((t - hat @ t) ** 2).sum()
+        errors.append(residual / (len(y) - len(lengths) - np.trace(hat)) ** 2)
+    largest = np.flatnonzero(errors <= (1.0 + AS_GOOD) * np.min(errors))[-1]
+    expected = np.sqrt(penalties[np.argmin(errors)] * penalties[largest])
+    ranker = SoftNDCGRanker().fit(X, y, **qid)
+    assert ranker.alpha_ == pytest.approx(expected, rel=1e-6)
+    # Repetitions of all queries are more of the same evidence, other weights are not.
+    for weight, factor in ((1.0 / 7.0, 1.0 / 7.0), (0.5, 0.5)):
+        ranker.fit(X, y, sample_weight=np.full(len(y), weight), **qid)
+        assert ranker.alpha_ == pytest.approx(expected * factor, rel=1e-6)
+
+
+def waiting_rooms(seed, n_rooms=60, level=0.0):
+    """Return rooms of eight; the features are correlated, and differ between rooms."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(8 * n_rooms, 8))
+    X += 2.0 * rng.normal(size=(len(X), 1))
+    quality = X[:, 0] - X[:, 1] + 0.5 * X[:, 2] + rng.normal(size=len(X))
+    room = np.arange(len(X)) // 8
+    X += level * rng.normal(size=(n_rooms, 8))[room]
+    return X, np.digitize(quality, np.quantile(quality, [0.4, 0.7, 0.9])), room
+
+
+@pytest.mark.parametrize("level", [0.0, 3.0])
+def test_small_sets_are_ranked_as_well_as_by_centred_ridge(level):
+    gains = []
+    for seed in range(6):
+        X, y, room = waiting_rooms(seed, 160, level)
+        train, test = room < 60, room >= 60
+        within = X[train].reshape(60, 8, 8)
+        within = (within - within.mean(axis=1, keepdims=True)).reshape(-1, 8)
+        target = 2.0 ** y[train].reshape(60, 8)
+        target = (target - target.mean(axis=1, keepdims=True)).ravel()
+        ridge = RidgeCV(np.logspace(-3, 4, 15), fit_intercept=False)
+        ridge.fit(within, target)
+        ranker = SoftNDCGRanker().fit(X[train], y[train], qid=room[train])
+        params = {"qid": room[test], "gain": "exp2", "zero_division": 1.0}
+        scores = [
+            ndcg_score(y[test], model.predict(X[test]), **params)
+            for model in (ranker, ridge)
+        ]
+        gains.append(scores[0] - scores[1])
+    assert np.mean(gains) > -0.005
+
+
+def test_levels_of_queries_do_not_matter_to_linear_scores():
+    X, y, room = waiting_rooms(0)
+    shifted = X + np.random.default_rng(1).normal(scale=30.0, size=(60, 8))[room]
+    rankers = [SoftNDCGRanker(tol=1e-9).fit(Z, y, qid=room) for Z in (X, shifted)]
+    assert rankers[1].alpha_ == pytest.approx(rankers[0].alpha_)
+    np.testing.assert_allclose(rankers[1].coef_, rankers[0].coef_, rtol=1e-4)
+
+
+def test_the_penalty_of_queries_follows_the_noise():
+    X, y, room = waiting_rooms(0)
+    noise = np.random.default_rng(2).permutation(y)
+    penalties = [SoftNDCGRanker().fit(X, z, qid=room).alpha_ for z in (y, noise)]
+    assert penalties[0] < 0.1 * penalties[1]
+
+
+@pytest.mark.parametrize("hidden", [(), (3,)])
+def test_features_that_are_constant_in_queries(hidden):
+    _, y, room = waiting_rooms(0)
+    X = np.random.default_rng(1).normal(size=(60, 2))[room]
+    ranker = SoftNDCGRanker(hidden_layer_sizes=hidden, random_state=0)
+    ranker.fit(X, y, qid=room)
+    assert np.isfinite(ranker.predict(X)).all()
+    np.testing.assert_allclose(ranker.coef_, 0.0, atol=1e-12)
 
 
 def test_strengths_of_ranks_are_divided_by_the_length_of_queries():
@@ -336,9 +437,9 @@ def test_the_penalty_is_that_of_generalised_cross_validation(n_features):
     smallest = np.flatnonzero(errors <= (1.0 + AS_GOOD) * np.min(errors))[0]
     expected = np.sqrt(penalties[best] * penalties[smallest])
     for weight in (np.ones(40), np.full(40, 1.0 / 40)):
-        _, alpha = Design(X, weight, True).penalty(target)
+        _, alpha = Design(X, weight, True).penalty(target, "smallest")
         assert alpha == pytest.approx(expected * weight[0], rel=1e-6)
-        _, alpha = Design(X, weight, True).penalty(target, lowered=False)
+        _, alpha = Design(X, weight, True).penalty(target)
         assert alpha == pytest.approx(penalties[best] * weight[0], rel=1e-6)
 
 

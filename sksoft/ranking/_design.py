@@ -65,19 +65,22 @@ class Design:
         with np.errstate(over="ignore", under="ignore"):
             return float(np.float64(alpha) / self.unit / self.unit)
 
-    def penalty(self, target, lowered=True):
+    def penalty(self, target, towards="best", n_free=None):
         """Return the penalty of ridge regression on a target that the data ask for.
 
-        It is that of least generalised cross-validation. Losses of ranks forgive what
-        squared errors do not, and linear scores want a smaller one: lowered, it is the
-        geometric mean of this and of the smallest that is as good up to a hundredth.
+        It is that of least generalised cross-validation, or the geometric mean of this
+        and of the smallest or the largest that is as good up to a hundredth. Losses of
+        soft ranks forgive what squared errors do not, and want a smaller one.
 
         Parameters
         ----------
         target : ndarray of shape (n_samples, n_outputs)
             The target.
-        lowered : bool, default=True
-            Whether the penalty is lowered.
+        towards : {"smallest", "best", "largest"}, default="best"
+            Which of the penalties that are about as good the choice leans to.
+        n_free : float, default=None
+            The degrees of freedom of the target, if features and target have been
+            centred in groups of rows; None takes those of all rows.
 
         Returns
         -------
@@ -88,11 +91,13 @@ class Design:
         """
         if not len(self.values):
             return 1.0, 1.0
-        # Whole weights are repetitions, of others only the ratios count.
-        counts = as_counts(self.weight)
         if self.fit_intercept:
             target = centred_columns(target, self.weight)[1]
-        n = len(target) if counts is None else counts.sum()
+        if n_free is None:
+            # Whole weights are repetitions, of others only the ratios count.
+            counts = as_counts(self.weight)
+            n_free = len(target) if counts is None else counts.sum()
+            n_free -= self.fit_intercept
         weighted = self.weight[:, np.newaxis] * target
         # Shares of the target's sum of squares in the eigenvectors.
         along = ((self.vectors.T @ (self.X.T @ weighted)) ** 2).sum(axis=1)
@@ -101,13 +106,12 @@ class Design:
         penalties = PENALTIES * self.values.mean()
         left = penalties[:, np.newaxis] / (self.values + penalties[:, np.newaxis])
         residual = np.maximum(squares - along.sum(), 0.0) + left**2 @ along
-        free = n - self.fit_intercept - (1.0 - left).sum(axis=1)
+        free = n_free - (1.0 - left).sum(axis=1)
         error = np.where(free > 0.0, residual / np.maximum(free, 1e-9) ** 2, np.inf)
         best = np.argmin(error)
-        smallest = best
-        if lowered:
-            smallest = np.argmax(error <= (1.0 + AS_GOOD) * error[best])
-        penalty = np.sqrt(penalties[best] * penalties[smallest])
+        as_good = np.flatnonzero(error <= (1.0 + AS_GOOD) * error[best])
+        limit = {"smallest": as_good[0], "best": best, "largest": as_good[-1]}[towards]
+        penalty = np.sqrt(penalties[best] * penalties[limit])
         with np.errstate(over="ignore", under="ignore"):
             alpha = penalty * self.unit * self.unit
         return float(penalty), float(alpha)

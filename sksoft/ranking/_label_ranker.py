@@ -266,7 +266,8 @@ class SoftLabelRanker(
         design = Design(X, weight, self.fit_intercept)
         hidden = layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         if self.alpha == "auto":
-            penalty, alpha = design.penalty(target, lowered=not hidden)
+            towards = "best" if hidden else "smallest"
+            penalty, alpha = design.penalty(target, towards)
         else:
             penalty, alpha = design.in_units(self.alpha), float(self.alpha)
         scorer = Scorer(design, n_labels, hidden, penalty)

@@ -24,6 +24,7 @@ from sksoft._parameters import (
     one_of,
     random_state,
     verbosity,
+    word_or,
 )
 from sksoft._sklearn_compat import (
     CallbackSupportMixin,
@@ -36,13 +37,17 @@ from sksoft._validation import (
     nonnegative_number,
     positive_number,
 )
-from sksoft._weighted import centred_columns, column_scales
+from sksoft._weighted import as_counts, centred_columns, column_scales
 from sksoft._whole_fit import whole_fit
 from sksoft.losses._listnet import ListNet
 from sksoft.losses._ndcg import SoftNDCG
 from sksoft.metrics import ndcg_score
 from sksoft.ranking._design import Design
 from sksoft.ranking._scorer import Scorer, ScorerMixin
+
+# How firmly the second fit is held at the first: scores that change by their own
+# standard deviation cost half of this, divided by the number of queries.
+HOLD = 30.0
 
 
 class SoftNDCGRanker(
@@ -55,8 +60,11 @@ class SoftNDCGRanker(
     """Rank the documents of queries by scores that maximise a soft NDCG.
 
     The score of a document is a linear function of its features, to which a small
-    neural network may be added. The fit begins with the convex loss of ListNet; then
-    the normalised discounted cumulative gain at soft ranks is maximised [1]_.
+    neural network may be added. The first fit minimises the convex loss of ListNet.
+    From there the normalised discounted cumulative gain at soft ranks is maximised
+    [1]_. Without hidden layers the scores are held at those of the first fit, the more
+    firmly the fewer queries there are: to maximise the gain of less than some hundred
+    queries freely is worse than ridge regression.
 
     Parameters
     ----------
@@ -70,14 +78,19 @@ class SoftNDCGRanker(
         How documents are ranked softly, see :func:`sksoft.soft_rank`; "logistic" is
         ApproxNDCG.
 
-    regularization_strength : float, default=1.0
+    regularization_strength : float or "auto", default="auto"
         Strength of the soft rank, positive, in units of the mean standard deviation of
-        the first fit's scores within queries. For "permutahedron" it is divided by
+        the first fit's scores within queries; "auto" is 0.3, and 1 with hidden layers,
+        which a smaller one overfits. For "permutahedron" it is divided by
         the mean number of documents in a query, so that it spans as many ranks.
 
-    alpha : float, default=10.0
-        Penalty of the squared coefficients of standardised features, at least 0: half
-        of it is added to the sum of the losses of the queries.
+    alpha : float or "auto", default="auto"
+        Penalty of the squared coefficients of features whose standard deviation within
+        queries is one, at least 0: half of it is added to the sum of the losses of the
+        queries in the first fit. "auto" takes one by generalised cross-validation of
+        the ridge regression, on features and targets centred in each query, where that
+        begins: on a logarithmic scale it is halfway between the best and the largest
+        whose error is within 1 % of the least.
 
     hidden_layer_sizes : tuple of int, default=()
         Sizes of the hidden layers of rectified linear units that are added to the
@@ -103,6 +116,9 @@ class SoftNDCGRanker(
 
     Attributes
     ----------
+    alpha_ : float
+        The penalty.
+
     coef_ : ndarray of shape (n_features,)
         Coefficients of the linear scores.
 
@@ -117,8 +133,8 @@ class SoftNDCGRanker(
         The strength of the soft rank, in the unit of the first fit's scores.
 
     loss_curve_ : list of float
-        One minus the soft NDCG, plus the penalty, at the start and after each iteration
-        of the second fit.
+        One minus the soft NDCG, plus what departures from the first fit cost, at the
+        start and after each iteration of the second fit.
 
     n_iter_ : int
         Number of iterations of the second fit.
@@ -168,8 +184,8 @@ class SoftNDCGRanker(
         "k": checked_cutoff,
         "gain": one_of(*GAINS),
         "method": one_of("logistic", "permutahedron"),
-        "regularization_strength": positive_number,
-        "alpha": nonnegative_number,
+        "regularization_strength": word_or(("auto",), positive_number),
+        "alpha": word_or(("auto",), nonnegative_number),
         "hidden_layer_sizes": layer_sizes,
         "max_iter": integer(1),
         "tol": nonnegative_number,
@@ -184,8 +200,8 @@ class SoftNDCGRanker(
         k: int | None = None,
         gain: Literal["exp2", "linear"] = "exp2",
         method: Literal["logistic", "permutahedron"] = "logistic",
-        regularization_strength: float = 1.0,
-        alpha: float = 10.0,
+        regularization_strength: float | Literal["auto"] = "auto",
+        alpha: float | Literal["auto"] = "auto",
         hidden_layer_sizes: Sequence[int] = (),
         max_iter: int = 200,
         tol: float = 1e-4,
@@ -271,13 +287,30 @@ class SoftNDCGRanker(
         X, y, query, weight = X[rows], y[rows].astype(float), query[rows], weight[rows]
 
         n_queries = query_weight.sum()
+        within = _centred(X, query)
         centre, centred = centred_columns(X, weight)
-        scale = column_scales(centred, weight)
-        rate = 1.0 / weight.sum()
-        ridge = self.alpha * weight.sum() / n_queries
+        varies = within.any(axis=0)
+        scale = column_scales(np.where(varies, within, centred), weight)
+        lengths = np.bincount(query)
+        # Rows share the curvature that the first fit has in their query.
+        share = weight / lengths[query]
+        design = Design(within / scale, share, True)
+        target = _first_slope(y, query)[:, np.newaxis]
+        if self.alpha == "auto":
+            counts = as_counts(query_weight)
+            counts = np.ones(len(lengths)) if counts is None else counts
+            penalty, alpha = design.penalty(
+                target, "largest", counts @ np.maximum(lengths - 1, 0)
+            )
+        else:
+            penalty, alpha = design.in_units(self.alpha), float(self.alpha)
         hidden = layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
-        design = Design(centred / scale, weight, True)
-        scorer = Scorer(design, 1, hidden, design.in_units(ridge))
+        if hidden:
+            # The network sees the level of a query, too.
+            design = Design(centred / scale, share, True)
+            penalty = design.in_units(alpha)
+        rate = 1.0 / n_queries
+        scorer = Scorer(design, 1, hidden, penalty)
         lists = Lists(np.ones(len(y), bool), query, query_weight)
 
         def loss_of_rows(loss):
@@ -289,12 +322,15 @@ class SoftNDCGRanker(
 
             return evaluate
 
-        start = scorer.start(
-            _centred(y, query)[:, np.newaxis], check_random_state(self.random_state)
-        )
+        start = scorer.start(target, check_random_state(self.random_state))
         start = self._first_fit(scorer, start, loss_of_rows(ListNet()), rate)
         scores = _centred(scorer.scores(start)[:, 0], query)
-        strength = self.regularization_strength * column_scales(scores, weight)
+        spread = column_scales(scores, weight)
+        strength = self.regularization_strength
+        if strength == "auto":
+            strength = 1.0 if hidden else 0.3
+        strength = strength * spread
+        kept = None if hidden else (start, HOLD * rate / spread**2)
         if self.method == "permutahedron":
             strength /= weight.sum() / n_queries
         strength = float(strength)
@@ -312,11 +348,13 @@ class SoftNDCGRanker(
                 first = found["hidden_coefs_"][0] / scale[:, np.newaxis]
                 found["hidden_coefs_"][0] = first
                 found["hidden_intercepts_"][0] -= centre @ first
-            return {"regularization_strength_": strength, **found}
+            return {"alpha_": alpha, "regularization_strength_": strength, **found}
 
         given = None if sample_weight is None else weight
         with fit_progress(self, X, y, qid=query, sample_weight=given) as progress:
-            self._fit_scorer(scorer, start, loss_of_rows(loss), rate, progress, fitted)
+            self._fit_scorer(
+                scorer, start, loss_of_rows(loss), rate, progress, fitted, kept
+            )
         return self
 
     def _standardised(self, centre, scale):
@@ -430,10 +468,26 @@ def _check_given(qid):
 
 
 def _centred(values, query):
-    """Subtract from each value the mean of its query."""
-    first = np.zeros(query.max() + 1)
+    """Subtract from values, or from rows of them, the mean of their query."""
+    n_queries = query.max() + 1
+    first = np.zeros((n_queries, *values.shape[1:]))
     first[query] = values
     # Differences to one of the values, so that equal values become exactly 0.
     values = values - first[query]
-    total = np.bincount(query, weights=values)
-    return values - (total / np.maximum(np.bincount(query), 1))[query]
+    order = np.argsort(query, kind="stable")
+    lengths = np.bincount(query)
+    present = lengths > 0
+    starts = (np.cumsum(lengths) - lengths)[present]
+    total = np.zeros(first.shape)
+    total[present] = np.add.reduceat(values[order], starts, axis=0)
+    lengths = np.maximum(lengths, 1).reshape(-1, *[1] * (values.ndim - 1))
+    return values - (total / lengths)[query]
+
+
+def _first_slope(y, query):
+    """Return minus the slope of ListNet at equal scores, over its curvature there."""
+    most = np.full(query.max() + 1, -np.inf)
+    np.maximum.at(most, query, y)
+    share = np.exp(y - most[query])
+    share /= np.bincount(query, weights=share)[query]
+    return np.bincount(query)[query] * share - 1.0

@@ -68,7 +68,7 @@ class Scorer:
         linear = self.columns.T @ weighted / self.total
         return self.model.start(linear, random_state)
 
-    def objective(self, loss, rate):
+    def objective(self, loss, rate, kept=None):
         """Return a function of the parameters: the loss plus a penalty, its gradient.
 
         Parameters
@@ -78,6 +78,9 @@ class Scorer:
         rate : float
             Half of this times the penalty times the squared coefficients is added;
             intercepts are free.
+        kept : tuple of (ndarray, float), default=None
+            Parameters, and half of what is added for the squared distance of linear
+            scores from theirs, instead of the penalty of linear coefficients.
         """
         factors = np.zeros(self.model.size)
         linear, *network = self.model.unpack(factors)
@@ -85,13 +88,18 @@ class Scorer:
         linear[: len(share)] = share[:, np.newaxis]
         for piece in network[0::2]:
             piece[...] = rate * self.layer_penalty
+        centre = np.zeros(self.model.size)
+        if kept is not None:
+            linear[: len(share)] = kept[1]
+            self.model.unpack(centre)[0][...] = self.model.unpack(kept[0])[0]
 
         def evaluate(params):
             scores, state = self.model.forward(params, self.columns, self.inputs)
             value, gradient = loss(scores)
             gradient = self.model.backward(params, state, gradient)
-            shrunk = factors * params
-            return value + 0.5 * (shrunk @ params), gradient + shrunk
+            distance = params - centre
+            shrunk = factors * distance
+            return value + 0.5 * (shrunk @ distance), gradient + shrunk
 
         return evaluate
 
@@ -172,13 +180,13 @@ class ScorerMixin:
             warnings.simplefilter("ignore", ConvergenceWarning)
             return self._minimized(scorer, start, loss, rate).x
 
-    def _fit_scorer(self, scorer, start, loss, rate, progress, attributes):
+    def _fit_scorer(self, scorer, start, loss, rate, progress, attributes, kept=None):
         """Minimise a loss of the scores and store what was found.
 
         `attributes` maps parameters to the fitted attributes that they stand for.
         """
         solution = self._minimized(
-            scorer, start, loss, rate, progress=progress, attributes=attributes
+            scorer, start, loss, rate, kept, progress=progress, attributes=attributes
         )
         found = attributes(solution.x)
         found["loss_curve_"] = solution.loss_curve
@@ -186,8 +194,8 @@ class ScorerMixin:
         for name, value in found.items():
             setattr(self, name, value)
 
-    def _minimized(self, scorer, start, loss, rate, **reports):
-        objective = scorer.objective(loss, rate)
+    def _minimized(self, scorer, start, loss, rate, kept=None, **reports):
+        objective = scorer.objective(loss, rate, kept)
         return minimize(
             objective, start, max_iter=self.max_iter, tol=self.tol, **reports
         )
