@@ -321,6 +321,17 @@ def print_verdicts(cells):
     print(f"level between 4 and 6.5 %: missed by {len(wrong)} of {len(cells)} cells")
     for cell in wrong:
         print(f"    {cell}")
+    print("level, mean over the laws")
+    for design in dict.fromkeys(design for design, _ in cells):
+        lines = [lines for (name, _), lines in cells.items() if name == design]
+        error = np.sqrt(np.sum([line["sksoft"][1][2] ** 2 for line in lines]))
+        text = f"    {design:13}{np.mean([line['sksoft'][0][2] for line in lines]):.3f}"
+        text += f" +- {error / len(lines):.3f}"
+        for name in ("R MM", "R SMDM"):
+            levels = [line[name][0][2] for line in lines if name in line]
+            if levels:
+                text += f", {name} {np.mean(levels):.3f}"
+        print(text)
     print("\nMeans over these cells")
     groups = {}
     for (design, _), lines in cells.items():

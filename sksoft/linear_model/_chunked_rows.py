@@ -31,7 +31,7 @@ SAMPLE_ENTRIES = 2_000_000
 SAMPLE_RATIO = 20
 # Rows, or entries, up to which a fit is made in memory.
 MEMORY_SIZE = 100_000
-MEMORY_ENTRIES = 4_000_000
+MEMORY_ENTRIES = 8_000_000
 # Rows are worked with as they are given where no entry exceeds so many units, nor its
 # centre so many.
 FARTHEST_AS_GIVEN = 1e30

@@ -18,6 +18,8 @@ FARTHEST = 1e50
 MAX_SPARSE_FEATURES = 2000
 # Entries of the blocks of rows in which leverages are found.
 BLOCK_ENTRIES = 2_000_000
+# Entries of the blocks of rows that are weighted for a Gram matrix.
+CACHED_ENTRIES = 50_000
 
 
 class Design:
@@ -108,7 +110,18 @@ class Design:
 
     def gram(self, mask):
         """Return the sum of ``s * mask * x x^T`` plus the penalty."""
-        return self._normal_equations(mask)[0]
+        n_rows, n_columns = self.shape
+        step = max(1, CACHED_ENTRIES // n_columns)
+        if sparse.issparse(self.matrix) or n_rows <= 2 * step:
+            return self._normal_equations(mask)[0]
+        # Block by block, the weighted rows stay in the processor's cache.
+        gram = np.diag(self.penalty)
+        root = np.sqrt(self.sample_weight * mask)
+        for first in range(0, n_rows, step):
+            block = slice(first, first + step)
+            rows = _scale_rows(self.matrix[block], root[block])
+            gram += rows.T @ rows
+        return gram
 
     def _normal_equations(self, mask):
         """Return the Gram matrix, the rows it is made of, which, and their factors."""

@@ -17,7 +17,6 @@ from sklearn.utils.random import sample_without_replacement
 
 from sksoft._weighted import keep_smallest, weighted_median
 from sksoft.linear_model._design import whitener
-from sksoft.linear_model._scale import consistency_factor
 
 # The standard normal distribution on a grid.
 GRID = np.linspace(-10.0, 10.0, 8001)
@@ -33,13 +32,12 @@ LEVERAGE_QUANTILE = 0.975
 LEVEL = 0.01
 # Rows that tell the scatter of the features.
 SCATTER_SIZE = 5000
+# Rows whose leverage is told at a time, few enough for the processor's cache.
+LEVERAGE_ROWS = 2000
 # How far the second cutoff may exceed the first, in units of 1 / sqrt(n), where no row
 # is beyond the first, and the share of rows beyond it from which on it may not.
 SCALE_ERRORS = 3.0
 LONG_TAILS = 0.04
-# How far below the first scale the second may be, in units of 1 / sqrt(n), beyond what
-# wrong rows explain, of which half may be within the cutoff.
-SMALL_SCALE_ERRORS = 2.0
 # Where there are fewer coefficients than this share of the rows, the share of each row
 # in the fit cannot change the scale by more than half of it.
 NEGLIGIBLE = 1e-3
@@ -164,9 +162,14 @@ class Leverage(NamedTuple):
 
     def is_high(self, features):
         """Return which rows of standardised features have high leverage."""
-        along = features @ self.transform
-        along -= self.location @ self.transform
-        return np.einsum("ij,ij->i", along, along) > self.limit
+        high = np.empty(len(features), dtype=bool)
+        centre = self.location @ self.transform
+        for first in range(0, len(features), LEVERAGE_ROWS):
+            block = slice(first, first + LEVERAGE_ROWS)
+            along = features[block] @ self.transform
+            along -= centre
+            high[block] = np.einsum("ij,ij->i", along, along) > self.limit
+        return high
 
 
 def find_leverage(design, mask, rng):
@@ -427,22 +430,8 @@ def second_round(cutoff, scale, new_scale, beyond, n_columns, total):
     second = cutoff * (1 + 0.5 * n_columns / total)
     errors = SCALE_ERRORS * max(0.0, 1 - beyond / LONG_TAILS)
     most = cutoff * scale * np.exp(errors / np.sqrt(total))
-    # Of many coefficients some may follow few rows, whose residuals tell too little.
-    least = (
-        scale * _shrinkage(2 * beyond) * np.exp(-SMALL_SCALE_ERRORS / np.sqrt(total))
-    )
-    new_scale = np.clip(new_scale, least, most / cutoff)
+    new_scale = min(new_scale, most / cutoff)
     return float(new_scale), float(min(second, most / new_scale))
-
-
-def _shrinkage(wrong):
-    """Return by how much the scale of half of the rows exceeds the true one, inverted.
-
-    Where a share of the rows is wrong, half of all is more than half of the good ones.
-    """
-    kept = min(0.5 / max(1 - wrong, 0.5), 1.0)
-    ratio = consistency_factor(0.5, 0.0) / consistency_factor(round(kept, 3), 0.0)
-    return np.sqrt(ratio)
 
 
 def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
