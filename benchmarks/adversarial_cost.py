@@ -201,7 +201,8 @@ def _loss_call(name, params):
             args[given] = min(max(share * spread(rows), 5e-324), 1e300)
         loss(rows, **args)
 
-    return _title(name, params), PAIR_SHAPES, work, name != "listnet_loss"
+    shapes = LAW_SHAPES if name == "softrank_ndcg_loss" else PAIR_SHAPES
+    return _title(name, params), shapes, work, name != "listnet_loss"
 
 
 RELEVANCE = (
