@@ -226,10 +226,10 @@ def _sequence_calls():
     def soft_step(rows, share):
         strength = max(share * spread(rows), 1e-300)
         states = np.cos(np.arange(rows.size * 3.0)).reshape(*rows.shape, 3)
-        (scores, mixed), pullback = sequence.soft_beam_step(
+        step, pullback = sequence.soft_beam_step(
             rows, states, 4, regularization_strength=strength
         )
-        pullback(np.ones_like(scores), np.ones_like(mixed))
+        pullback(np.ones_like(step.scores), np.ones_like(step.states))
 
     shapes = ((1, 4000), (20, 400))
     yield "viterbi", shapes, hard(sequence.viterbi), False

@@ -163,7 +163,8 @@ def test_planted_faults_of_losses_are_found(name, monkeypatch):
     planted(lambda value, gradient, **_: (value, gradient * (len(gradient) + 0.5)))
 
 
-@pytest.mark.parametrize("seed", range(2 * len(oracles.CALLS)))
+# The last one has a mean that all but vanishes.
+@pytest.mark.parametrize("seed", [*range(2 * len(oracles.CALLS)), 1795658004])
 def test_against_definitions(seed):
     oracles.check(oracles.draw(seed))
 
