@@ -182,6 +182,8 @@ def scores_of_queries(y, grades, found, query):
     for rows in np.split(np.arange(len(query)), np.cumsum(sizes_of(query))[:-1]):
         ndcg.append(
             ndcg_score(grades[rows][None], found[rows][None], k=10, gain="exp2")
+            if len(rows) > 1
+            else 1.0
         )
         spearman.append(
             soft_spearmanr(found[rows], y[rows], regularization_strength=0.0)
