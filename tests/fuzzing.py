@@ -527,6 +527,10 @@ def _check_lists(loss, args, value, gradient):
     per_list = ("scores", "target", "relevance")
     total = 0.0
     for i in range(n_lists):
+        if shares[i] == 0.0:
+            # Nothing is left of a loss or a slope that overflows, either.
+            assert not np.any(gradient[i]), f"list {i} without weight has a gradient"
+            continue
         alone = {
             name: values[i : i + 1] if name in per_list else values
             for name, values in args.items()

@@ -4,11 +4,11 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax, logsumexp
 
 from sksoft.losses import beam_loss, topk_cross_entropy_loss
-from sksoft.losses._beam import OBJECTIVES, BeamObjective
+from sksoft.losses._beam import OBJECTIVES, STRENGTHS, BeamObjective
 from sksoft.sequence import soft_beam_search
 
 LENGTHS = [1, 4, 2, 4, 3]
@@ -314,3 +314,23 @@ def test_slopes_that_overflow_are_no_nan(objective, strength, dtype):
     d_emissions, d_transitions = pullback(np.array([1.0, -2.0]))
     for result in (found.scores, d_emissions, *d_transitions):
         assert not np.isnan(result).any()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_loss_without_weight_may_be_infinite(objective):
+    rng = np.random.default_rng(0)
+    emissions = np.float32(rng.normal(size=(2, 3, 4)))
+    emissions[1] *= np.float32(1e38)
+    options = {"k": 2, "objective": objective}
+    if objective in STRENGTHS:
+        options["regularization_strength"] = 1e-300
+    target, weight = [[0, 1, 2], [3, 2, 1]], [2.0, 0.0]
+    value, (gradient, _) = beam_loss(
+        emissions, np.zeros((4, 4)), target=target, sample_weight=weight, **options
+    )
+    alone, (expected, _) = beam_loss(
+        emissions[:1], np.zeros((4, 4)), target=target[:1], **options
+    )
+    assert value == alone
+    assert_array_equal(gradient[0], expected[0])
+    assert_array_equal(gradient[1], 0.0)

@@ -128,8 +128,10 @@ class BeamObjective:
         kind = 2 * tree.n_slots
         if self.inner is not self.final:
             kind = kind + is_last
-        for group in np.unique(kind):
-            chosen = np.flatnonzero(kind == group)
+        # A loss without weight counts nothing, infinite or not.
+        counted = weight > 0.0
+        for group in np.unique(kind[counted]):
+            chosen = np.flatnonzero(counted & (kind == group))
             used = int(tree.n_slots[chosen[0]]) * n_labels
             loss = self.final if is_last[chosen[0]] else self.inner
             if isinstance(loss, TopKCrossEntropy) and self.k >= used:
@@ -158,6 +160,7 @@ class BeamObjective:
             values, slope = self.final.evaluate(
                 candidates.reshape(len(rows), -1), self.reference[rows]
             )
+            values[weight == 0.0], slope[weight == 0.0] = 0.0, 0.0
             total += float(weight @ values)
             slope = weight[:, np.newaxis] * slope
             slopes.append(slope.reshape(candidates.shape))
