@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the documentation is built: make docs."""
 
+import os
 import sys
 from pathlib import Path
+
+# Threads that wait for each other would count as processor time of the gallery.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sphinx_gallery.sorting import ExplicitOrder
 

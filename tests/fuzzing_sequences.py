@@ -254,7 +254,7 @@ def _check_beam_loss(args):
     for i, place, one in alone:
         one_value, (gradient, _) = losses.beam_loss(**one)
         total += weights[i] * one_value
-        # Where single precision overflows, or slopes are cut off lest they overflow, the
+        # Where single precision overflows, or slopes are cut off lest they do, the
         # parts may differ from the sum.
         finite = np.isfinite(gradient) & np.isfinite(rows[place])
         finite &= np.abs(gradient.astype(np.float64)) < 1e250
