@@ -1,9 +1,9 @@
 # Authors: The sksoft developers
 # SPDX-License-Identifier: BSD-3-Clause
 """
-===================================================
+====================================================
 Learning to rank: queries in a pipeline and a search
-===================================================
+====================================================
 
 Documents are ranked within their query: a model must never compare those of different
 queries, and cross-validation must not divide a query. With scikit-learn's metadata
