@@ -111,7 +111,7 @@ fig.suptitle("Training pulls digits apart in the plane")
 # -----------------------------
 # One split shows a picture, not a difference. Here are twenty, with 300 images to
 # train on and 1497 to test: each dot is a split, the line their mean. A linear map to
-# the plane is a little ahead of neighbourhood components analysis, a hidden layer far.
+# the plane is ahead of neighbourhood components analysis here, a hidden layer far.
 # Two dimensions are few for ten classes: plain neighbours in all 64 pixels are the
 # rival to remember when the plane is not what matters.
 
