@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pairs of entries of a row, compared in blocks that fit in memory."""
 
+from collections.abc import Iterator
+
 # The most pairs compared at once.
 PAIRS_AT_ONCE = 1 << 20
 
 
-def pair_blocks(n_rows: int, m: int) -> None:
+def pair_blocks(n_rows: int, m: int) -> Iterator[slice]:
     """Yield slices of the m entries of rows, to be compared with all entries at once.
 
     Parameters

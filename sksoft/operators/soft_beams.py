@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sksoft._validation import nonnegative_number, positive_integer, real_array
 from sksoft.operators.derivatives import vjp
@@ -244,7 +244,9 @@ class SoftBeams:
             kept_before = np.concatenate([last[:, :1], kept_before], axis=1)
         return kept_scores, kept_last, kept_before
 
-    def pullback(self, d_candidates: Any = None, d_kept: Any = None) -> None:
+    def pullback(
+        self, d_candidates: Any = None, d_kept: Any = None
+    ) -> tuple[NDArray[Any], ...]:
         """Return the gradients in the rows, first and second.
 
         Parameters
