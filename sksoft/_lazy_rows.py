@@ -62,7 +62,7 @@ class LazyRowsMixin:
                 setattr(cls, name, _lazily(vars(cls)[name]))
         for name in set(FITS).difference(cls._chunked_fits):
             if callable(vars(cls).get(name)):
-                setattr(cls, name, _in_memory(vars(cls)[name]))
+                setattr(cls, name, _refusing_collections(vars(cls)[name]))
         for name in (*ROWWISE, *FITS, "score"):
             owner = next((owner for owner in cls.__mro__ if name in vars(owner)), None)
             # What is inherited of an estimator that has the mixin is checked already.
@@ -82,7 +82,7 @@ def _unmasked(method):
     return unmasked_method
 
 
-def _in_memory(fit):
+def _refusing_collections(fit):
     @functools.wraps(fit)
     def checked_fit(self, X, *args, **kwargs):
         for values in (X, *args, *kwargs.values()):
