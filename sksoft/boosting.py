@@ -3,10 +3,8 @@
 """Objectives of learning to rank for LightGBM and XGBoost."""
 
 import functools
-import hashlib
 import itertools
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Sized
 from typing import Any, Literal
 
@@ -137,7 +135,7 @@ class RankObjective:
         self.gain = gain
         self.groups = groups
         self._queries = _queries_of_groups(groups)
-        self._memory = OrderedDict()
+        self._memory = []
 
     def __repr__(self):
         bound = "" if self.groups is None else ", groups=..."
@@ -145,20 +143,20 @@ class RankObjective:
 
     def __getstate__(self):
         # What is remembered of data sets is found again.
-        return {**self.__dict__, "_memory": OrderedDict()}
+        return {**self.__dict__, "_memory": []}
 
     def _remembered(self, make, *arrays):
         """Return what was made of arrays of this content."""
-        digest = hashlib.blake2b(digest_size=16)
-        for array in arrays:
-            digest.update(array.tobytes())
-        key = make.__name__, digest.digest()
-        if key not in self._memory:
-            self._memory[key] = make()
-            while len(self._memory) > REMEMBERED:
-                self._memory.popitem(last=False)
-        self._memory.move_to_end(key)
-        return self._memory[key]
+        name = make.__name__
+        for item in self._memory:
+            if item[0] == name and all(map(np.array_equal, item[1], arrays)):
+                break
+        else:
+            item = name, [array.copy() for array in arrays], make()
+        # The last used is the first, and what was not used for long is forgotten.
+        others = [other for other in self._memory if other is not item]
+        self._memory = [item, *others][:REMEMBERED]
+        return item[2]
 
     def __call__(self, y_true, y_pred, sample_weight=None, group=None):
         """Return the gradient and the curvature of the objective.
@@ -457,7 +455,8 @@ class _Pairs:
             half /= np.log(2.0) * (1.0 + rank) * np.log2(1.0 + rank) ** 2
         scale = lengths / np.where(told_apart, half, np.inf)
         self.scale = scale[codes]
-        self.below = _first_below(gains, self.starts)
+        self.below = _first_below(gains, self.starts) - self.starts[codes]
+        self.longest = max(int(lengths.max(initial=0)), 1)
         self.pieces = _pieces(lengths)
 
     def __call__(self, scores):
@@ -465,19 +464,15 @@ class _Pairs:
         gradient, curvature = np.zeros(len(scores)), np.zeros(len(scores))
 
         def add(piece):
-            starts = self.starts[piece.start : piece.stop + 1]
-            first = starts[0]
-            rows = slice(first, starts[-1])
-            longest = max(int(np.diff(starts).max()), 1)
             pair_forces(
-                scores[rows],
-                self.gains[rows],
-                self.below[rows] - first,
-                starts - first,
+                scores,
+                self.gains,
+                self.below,
+                self.starts[piece.start : piece.stop + 1],
                 self.ranked,
-                np.empty((5, longest)),
-                gradient[rows],
-                curvature[rows],
+                np.empty((4, self.longest)),
+                gradient,
+                curvature,
             )
 
         map_chunks(add, self.pieces)

@@ -10,32 +10,44 @@ e = exp(s) the derivative is weight * e_j / (e_i + e_j): no exponential for each
 
 from libc.math cimport exp, log2, sqrt
 
+# It brings SKSOFT_CLONED.
+cimport sksoft._ground.side_by_side
+
+cdef extern from *:
+    """
+    static void sksoft_query(const double*, const double*, const Py_ssize_t*, Py_ssize_t,
+        int, double*, Py_ssize_t, double*, double*) SKSOFT_CLONED;
+    """
+    # Numbers that no other pointer of a function leads to.
+    ctypedef double* alone "double* __restrict"
+    ctypedef const double* read_alone "const double* __restrict"
+
 cdef double LN2 = 0.69314718055994530942
 # Exponentials of scores this far from their middle neither vanish nor overflow.
 cdef double WIDEST = 1400.0
 
 
 cdef inline void shares(
-    const double* e,
-    const double* s,
+    read_alone e,
     Py_ssize_t i,
     Py_ssize_t start,
     Py_ssize_t m,
     double scale,
     bint wide,
-    double* share,
+    alone share,
 ) noexcept nogil:
-    """Write sigmoid((s_j - s_i) / scale) for j from start on."""
+    """Write sigmoid((s_j - s_i) / scale) for j from start on; e holds s if `wide`."""
     cdef Py_ssize_t j
+    cdef double own = e[i]
     if wide:
         for j in range(start, m):
-            share[j] = 1.0 / (1.0 + exp((s[i] - s[j]) / scale))
+            share[j] = 1.0 / (1.0 + exp((own - e[j]) / scale))
     else:
         for j in range(start, m):
-            share[j] = e[j] / (e[i] + e[j])
+            share[j] = e[j] / (own + e[j])
 
 
-cdef inline double sum_from(const double* x, Py_ssize_t start, Py_ssize_t m) noexcept nogil:
+cdef inline double sum_from(read_alone x, Py_ssize_t start, Py_ssize_t m) noexcept nogil:
     """Return the sum of the entries from start on, of four chains of additions."""
     cdef Py_ssize_t j, even = start + (m - start) // 4 * 4
     cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
@@ -49,17 +61,35 @@ cdef inline double sum_from(const double* x, Py_ssize_t start, Py_ssize_t m) noe
     return (a + b) + (c + d)
 
 
-cdef void discount_slopes(
-    const double* s,
+cdef inline void exponentials(
+    read_alone s, Py_ssize_t m, double middle, double scale, bint wide, alone e
+) noexcept nogil:
+    """Write exp((s - middle) / scale), or s itself if `wide`."""
+    cdef Py_ssize_t i
+    for i in range(m):
+        e[i] = s[i] if wide else exp((s[i] - middle) / scale)
+
+
+cdef inline void fall_behind(
+    read_alone share, Py_ssize_t start, Py_ssize_t m, alone rank
+) noexcept nogil:
+    """Add to the ranks from start on what is left of the shares."""
+    cdef Py_ssize_t j
+    for j in range(start, m):
+        rank[j] += 1.0 - share[j]
+
+
+cdef inline void discount_slopes(
+    read_alone s,
     Py_ssize_t m,
     double middle,
     bint wide,
-    double* e,
-    double* share,
-    double* slope,
+    alone e,
+    alone share,
+    alone slope,
 ) noexcept nogil:
     """Write -d/dr 1 / log2(1 + r) at the soft rank r of each score, the best first."""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i
     cdef double mean = 0.0, variance = 0.0, scale, term
     for i in range(m):
         mean += s[i] - middle
@@ -70,19 +100,101 @@ cdef void discount_slopes(
     scale = 3.0 * sqrt(variance / m)
     if scale < 1.0:
         scale = 1.0
-    if not wide:
-        for i in range(m):
-            e[i] = exp((s[i] - middle) / scale)
+    exponentials(s, m, middle, scale, wide, e)
     for i in range(m):
         slope[i] = 1.0
     for i in range(m):
-        shares(e, s, i, i + 1, m, scale, wide, share)
-        for j in range(i + 1, m):
-            slope[j] += 1.0 - share[j]
+        shares(e, i, i + 1, m, scale, wide, share)
+        fall_behind(share, i + 1, m, slope)
         slope[i] += sum_from(share, i + 1, m)
     for i in range(m):
         term = log2(1.0 + slope[i])
         slope[i] = 1.0 / (LN2 * (1.0 + slope[i]) * term * term)
+
+
+cdef inline void forces(
+    double gain,
+    double own_slope,
+    Py_ssize_t start,
+    Py_ssize_t m,
+    read_alone gains,
+    read_alone slope,
+    bint ranked,
+    alone force,
+    alone bend,
+    alone pull,
+    alone curve,
+) noexcept nogil:
+    """Turn the shares in `force` into forces, and add those and their slopes."""
+    cdef Py_ssize_t j
+    cdef double f, p, b
+    if ranked:
+        for j in range(start, m):
+            p = force[j]
+            f = (gain - gains[j]) * (0.5 * (own_slope + slope[j])) * p
+            b = f * (1.0 - p)
+            force[j] = f
+            bend[j] = b
+            pull[j] += f
+            curve[j] += b
+    else:
+        for j in range(start, m):
+            p = force[j]
+            f = (gain - gains[j]) * p
+            b = f * (1.0 - p)
+            force[j] = f
+            bend[j] = b
+            pull[j] += f
+            curve[j] += b
+
+
+cdef void query_forces "sksoft_query"(
+    const double* s,
+    const double* gains,
+    const Py_ssize_t* below,
+    Py_ssize_t m,
+    bint ranked,
+    double* buffer,
+    Py_ssize_t width,
+    double* pull,
+    double* curve,
+) noexcept nogil:
+    """Add the gradients and the curvatures of the pairs of one query."""
+    cdef Py_ssize_t i, start
+    cdef double least = s[0], most = s[0], middle
+    cdef double *e = buffer
+    cdef double *slope = buffer + width
+    cdef double *force = buffer + 2 * width
+    cdef double *bend = buffer + 3 * width
+    cdef bint wide
+    for i in range(m):
+        least = min(least, s[i])
+        most = max(most, s[i])
+    middle = 0.5 * least + 0.5 * most
+    wide = not most - least <= WIDEST
+    if ranked:
+        discount_slopes(s, m, middle, wide, e, force, slope)
+    exponentials(s, m, middle, 1.0, wide, e)
+    for i in range(m):
+        start = below[i]
+        if start == m:
+            break
+        shares(e, i, start, m, 1.0, wide, force)
+        forces(
+            gains[i],
+            slope[i] if ranked else 0.0,
+            start,
+            m,
+            gains,
+            slope,
+            ranked,
+            force,
+            bend,
+            pull,
+            curve,
+        )
+        pull[i] -= sum_from(force, start, m)
+        curve[i] += sum_from(bend, start, m)
 
 
 def pair_forces(
@@ -97,68 +209,24 @@ def pair_forces(
 ):
     """Add the gradients and the curvatures of the pairs of each query.
 
-    `below` holds for each row the first row of smaller gain, `starts` the bounds of the
-    queries, and `buffer` five rows as long as the longest query.
+    `below` holds for each row the first row of its query of smaller gain, counted from
+    the start of the query, `starts` the bounds of the queries, and `buffer` four rows
+    as long as the longest query.
     """
-    cdef Py_ssize_t q, first, stop, m, i, j, start
-    cdef double least, most, middle, gain, f, b, force_sum, bend_sum
-    cdef double *e = &buffer[0, 0]
-    cdef double *slope = &buffer[1, 0]
-    cdef double *share = &buffer[2, 0]
-    cdef double *force = &buffer[3, 0]
-    cdef double *bend = &buffer[4, 0]
-    cdef const double *s
-    cdef const double *gains_here
-    cdef double *pull
-    cdef double *curve
-    cdef bint wide
+    cdef Py_ssize_t q, first, m
     with nogil:
         for q in range(starts.shape[0] - 1):
-            first, stop = starts[q], starts[q + 1]
-            m = stop - first
-            if m < 2:
-                continue
-            s = &scores[first]
-            gains_here = &gains[first]
-            pull, curve = &gradient[first], &curvature[first]
-            least = most = s[0]
-            for i in range(m):
-                least = min(least, s[i])
-                most = max(most, s[i])
-            middle = 0.5 * least + 0.5 * most
-            wide = not most - least <= WIDEST
-            if ranked:
-                discount_slopes(s, m, middle, wide, e, share, slope)
-            if not wide:
-                for i in range(m):
-                    e[i] = exp(s[i] - middle)
-            for i in range(m):
-                start = below[first + i] - first
-                if start == m:
-                    break
-                shares(e, s, i, start, m, 1.0, wide, share)
-                gain = gains_here[i]
-                if not ranked:
-                    force_sum = bend_sum = 0.0
-                    for j in range(start, m):
-                        f = (gain - gains_here[j]) * share[j]
-                        b = f * (1.0 - share[j])
-                        force_sum += f
-                        bend_sum += b
-                        pull[j] += f
-                        curve[j] += b
-                    pull[i] -= force_sum
-                    curve[i] += bend_sum
-                    continue
-                for j in range(start, m):
-                    force[j] = (
-                        (gain - gains_here[j])
-                        * (0.5 * (slope[i] + slope[j]))
-                        * share[j]
-                    )
-                for j in range(start, m):
-                    bend[j] = force[j] * (1.0 - share[j])
-                    pull[j] += force[j]
-                    curve[j] += bend[j]
-                pull[i] -= sum_from(force, start, m)
-                curve[i] += sum_from(bend, start, m)
+            first = starts[q]
+            m = starts[q + 1] - first
+            if m >= 2:
+                query_forces(
+                    &scores[first],
+                    &gains[first],
+                    &below[first],
+                    m,
+                    ranked,
+                    &buffer[0, 0],
+                    buffer.shape[1],
+                    &gradient[first],
+                    &curvature[first],
+                )
