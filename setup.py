@@ -27,6 +27,7 @@ EXTENSIONS = {
     "sksoft._ground._networks": ["sksoft/_ground/_networks.pyx"],
     "sksoft._ground._order": ["sksoft/_ground/_order.pyx"],
     "sksoft._ground._pairs": ["sksoft/_ground/_pairs.pyx"],
+    "sksoft._ground._partition": ["sksoft/_ground/_partition.pyx"],
     "sksoft._ground._pav_exponential": ["sksoft/_ground/_pav_exponential.pyx"],
     "sksoft._ground._pav_narrow": ["sksoft/_ground/_pav_narrow.pyx"],
     "sksoft._ground._radix": ["sksoft/_ground/_radix.pyx"],
@@ -65,9 +66,12 @@ FINITE = ["-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math"]
 FLAGS = {
     "sksoft._ground._networks": FINITE,
     # Selections need no branch where nobody looks at floating-point exceptions.
+    "sksoft._ground._partition": ["-fno-trapping-math"],
     "sksoft._ground._pav_exponential": ["-fno-trapping-math"],
     "sksoft._ground._short_blocks": FINITE,
     "sksoft._ground._short_rows": FINITE,
+    "sksoft._relaxations._selection_product": ["-fno-trapping-math"],
+    "sksoft._relaxations._sinkhorn_mask": ["-fno-trapping-math"],
 }
 # On processors that multiply and add in one step, two loops that do the same sums would
 # round differently: a row would not be in a batch what it is alone.

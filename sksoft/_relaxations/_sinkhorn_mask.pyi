@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 Rows = NDArray[float32] | NDArray[float64]
 
 def start_rows(
-    parts: Rows,
+    n: int,
     k: NDArray[float64],
     strength: NDArray[float64],
     pivot: NDArray[float64],
+    below: NDArray[float64],
     offset: NDArray[float64],
     balanced: NDArray[uint8],
 ) -> None: ...

@@ -12,6 +12,7 @@ that rounding does not grow with n.
 
 from cython cimport floating
 from libc.math cimport INFINITY, ceil, exp, fabs, isinf, log
+from libc.string cimport memset
 
 # Beyond this a logistic function is 0 or 1, and so is exp where it is about to overflow.
 cdef double SATURATED = 700.0
@@ -29,25 +30,21 @@ cdef struct Balance:
 
 
 def start_rows(
-    const floating[:, ::1] parts,
+    Py_ssize_t n,
     const double[::1] k,
     const double[::1] strength,
     double[::1] pivot,
+    const double[::1] below,
     double[::1] offset,
     unsigned char[::1] balanced,
 ):
-    """Start rows partitioned at the place of their ceil(k)-th largest entry."""
-    cdef Py_ssize_t r, i, n = parts.shape[1], place
-    cdef double below
+    """Start rows of n entries at their ceil(k)-th largest; below is the next one."""
+    cdef Py_ssize_t r, n_largest
     with nogil:
-        for r in range(parts.shape[0]):
-            place = n - min(max(<Py_ssize_t> ceil(k[r]), 1), n)
-            pivot[r] = parts[r, place] if n > 0 else 0.0
-            below = -INFINITY
-            for i in range(place):
-                below = max(below, <double> parts[r, i])
+        for r in range(pivot.shape[0]):
+            n_largest = min(max(<Py_ssize_t> ceil(k[r]), 1), n)
             balanced[r] = start(
-                below, k[r], k[r] >= n, n - place == k[r], strength[r], &pivot[r], &offset[r]
+                below[r], k[r], k[r] >= n, n_largest == k[r], strength[r], &pivot[r], &offset[r]
             )
 
 
@@ -114,23 +111,35 @@ def shift_rows(
 
     Exponentials of infinite numbers take longer; `saturate` puts in what they would be.
     """
-    cdef Py_ssize_t r, i
-    cdef double difference, t
+    cdef Py_ssize_t r, n = x.shape[1]
     with nogil:
-        for r in range(x.shape[0]):
-            for i in range(x.shape[1]):
-                difference = pivot[r] - x[r, i]
-                if isinf(offset[r]):
-                    t = FAR if difference > 0.0 else -FAR
-                elif difference == 0.0:
-                    t = offset[r]
-                else:
-                    t = offset[r] + difference / strength[r]
-                if t > SATURATED:
-                    t = FAR
-                elif t < -SATURATED:
-                    t = -FAR
-                out[r, i] = t
+        for r in range(x.shape[0] if n > 0 else 0):
+            if isinf(offset[r]):
+                split_row(&x[r, 0], n, pivot[r], &out[r, 0])
+            else:
+                shift_row(&x[r, 0], n, pivot[r], strength[r], offset[r], &out[r, 0])
+
+
+cdef void split_row(
+    const floating* x, Py_ssize_t n, double pivot, double* out
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = FAR if x[i] < pivot else -FAR
+
+
+cdef void shift_row(
+    const floating* x, Py_ssize_t n, double pivot, double strength, double offset, double* out
+) noexcept nogil:
+    # Without branches, which nobody could foresee.
+    cdef Py_ssize_t i
+    cdef double difference, t
+    for i in range(n):
+        difference = pivot - x[i]
+        t = offset + difference / strength
+        t = offset if difference == 0.0 else t
+        t = FAR if t > SATURATED else t
+        out[i] = -FAR if t < -SATURATED else t
 
 
 def saturate(double[:, ::1] e):
@@ -187,11 +196,8 @@ cdef bint find_root(
     cdef Balance sums
     cdef double c = 0.0, left = -INFINITY, right = INFINITY, step, excess = 0.0
     cdef double value, slope, curve, a, b
-    cdef Py_ssize_t i
     if not balanced:
-        for i in range(n):
-            if e[i] <= split:
-                excess += 1.0 if w == NULL else w[i]
+        excess = weight_below(e, w, n, split)
         excess = max(excess - k, 0.0)
     for _ in range(100):
         add_up(e, w, n, exp(c), split, &sums)
@@ -226,39 +232,84 @@ cdef bint find_root(
     return True
 
 
+cdef double weight_below(
+    const double* e, const double* w, Py_ssize_t n, double split
+) noexcept nogil:
+    # The weight of the entries from the pivot on, whose exponentials are not above the split.
+    cdef Py_ssize_t i, count = 0
+    cdef double total = 0.0
+    if w == NULL:
+        for i in range(n):
+            count += e[i] <= split
+        return count
+    for i in range(n):
+        total += w[i] if e[i] <= split else 0.0
+    return total
+
+
 cdef void add_up(
     const double* e, const double* w, Py_ssize_t n, double factor, double split, Balance* sums
 ) noexcept nogil:
-    cdef Py_ssize_t start, i
-    cdef double v, p, q, s, d, low, low_1, low_2, high, high_1, high_2
-    sums.low = sums.low_1 = sums.low_2 = sums.high = sums.high_1 = sums.high_2 = 0.0
+    cdef Py_ssize_t start
+    memset(sums, 0, sizeof(Balance))
     for start in range(0, n, 512):
-        low = low_1 = low_2 = high = high_1 = high_2 = 0.0
-        for i in range(start, min(start + 512, n)):
-            v = e[i] * factor
-            p = 1.0 / (1.0 + v)
-            q = min(v, 1e305) * p
-            s = p * q
-            d = s * (p - q)
-            if w != NULL:
-                p *= w[i]
-                q *= w[i]
-                s *= w[i]
-                d *= w[i]
-            if e[i] <= split:
-                high += q
-                high_1 += s
-                high_2 += d
-            else:
-                low += p
-                low_1 -= s
-                low_2 -= d
-        sums.low += low
-        sums.low_1 += low_1
-        sums.low_2 += low_2
-        sums.high += high
-        sums.high_1 += high_1
-        sums.high_2 += high_2
+        if w == NULL:
+            add_block(e, NULL, start, min(start + 512, n), factor, split, sums)
+        else:
+            add_block(e, w, start, min(start + 512, n), factor, split, sums)
+
+
+cdef struct Pairs:
+    # Two of each sum, so that a processor may add to both at once.
+    double low[2]
+    double low_1[2]
+    double low_2[2]
+    double high[2]
+    double high_1[2]
+    double high_2[2]
+
+
+cdef inline void add_block(
+    const double* e, const double* w, Py_ssize_t start, Py_ssize_t stop, double factor,
+    double split, Balance* sums,
+) noexcept nogil:
+    cdef Pairs pairs
+    cdef Py_ssize_t i, j, even = stop - (stop - start) % 2
+    memset(&pairs, 0, sizeof(Pairs))
+    for i in range(start, even, 2):
+        for j in range(2):
+            add_entry(e[i + j], w, i + j, j, factor, split, &pairs)
+    if even < stop:
+        add_entry(e[even], w, even, 0, factor, split, &pairs)
+    sums.low += pairs.low[0] + pairs.low[1]
+    sums.low_1 += pairs.low_1[0] + pairs.low_1[1]
+    sums.low_2 += pairs.low_2[0] + pairs.low_2[1]
+    sums.high += pairs.high[0] + pairs.high[1]
+    sums.high_1 += pairs.high_1[0] + pairs.high_1[1]
+    sums.high_2 += pairs.high_2[0] + pairs.high_2[1]
+
+
+cdef inline void add_entry(
+    double entry, const double* w, Py_ssize_t i, Py_ssize_t j, double factor, double split,
+    Pairs* pairs,
+) noexcept nogil:
+    cdef double v = entry * factor
+    cdef double p = 1.0 / (1.0 + v)
+    cdef double q = (v if v < 1e305 else 1e305) * p
+    cdef double s = p * q
+    cdef double d = s * (p - q)
+    cdef bint above = entry > split
+    if w != NULL:
+        p *= w[i]
+        q *= w[i]
+        s *= w[i]
+        d *= w[i]
+    pairs.low[j] += p if above else 0.0
+    pairs.low_1[j] -= s if above else 0.0
+    pairs.low_2[j] -= d if above else 0.0
+    pairs.high[j] += 0.0 if above else q
+    pairs.high_1[j] += 0.0 if above else s
+    pairs.high_2[j] += 0.0 if above else d
 
 
 cdef void write_selection(
@@ -271,4 +322,4 @@ cdef void write_selection(
         p = 1.0 / (1.0 + v)
         out[i] = <floating> p
         if keep:
-            e[i] = p * (min(v, 1e305) * p)
+            e[i] = p * ((v if v < 1e305 else 1e305) * p)

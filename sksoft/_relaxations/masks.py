@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Masks that select k entries of a row: by entropic transport, sparse, and Laplace."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from sksoft._ground._blocks import put_rows
-from sksoft._ground._order import is_ascending
+from sksoft._ground._partition import order_statistics
 from sksoft._relaxations._bounds import bisect_pooled, hard_bound
 from sksoft._relaxations._laplace import laplace_mask as solve_laplace
 from sksoft._relaxations._operator import Operator, taken
@@ -21,6 +20,7 @@ from sksoft._relaxations._sinkhorn_mask import (
     start_rows,
     start_weighted_rows,
 )
+from sksoft._sorting import numpy_sorts_fast
 
 # The exponent 1 / (p - 1) of the masks regularised by a p-norm.
 POWERS = {"l2": 1, "l3/2": 2, "l4/3": 3}
@@ -241,6 +241,8 @@ class LaplaceSelection(_Selection):
 
 # Rows of up to this many entries are sorted faster than they are partitioned.
 SORTED = 32
+# Rows of up to this many are partitioned by NumPy even where it is slow.
+PARTITIONED = 250
 
 # Weights that sum to k up to rounding select exactly those entries.
 ROUNDING = 1e-14
@@ -315,8 +317,10 @@ class SinkhornSelection(Operator):
         pivot, offset = np.empty(len(rows)), np.empty(len(rows))
         balanced = np.empty(len(rows), np.uint8)
         if weights is None:
-            parts = _partitioned(rows, k)
-            start_rows(parts, k, strength, pivot, offset, balanced)
+            n = rows.shape[1]
+            n_largest = np.clip(np.ceil(k), 1, n).astype(np.intp)
+            pivot, below = _order_statistics(rows, n - n_largest)
+            start_rows(n, k, strength, pivot, below, offset, balanced)
         else:
             start_weighted_rows(
                 rows, order, weights, k, strength, pivot, offset, balanced
@@ -371,18 +375,39 @@ class SinkhornSelection(Operator):
         )
 
 
-def _partitioned(rows, k):
-    """Return rows with their ceil(k)-th largest entries in place."""
-    n = rows.shape[1]
-    # Bands select from sorted rows, where partitions can be slow: of few values.
-    if is_ascending(rows):
-        return rows
+def _order_statistics(rows, places):
+    """Return the numbers at places of sorted rows, and those at the places before."""
+    n_rows, n = rows.shape
+    value, below = np.zeros(n_rows), np.full(n_rows, -np.inf)
+    if n <= PARTITIONED or numpy_sorts_fast():
+        _order_statistics_by_numpy(rows, places, value, below)
+        return value, below
+    unfinished = np.empty(n_rows, np.uint8)
+    work, codes = np.empty(n), np.empty(n, np.uint8)
+    order_statistics(rows, places, value, below, work, codes, unfinished)
+    if unfinished.any():
+        skewed = np.flatnonzero(unfinished)
+        few = np.empty((2, len(skewed)))
+        _order_statistics_by_numpy(rows[skewed], places[skewed], *few)
+        value[skewed], below[skewed] = few
+    return value, below
+
+
+def _order_statistics_by_numpy(rows, places, value, below):
+    n_rows, n = rows.shape
+    if not n_rows or not n:
+        return
+    place = places[0]
     parts = rows.copy()
-    if n > SORTED and len(k) and (k == k[0]).all():
-        parts.partition(n - min(max(math.ceil(k[0]), 1), n), axis=1)
+    if n > SORTED and (places == place).all():
+        parts.partition(place, axis=1)
+        value[:] = parts[:, place]
+        below[:] = parts[:, :place].max(axis=1, initial=-np.inf)
     else:
         parts.sort(axis=1)
-    return parts
+        each = np.arange(n_rows)
+        value[:] = parts[each, places]
+        below[:] = np.where(places > 0, parts[each, places - 1], -np.inf)
 
 
 def _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope):
