@@ -17,6 +17,7 @@ from sksoft.neighbors import (
     SoftKNeighborsClassifier,
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
+    _objective,
 )
 from sksoft.neighbors._class_vote import ClassVote
 from sksoft.neighbors._objective import LeaveOneOut, Problem, Samples
@@ -116,6 +117,26 @@ def test_a_batch_of_everyone_is_the_whole(rng):
     again = problem.batch(start, everyone, rng.permutation(20), 0.0, None)
     np.testing.assert_allclose(again[0], value)
     np.testing.assert_allclose(again[1], gradient, atol=1e-12)
+
+
+def test_neighbours_are_searched_once_for_each_embedding(noisy, monkeypatch):
+    X, y = noisy
+    searches, embeddings = [], []
+    search, batch = _objective.among_members, Problem.batch
+
+    def counted(*args):
+        searches.append(args)
+        return search(*args)
+
+    def noted(self, theta, *args):
+        embeddings.append(theta.copy())
+        return batch(self, theta, *args)
+
+    monkeypatch.setattr(_objective, "among_members", counted)
+    monkeypatch.setattr(Problem, "batch", noted)
+    model = SoftKNeighborsClassifier(vote="soft").fit(X, y)
+    # Measuring where training starts, and scoring both ends, takes no search more.
+    assert len(searches) == len(np.unique(embeddings, axis=0)) > model.n_iter_
 
 
 def test_training_finds_the_features_that_matter(noisy):

@@ -170,18 +170,21 @@ def _with_ties(queries, templates, places, tied, limit, weigh=None, own=None):
     last = np.partition(away, count - 1, axis=1)[:, count - 1, None]
     inside = away <= last * (1.0 + TIED)
     width = int(inside.sum(axis=1).max())
+    some = np.argsort(~inside, axis=1, kind="stable")[:, :width]
     # Rows with fewer candidates are filled up with absent ones.
     wide = np.zeros((len(queries), width), dtype=np.intp)
-    present = np.zeros((len(queries), width), dtype=bool)
-    wide[:, :count], present[:, :count] = places, True
-    wide[tied] = np.argsort(~inside, axis=1, kind="stable")[:, :width]
-    present[tied] = np.take_along_axis(inside, wide[tied], axis=1)
+    wide[:, :count], wide[tied] = places, some
+    mass = np.zeros(wide.shape)
+    mass[:, :count], mass[tied] = 1.0, np.take_along_axis(inside, some, axis=1)
+    absent = mass == 0.0
     distances = distances_to(queries, templates, wide)
-    mass = present.astype(np.float64)
-    if weigh is not None:
-        mass *= weigh(wide)
-    distances[~present] = distances.max(initial=0.0, where=present)
-    return Candidates(wide, distances, limited(mass, distances, limit))
+    if weigh is None:
+        # Only where there are ties do candidates weigh more than the limit.
+        mass[tied] = limited(mass[tied], distances[tied], limit)
+    else:
+        mass = limited(mass * weigh(wide), distances, limit)
+    distances[absent] = distances.max(initial=0.0, where=~absent)
+    return Candidates(wide, distances, mass)
 
 
 def limited(weight, distances, limit):
@@ -316,12 +319,12 @@ def smallest_places(rows, count, offset=0.0, slack=0.0):
 
 def _partitioned_places(rows, count, offset, slack):
     # Values alone are partitioned several times faster than places are.
-    parts = np.partition(rows, [count - 1, count], axis=1)
+    parts = np.partition(rows, count - 1, axis=1)
     largest = parts[:, count - 1].copy()
     limit = largest + TIED * np.abs(largest + offset) + slack
     places = np.empty((len(rows), count), dtype=np.intp)
     take_smallest(rows, largest, places)
-    return places, parts[:, count] <= limit
+    return places, parts[:, count:].min(axis=1) <= limit
 
 
 def distances_to(queries, templates, candidates):

@@ -100,9 +100,9 @@ def likelihood_weights(likelihood, sample_weight):
     weight = np.ones(len(likelihood)) if sample_weight is None else sample_weight
     mixed = np.full(n_votes, 1.0 / n_votes)
     for _ in range(STEPS):
-        credit = likelihood * mixed
-        credit /= credit.sum(axis=1, keepdims=True)
-        mixed = weight @ credit + PRIOR_SAMPLES / n_votes
+        # What each sample credits the votes with that made it likely.
+        mixed = mixed * ((weight / (likelihood @ mixed)) @ likelihood)
+        mixed += PRIOR_SAMPLES / n_votes
         mixed /= mixed.sum()
     return mixed
 

@@ -103,8 +103,8 @@ class LeaveOneOut:
         self.limit = limit
         self.trim_fraction = trim_fraction
 
-    def neighborhoods(self, Z, members, queries):
-        """Return the candidates of queries among the members, and their k.
+    def candidates(self, Z, members, queries):
+        """Return the candidates of queries among the members.
 
         Parameters
         ----------
@@ -117,44 +117,47 @@ class LeaveOneOut:
         queries : ndarray of shape (n_queries,)
             Positions among the members.
         """
-        k = self.k[members[queries]]
         if self.weight is None:
-            found = among_members(Z[queries], Z, self.limit, queries)
-        else:
-            found = among_weighted(
-                Z[queries],
-                Z,
-                self.limit,
-                self.weight[members],
-                queries,
-                self.own_weight[members[queries]],
-            )
-        return found, selected_weight(k, found)
+            return among_members(Z[queries], Z, self.limit, queries)
+        return among_weighted(
+            Z[queries],
+            Z,
+            self.limit,
+            self.weight[members],
+            queries,
+            self.own_weight[members[queries]],
+        )
 
-    def around(self, Z, queries):
-        """Return `neighborhoods` of queries among all samples, block by block."""
-        members = np.arange(len(Z))
+    def around(self, Z, members, queries):
+        """Return `candidates`, block by block."""
         return [
-            self.neighborhoods(Z, members, queries[block])
-            for block in blocks(len(queries), len(Z))
+            self.candidates(Z, members, queries[block])
+            for block in blocks(len(queries), len(members))
         ]
 
-    def evaluate(self, Z, members, queries, gradient):
+    def evaluate(self, Z, members, queries, gradient, around=None):
         """Return the mean loss of queries and add its gradient.
 
         Parameters
         ----------
         Z, members, queries
-            As in `neighborhoods`.
+            As in `candidates`.
 
         gradient : ndarray of the shape of Z
             What the gradient is added to.
+
+        around : list, default=None
+            What the method of this name returns, where it is known.
         """
         parts = []
-        for block in blocks(len(queries), len(members)):
+        for number, block in enumerate(blocks(len(queries), len(members))):
             some = queries[block]
-            found, k = self.neighborhoods(Z, members, some)
+            if around is None:
+                found = self.candidates(Z, members, some)
+            else:
+                found = around[number]
             places, distances, weight = found
+            k = selected_weight(self.k[members[some]], found)
             p, pullback = self.mask.linearized(distances, k, weight)
             losses, slope = self.vote.losses(
                 members[some], members[places], p, weight, k
@@ -170,13 +173,15 @@ class LeaveOneOut:
             start = stop
         return losses @ importance
 
-    def outcomes(self, around):
-        """Return what the votes of all that `around` returns come out as."""
-        found = []
-        for (places, distances, weight), k in around:
+    def outcomes(self, around, queries):
+        """Return what the votes of queries, among all samples, come out as."""
+        outcomes = []
+        for block, found in zip(blocks(len(queries), len(self.k)), around, strict=True):
+            places, distances, weight = found
+            k = selected_weight(self.k[queries[block]], found)
             p = self.mask.values(distances, k, weight)
-            found.append(self.vote.outcome(places, p, weight))
-        return np.concatenate(found)
+            outcomes.append(self.vote.outcome(places, p, weight))
+        return np.concatenate(outcomes)
 
     def importance(self, losses, samples):
         """Return weights of the samples for a mean, zero for those trimmed."""
@@ -199,15 +204,67 @@ def selected_weight(k, found: Candidates):
     return np.minimum(k, found.weight.sum(axis=1))
 
 
-class Problem:
-    """The training loss: the leave-one-out loss and a pull towards the start."""
+class Surroundings:
+    """What some samples vote among, without themselves, wherever parameters are.
 
-    def __init__(self, model, X, leave_one_out, alpha, start):
+    What was found at the start and where it was asked last is remembered: a
+    minimisation begins at the one, and most often ends at the other.
+
+    Parameters
+    ----------
+    embed : callable
+        Maps parameters to where all samples are in the embedding.
+
+    left_out : LeaveOneOut
+        Finds candidates.
+
+    queries : ndarray of shape (n_queries,)
+        The samples that vote.
+
+    start : ndarray of shape (n_parameters,)
+        The start.
+
+    at_start : list, default=None
+        What they vote among there, if it is known.
+    """
+
+    def __init__(self, embed, left_out, queries, start, at_start=None):
+        self.embed = embed
+        self.left_out = left_out
+        self.queries = queries
+        if at_start is None:
+            at_start = self._found(embed(start))
+        self._start = self._last = (start, at_start)
+
+    def elsewhere(self, embed, start):
+        """Return those of an embedding that starts with samples at the same places."""
+        return Surroundings(embed, self.left_out, self.queries, start, self._start[1])
+
+    def _found(self, Z):
+        return self.left_out.around(Z, np.arange(len(Z)), self.queries)
+
+    def at(self, theta, Z=None):
+        """Return candidates, block by block; `Z` is where theta puts all samples."""
+        for known, around in (self._start, self._last):
+            if np.array_equal(known, theta):
+                return around
+        self._last = theta.copy(), self._found(self.embed(theta) if Z is None else Z)
+        return self._last[1]
+
+
+class Problem:
+    """The training loss: the leave-one-out loss and a pull towards the start.
+
+    `surroundings`, if given, are those of all samples.
+    """
+
+    def __init__(self, model, X, leave_one_out, alpha, start, surroundings=None):
         self.model = model
         self.X = X
         self.leave_one_out = leave_one_out
         self.alpha = alpha
         self.start = start
+        self.surroundings = surroundings
         self.everyone = np.arange(len(X))
         self.value = self.first_value = None
 
@@ -224,8 +281,10 @@ class Problem:
         """Return the loss of some samples among some others and its gradient."""
         X = self.X if members is self.everyone else self.X[members]
         Z, state = self.model.forward(theta, X, X, dropout, rng)
-        pulled = np.zeros_like(Z)
-        value = self.leave_one_out.evaluate(Z, members, queries, pulled)
+        pulled, around = np.zeros_like(Z), None
+        if queries is self.everyone and self.surroundings is not None:
+            around = self.surroundings.at(theta, Z)
+        value = self.leave_one_out.evaluate(Z, members, queries, pulled, around)
         gradient = self.model.backward(theta, state, pulled)
         away = theta - self.start
         value += 0.5 * self.alpha * (away @ away)

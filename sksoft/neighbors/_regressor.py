@@ -290,8 +290,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         # The size of a residual, for soft medians and for Huber's loss: that of the
         # hard vote of the starting neighbours.
         mask = Mask(0.0, self.regularization)
-        left_out = LeaveOneOut(samples, judge, mask, None, None)
-        found = left_out.outcomes(around)
+        k = np.full(len(samples.X), float(self.n_neighbors))
+        left_out = LeaveOneOut(samples, judge, mask, k, None)
+        found = left_out.outcomes(around, queries)
         size = np.abs(found - samples.targets[queries]).mean(axis=1)
         weight = None if samples.weight is None else samples.weight[queries]
         residual = float(weighted_median(size, weight))

@@ -9,7 +9,7 @@ import numpy as np
 from sksoft._network import LinearPlusNetwork
 from sksoft.neighbors._frame import Frame
 from sksoft.neighbors._mixture import Mixture
-from sksoft.neighbors._objective import Samples
+from sksoft.neighbors._objective import Samples, Surroundings
 from sksoft.neighbors._reservoir import Reservoir
 from sksoft.neighbors._voters import Voters
 
@@ -115,11 +115,8 @@ class Trial(NamedTuple):
     alpha : float
         The pull towards the start.
 
-    queries : ndarray of shape (n_queries,)
-        The samples that scores are estimated on.
-
-    around : list
-        What they vote among at the start.
+    surroundings : Surroundings
+        What the samples that scores are estimated on vote among.
     """
 
     plan: Plan
@@ -128,8 +125,7 @@ class Trial(NamedTuple):
     judge: object
     strengths: tuple
     alpha: float
-    queries: np.ndarray
-    around: list
+    surroundings: Surroundings
 
 
 class Task(NamedTuple):

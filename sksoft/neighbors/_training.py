@@ -15,7 +15,12 @@ from sksoft.neighbors._mixture import (
     dealt_out,
     n_copies,
 )
-from sksoft.neighbors._objective import LeaveOneOut, Problem, selected_weight
+from sksoft.neighbors._objective import (
+    LeaveOneOut,
+    Problem,
+    Surroundings,
+    selected_weight,
+)
 from sksoft.neighbors._selection import Mask, distance_unit, kth_distances
 from sksoft.neighbors._solvers import Minibatches, by_lbfgs
 from sksoft.neighbors._starts import given_start, identity_start, principal_start
@@ -142,7 +147,8 @@ class Training:
         queries = np.arange(len(samples.X))
         if len(queries) > SCORED_SAMPLES:
             queries = np.sort(rng.choice(len(queries), SCORED_SAMPLES, replace=False))
-        around = self._around(plan, samples, start, queries)
+        surroundings = self._surroundings(plan, samples, start, queries)
+        around = surroundings.at(start)
         if strengths is None:
             strengths = tuple(
                 self.regularization_strength
@@ -153,25 +159,25 @@ class Training:
         alpha = self.alpha
         if is_auto(alpha):
             alpha = self._auto_alpha * samples.X.shape[1] / samples.total_weight
-        return Trial(
-            plan, samples, start, judge, strengths, float(alpha), queries, around
-        )
+        return Trial(plan, samples, start, judge, strengths, float(alpha), surroundings)
 
     def _multiples(self):
         """Return the numbers of neighbours that vote, over `n_neighbors`."""
         return (1, WIDE) if self.vote == "mixed" else (1,)
 
-    def _around(self, plan, samples, theta, queries):
+    def _surroundings(self, plan, samples, start, queries):
         """Return what the queries vote among, without themselves."""
-        k = np.full(len(samples.X), float(self.n_neighbors))
-        mask = Mask(0.0, self.regularization)
-        left_out = LeaveOneOut(samples, None, mask, k, self._limit())
-        return left_out.around(plan.embed(theta, samples.X), queries)
+
+        def embed(theta):
+            return plan.embed(theta, samples.X)
+
+        left_out = LeaveOneOut(samples, None, None, None, self._limit())
+        return Surroundings(embed, left_out, queries, start)
 
     def _unit(self, around, k, samples, queries):
         """Return the median distance of queries to their neighbour number k."""
         reached, distances = [], []
-        for found, _ in around:
+        for found in around:
             some = selected_weight(np.full(len(found.places), float(k)), found)
             reached.append(kth_distances(found.distances, found.weight, some))
             distances.append(found.distances)
@@ -183,20 +189,18 @@ class Training:
 
     def _loo_score(self, trial, theta):
         """Return the leave-one-out score of the vote of `n_neighbors`."""
-        around = trial.around
-        if theta is not trial.start:
-            around = self._around(trial.plan, trial.samples, theta, trial.queries)
         left_out = LeaveOneOut(
             trial.samples,
             trial.judge,
             Mask(self._vote_strength(trial.strengths[0]), self.regularization),
-            None,
+            np.full(len(trial.samples.X), float(self.n_neighbors)),
             None,
             self._trimmed_samples(),
         )
-        targets = trial.samples.targets[trial.queries]
-        outcomes = left_out.outcomes(around)
-        return float(self._score(outcomes, left_out, targets, trial.queries))
+        queries = trial.surroundings.queries
+        outcomes = left_out.outcomes(trial.surroundings.at(theta), queries)
+        targets = trial.samples.targets[queries]
+        return float(self._score(outcomes, left_out, targets, queries))
 
     def _trimmed_samples(self):
         """Return the share of the samples that the loss leaves out."""
@@ -212,7 +216,12 @@ class Training:
             self._trimmed_samples(),
         )
         X = trial.plan.inputs(trial.samples.X)
-        return Problem(trial.plan.model, X, leave_one_out, trial.alpha, trial.start)
+        surroundings = trial.surroundings
+        if len(surroundings.queries) < len(X):
+            surroundings = None
+        return Problem(
+            trial.plan.model, X, leave_one_out, trial.alpha, trial.start, surroundings
+        )
 
     def _minibatches(self, problem, rng):
         n_samples, n_features = problem.X.shape
@@ -331,7 +340,15 @@ class Training:
         model = LinearPlusNetwork(n_inputs, n_inputs, n_components, ())
         origin = model.start(np.vstack([linear, np.zeros_like(linear)]), rng)
         plan = plan._replace(model=model, origin=origin, curved=True)
-        trial = trial._replace(plan=plan, start=origin, alpha=CURVED * trial.alpha)
+        X = trial.samples.X
+        trial = trial._replace(
+            plan=plan,
+            start=origin,
+            alpha=CURVED * trial.alpha,
+            surroundings=trial.surroundings.elsewhere(
+                lambda theta: plan.embed(theta, X), origin
+            ),
+        )
         return Embedding(plan, self._minimize(trial, rng, part=True).x)
 
     def _plan_of_part(self, plan, samples):

@@ -123,15 +123,16 @@ class Voters(NamedTuple):
     def left_out(self):
         """Return the outcome of each ballot for the templates, each without itself."""
         everyone = np.arange(len(self.samples.X))
+        around = [
+            LeaveOneOut(self.samples, None, None, None, self.limit).around(
+                space.Z, everyone, everyone
+            )
+            for space in self.spaces
+        ]
         found = []
         for ballot in self.ballots:
-            judge = LeaveOneOut(
-                self.samples,
-                self.vote,
-                Mask(ballot.strength, self.regularization),
-                np.full(len(everyone), ballot.k),
-                self.limit,
-            )
-            around = judge.around(self.spaces[ballot.space].Z, everyone)
-            found.append(judge.outcomes(around))
+            k = np.full(len(everyone), ballot.k)
+            mask = Mask(ballot.strength, self.regularization)
+            judge = LeaveOneOut(self.samples, self.vote, mask, k, self.limit)
+            found.append(judge.outcomes(around[ballot.space], everyone))
         return found
