@@ -304,7 +304,9 @@ class SoftNeighborsBase(
                 task.framed,
                 task.members,
                 task.weight,
-                self._voters(trial, embeddings, task.samples),
+                self._voters(
+                    trial, self._spaces(embeddings, task.samples), task.samples
+                ),
                 mixture,
                 trial.strengths,
                 reservoir,

@@ -121,8 +121,8 @@ def indexed(index, queries, templates, limit, weight):
 
     Parameters
     ----------
-    index : NearestNeighbors
-        Fitted to the templates.
+    index : NearestNeighbors or None
+        Fitted to the templates; None where an index is not worth its time.
 
     queries, templates, limit
         As in `among_weighted`; no query is a template.
@@ -138,21 +138,23 @@ def indexed(index, queries, templates, limit, weight):
     """
     n_templates = len(templates)
     count = candidate_count(limit, n_templates, weight)
-    places = index.kneighbors(
-        queries, min(count + 1, n_templates), return_distance=False
-    )
-    distances = distances_to(queries, templates, places)
-    if count < n_templates:
-        last = distances[:, :count].max(axis=1)
-        tied = distances[:, count] <= last * (1.0 + TIED)
-        if tied.any():
-            if len(queries) > max(1, PAIRS_AT_ONCE // n_templates):
-                return None
-            weigh = None if weight is None else weight.__getitem__
-            places = places[:, :count]
-            return _with_ties(queries, templates, places, tied, limit, weigh)
+    if index is None:
+        places, tied = nearest(queries, templates, count)
+        distances = distances_to(queries, templates, places)
+    else:
+        places = index.kneighbors(
+            queries, min(count + 1, n_templates), return_distance=False
+        )
+        distances = distances_to(queries, templates, places)
         places = np.ascontiguousarray(places[:, :count])
+        last = distances[:, :count].max(axis=1, initial=0.0)[:, None]
+        tied = (distances[:, count:] <= last * (1.0 + TIED)).any(axis=1)
         distances = np.ascontiguousarray(distances[:, :count])
+    if tied.any():
+        if len(queries) > max(1, PAIRS_AT_ONCE // n_templates):
+            return None
+        weigh = None if weight is None else weight.__getitem__
+        return _with_ties(queries, templates, places, tied, limit, weigh)
     if weight is None:
         return Candidates(places, distances, None)
     return Candidates(places, distances, limited(weight[places], distances, limit))

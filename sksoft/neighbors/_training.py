@@ -25,7 +25,7 @@ from sksoft.neighbors._selection import Mask, distance_unit, kth_distances
 from sksoft.neighbors._solvers import Minibatches, by_lbfgs
 from sksoft.neighbors._starts import given_start, identity_start, principal_start
 from sksoft.neighbors._state import Embedding, Plan, Trial
-from sksoft.neighbors._voters import Ballot, Voters, indexed_space
+from sksoft.neighbors._voters import Ballot, Space, Voters, indexed_space
 
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.
@@ -178,7 +178,9 @@ class Training:
         """Return the median distance of queries to their neighbour number k."""
         reached, distances = [], []
         for found in around:
-            some = selected_weight(np.full(len(found.places), float(k)), found)
+            some = float(min(k, found.places.shape[1]))
+            if found.weight is not None:
+                some = selected_weight(np.full(len(found.places), float(k)), found)
             reached.append(kth_distances(found.distances, found.weight, some))
             distances.append(found.distances)
         weight = None if samples.weight is None else samples.weight[queries]
@@ -306,13 +308,13 @@ class Training:
             for embedding in embeddings
         ]
 
-    def _voters(self, trial, embeddings, samples):
-        """Return samples as templates in each of some embeddings, and their ballots."""
+    def _voters(self, trial, spaces, samples):
+        """Return samples as templates in each of some spaces, and their ballots."""
         return Voters(
             samples,
             trial.judge.of(samples.targets),
-            self._spaces(embeddings, samples),
-            self._ballots(trial.strengths, len(embeddings)),
+            spaces,
+            self._ballots(trial.strengths, len(spaces)),
             self.regularization,
             self._limit(),
         )
@@ -328,7 +330,10 @@ class Training:
 
     def _held_out_votes(self, trial, embeddings, others):
         """Return what the samples of a trial vote for others."""
-        voters = self._voters(trial, embeddings, trial.samples)
+        X = trial.samples.X
+        # They vote once, and for few.
+        spaces = [Space(embedding.place(X), None) for embedding in embeddings]
+        voters = self._voters(trial, spaces, trial.samples)
         return voters.outcomes([embedding.place(others.X) for embedding in embeddings])
 
     def _curved(self, trial, rng):

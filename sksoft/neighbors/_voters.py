@@ -26,10 +26,10 @@ class Ballot(NamedTuple):
 
 
 class Space(NamedTuple):
-    """The templates in an embedding, and an index of them."""
+    """The templates in an embedding, and an index of them if it is worth its time."""
 
     Z: np.ndarray
-    index: NearestNeighbors
+    index: NearestNeighbors | None
 
 
 def indexed_space(Z, n_neighbors, n_jobs):
