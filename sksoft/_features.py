@@ -5,7 +5,7 @@
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from sksoft._validation import LARGEST
+from sksoft._validation import LARGEST, is_within
 
 
 def validated(estimator, X, y="no_validation", *, reset, **params):
@@ -36,7 +36,8 @@ def validated(estimator, X, y="no_validation", *, reset, **params):
 
 def check_range(X):
     """Raise if a feature is so large that differences could overflow."""
-    if X.size and X.dtype == np.float64:
+    if X.size and X.dtype == np.float64 and not is_within(X, LARGEST):
+        # Too large, or NaN, which stands for a missing value.
         peak = max(np.nanmax(X, initial=0.0), -np.nanmin(X, initial=0.0))
         if peak > LARGEST:
             raise ValueError(

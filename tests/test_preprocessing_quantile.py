@@ -11,6 +11,7 @@ from scipy.stats import norm, rankdata
 
 from sksoft import soft_ecdf
 from sksoft.preprocessing import QuantileNormalizer, SoftQuantileTransformer
+from sksoft.preprocessing._knots import interpolate
 
 
 @pytest.mark.parametrize("output_distribution", ["uniform", "normal"])
@@ -218,3 +219,41 @@ def test_weights_that_sum_to_less_than_one_still_give_probabilities():
     expected = transformer.fit(X).transform(X)
     found = transformer.fit(X, sample_weight=np.full(50, 0.001)).transform(X)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["even", "skewed", "every magnitude", "equal"])
+@pytest.mark.parametrize("n_knots", [1, 2, 3, 30, 1000])
+def test_interpolation_between_knots_of_any_spacing(kind, n_knots, rng):
+    knots = rng.normal(size=n_knots)
+    if kind == "skewed":
+        knots = np.exp(8.0 * knots)
+    if kind == "every magnitude":
+        knots = np.sign(knots) * np.exp(150.0 * np.abs(knots))
+    if kind == "equal":
+        knots = 1.0 + 2.2e-16 * np.arange(n_knots)
+    knots = np.unique(knots)
+    images = np.sort(rng.random(len(knots)))
+    x = np.concatenate(
+        [knots, 0.5 * knots[:-1] + 0.5 * knots[1:], [-1e300, 1e300, -0.0, np.nan]]
+    )
+    out = np.empty(len(x))
+    interpolate(x, knots, images, out)
+    expected = np.where(np.isnan(x), np.nan, np.interp(x, knots, images))
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_samples_are_normalised_in_any_memory_order(dtype, rng):
+    X = rng.normal(size=(300, 7)).astype(dtype)
+    missing = X.copy()
+    missing[5, 2] = np.nan
+    for strength in (0.0, 1.0):
+        normalizer = QuantileNormalizer(regularization_strength=strength).fit(X)
+        expected = normalizer.transform(X)
+        assert expected.dtype == dtype
+        np.testing.assert_array_equal(
+            normalizer.transform(np.asfortranarray(X)), expected
+        )
+        # A sample with missing values changes nothing of the others.
+        others = np.delete(normalizer.transform(missing), 5, axis=0)
+        np.testing.assert_array_equal(others, np.delete(expected, 5, axis=0))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from sksoft._sorting import ascending_order
-from sksoft._threads import interruptible
+from sksoft._threads import interruptible, map_chunks, row_chunks
 from sksoft._validation import nonnegative, real_array
 from sksoft.operators._call import bind, differentiable, real_array_like
 from sksoft.operators._methods import check_method
@@ -141,6 +141,10 @@ class _Map:
         """
         raise NotImplementedError
 
+    def output(self, value):
+        """Return the output alone."""
+        return self.linearize(value)[0]
+
 
 class _MappedCall:
     """An outer map after an inner call, under the interface of a call."""
@@ -160,16 +164,16 @@ class _MappedCall:
     def run(self, keep):
         """Return the value first, as the run of a call does."""
         value = self.call.run(keep=False)[0]
-        return (self._cast(self._linearized(value)[0]),)
-
-    def _linearized(self, value):
-        return interruptible(self.call.n_steps, self.outer.linearize, value)
+        out = interruptible(self.call.n_steps, self.outer.output, value)
+        return (self._cast(out),)
 
     def linearize(self, wrt):
         """Return the value, the pullback to these arguments, and the pushforward."""
         through = [name for name in wrt if name not in self.outer.names]
         value, gradients, pushforward = self.call.linearize(through)
-        out, outer_pullback, outer_pushforward = self._linearized(value)
+        out, outer_pullback, outer_pushforward = interruptible(
+            self.call.n_steps, self.outer.linearize, value
+        )
         out = self._cast(out)
 
         def pullback(cotangent):
@@ -236,21 +240,42 @@ class _SampleTarget(_Map):
         self.sample = target[self.order]
 
     def _places(self, value):
-        """Return the sorted entry below each place, the rest of the way, its slope."""
+        """Return the sorted entry below each place, and the rest of the way."""
         m = len(self.sample)
-        scale = m / max(self.call.n, 1)
-        place = np.clip((value - 0.5) * scale - 0.5, 0.0, m - 1.0)
-        below = np.minimum(place.astype(np.intp), max(m - 2, 0))
-        inside = (place > 0.0) & (place < m - 1.0)
-        return below, place - below, np.where(inside, scale, 0.0)
+        place = value - 0.5
+        place *= self._scale
+        place -= 0.5
+        np.clip(place, 0.0, m - 1.0, out=place)
+        below = place.astype(np.intp)
+        np.minimum(below, max(m - 2, 0), out=below)
+        place -= below
+        return below, place
+
+    @property
+    def _scale(self):
+        """How many places of the sample there are to a rank."""
+        return len(self.sample) / max(self.call.n, 1)
+
+    def output(self, value):
+        out = np.empty(value.shape)
+        ranks, images = value.reshape(-1), out.reshape(-1)
+
+        def write(chunk):
+            images[chunk] = self._interpolated(self.sample, *self._places(ranks[chunk]))
+
+        map_chunks(write, row_chunks(len(ranks), 1))
+        return out
 
     def _interpolated(self, sample, below, part):
         above = np.minimum(below + 1, len(sample) - 1)
         return (1.0 - part) * sample[below] + part * sample[above]
 
     def linearize(self, value):
-        below, part, scale = self._places(value)
-        above = np.minimum(below + 1, len(self.sample) - 1)
+        below, part = self._places(value)
+        last = len(self.sample) - 1
+        above = np.minimum(below + 1, last)
+        place = below + part
+        scale = np.where((place > 0.0) & (place < last), self._scale, 0.0)
         slope = scale * (self.sample[above] - self.sample[below])
 
         def pullback(cotangent):

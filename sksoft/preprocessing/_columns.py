@@ -14,7 +14,7 @@ from sksoft._sklearn_compat import check_sample_weight
 from sksoft._sorting import ascending_order
 from sksoft._threads import map_chunks
 from sksoft._threads import row_chunks as slices_of_rows
-from sksoft._weighted import weighted_quantile
+from sksoft._weighted import ROUNDING
 from sksoft.preprocessing._knots import interpolate
 
 # The least probability; its normal quantile is -6.
@@ -157,7 +157,13 @@ def robust_spread(values, counts, deviation):
 
 
 def _interquartile_range(values, counts):
-    low, high = weighted_quantile(values, [0.25, 0.75], counts)
+    # As `weighted_quantile`, of values that increase already.
+    mass = np.arange(1.0, len(values) + 1) if counts is None else np.cumsum(counts)
+    reached = np.array([0.25, 0.75]) * mass[-1]
+    below = np.searchsorted(mass, reached * (1 - ROUNDING))
+    above = np.searchsorted(mass, reached * (1 + ROUNDING), side="right")
+    below, above = (values[np.minimum(at, len(values) - 1)] for at in (below, above))
+    low, high = below + 0.5 * (above - below)
     return float(high - low)
 
 

@@ -5,6 +5,9 @@
 from cython cimport floating
 from libc.math cimport NAN, fmin, sqrt
 
+cdef enum:
+    CODES = 256  # how finely values are told apart before they are searched for
+
 
 def collect_knots(const double[::1] column, const double[::1] weights,
                   double[:, ::1] out):
@@ -175,16 +178,20 @@ def interpolate(const floating[::1] x, const double[::1] knots,
         Receives the function.
     """
     cdef Py_ssize_t n = x.shape[0], n_knots = knots.shape[0]
-    cdef Py_ssize_t first, n_abreast, size, half, i
+    cdef Py_ssize_t first, n_abreast, widest, size, half, i
+    cdef Py_ssize_t starts[CODES]
     cdef Py_ssize_t at[8]
     cdef double value[8]
+    cdef double scale
     with nogil:
+        scale = _code_scale(knots[0], knots[n_knots - 1])
+        widest = _write_starts(knots, scale, starts)
         for first in range(0, n, 8):
             n_abreast = n - first if n - first < 8 else 8
             for i in range(8):
                 value[i] = x[first + i] if i < n_abreast else knots[0]
-                at[i] = 0
-            size = n_knots
+                at[i] = starts[_code(value[i], knots[0], scale)]
+            size = widest
             while size > 1:
                 half = size >> 1
                 # Without a branch, for none could be foretold, and eight searches side
@@ -194,6 +201,37 @@ def interpolate(const floating[::1] x, const double[::1] knots,
                 size -= half
             for i in range(n_abreast):
                 out[first + i] = _between(value[i], at[i], knots, images)
+
+
+cdef inline double _code_scale(double first, double last) noexcept nogil:
+    # Linear codes of the values between; one code for all where this might overflow.
+    return (CODES - 1.0) / (last - first) if 1e-290 < last - first < 1e300 else 0.0
+
+
+cdef inline Py_ssize_t _code(double x, double first, double scale) noexcept nogil:
+    cdef double t = (x - first) * scale
+    t = t if t > 0.0 else 0.0
+    return <int> (t if t < CODES - 1.0 else CODES - 1.0)
+
+
+cdef Py_ssize_t _write_starts(const double[::1] knots, double scale,
+                              Py_ssize_t* starts) noexcept nogil:
+    """Write from which knot on to search for values of each code.
+
+    The last knot that is not above a value of the code is among as many knots from
+    there on as are returned, all of which there are.
+    """
+    cdef Py_ssize_t n_knots = knots.shape[0], widest = 1, start = 0, stop = 0, code
+    for code in range(CODES):
+        while stop < n_knots and _code(knots[stop], knots[0], scale) <= code:
+            stop += 1
+        # The knot before may be the last that is not above.
+        starts[code] = start - 1 if start > 0 else 0
+        widest = max(widest, stop - starts[code])
+        start = stop
+    for code in range(CODES):
+        starts[code] = min(starts[code], n_knots - widest)
+    return widest
 
 
 cdef inline double _between(double x, Py_ssize_t at, const double[::1] knots,

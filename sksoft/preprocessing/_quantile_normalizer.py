@@ -194,6 +194,8 @@ class QuantileNormalizer(
         check_is_fitted(self)
         X = new_columns(self, X)
         present = ~np.isnan(X)
+        if present.all():
+            return self._normalized(np.ascontiguousarray(X))
         complete = present.all(axis=1)
         out = np.full_like(X, np.nan)
         out[complete] = self._normalized(X[complete])
@@ -229,6 +231,8 @@ def _averaged(X, weight):
     # NaN goes last.
     ordered = np.sort(X.astype(np.float64), axis=1)
     n_features = ordered.shape[1]
+    if not np.isnan(ordered[:, -1]).any():
+        return Average(weight @ ordered, weight.sum(), unit)
     n_present = n_features - np.isnan(ordered).sum(axis=1)
     weight = np.where(n_present > 0, weight, 0.0)
     for i in np.flatnonzero((n_present > 0) & (n_present < n_features)):

@@ -22,6 +22,9 @@ from sksoft.preprocessing._columns import (
 )
 from sksoft.preprocessing._summarizing import SummarizingTransformer
 
+# The ends of a column without values: nothing lies beyond them.
+EMPTY = (-np.inf, np.inf)
+
 
 class SoftQuantileTransformer(SummarizingTransformer):
     """Map each feature through its smoothed distribution function.
@@ -211,12 +214,15 @@ class SoftQuantileTransformer(SummarizingTransformer):
 
     def _tails(self, X, knots):
         """Yield columns, and which of their values lie beyond the smoothed steps."""
-        for j, (at, width) in enumerate(
-            zip(knots, self.regularization_strength_, strict=True)
-        ):
-            if width > 0.0 and len(at):
-                below, above = X[:, j] < at[0], X[:, j] > at[-1]
-                yield j, np.flatnonzero(below), np.flatnonzero(above)
+        first, last = np.transpose([at[[0, -1]] if len(at) else EMPTY for at in knots])
+        beyond = (X < first) | (X > last)
+        if not beyond.any():
+            return
+        smoothed = self.regularization_strength_ > 0.0
+        for j in np.flatnonzero(beyond.any(axis=0) & smoothed):
+            rows = np.flatnonzero(beyond[:, j])
+            is_below = X[rows, j] < first[j]
+            yield j, rows[is_below], rows[~is_below]
 
 
 def _ranks(values, counts, width):
@@ -244,15 +250,15 @@ def _points(values, ranks, width, steep):
     places, points : ndarray of shape (n_points,)
         Before which value to insert each of the points, which increase.
     """
-    places, points = [], []
-    for i in steep:
-        first, last = values[i : i + 2]
-        n_points = int(ranks[i + 1] - ranks[i]) + 1
-        # Where the tail of a step beside them has risen by equal parts.
-        away = -width * np.log1p(-np.arange(n_points) / n_points)
-        between = np.r_[first + away, last - away]
-        inner = np.nextafter(first, last), np.nextafter(last, first)
-        between = np.unique(np.clip(between, *inner))
-        places.append(np.full(len(between), i + 1))
-        points.append(between)
-    return np.concatenate(places), np.concatenate(points)
+    n_points = (ranks[steep + 1] - ranks[steep]).astype(np.intp) + 1
+    # Where the tail of a step beside them has risen by equal parts.
+    before = np.repeat(np.cumsum(n_points) - n_points, n_points)
+    parts = (np.arange(len(before)) - before) / np.repeat(n_points, n_points)
+    away = -width * np.log1p(-parts)
+    places = np.repeat(steep + 1, n_points)
+    first, last = values[places - 1], values[places]
+    inner = np.nextafter(first, last), np.nextafter(last, first)
+    points = np.concatenate([first + away, last - away])
+    points = np.sort(np.clip(points, *np.tile(inner, 2)))
+    new = np.append(True, points[1:] > points[:-1])
+    return np.repeat(places, 2)[new], points[new]

@@ -108,7 +108,9 @@ def _summarized_column(column, weight):
         column = column[~missing]
         weight = None if weight is None else weight[~missing]
     order = ascending_order(column[np.newaxis])[0]
-    return summarized(column[order], None if weight is None else weight[order])
+    return summarized(
+        column.take(order), None if weight is None else weight.take(order)
+    )
 
 
 def _merged_summaries(tolerance, first, second):
