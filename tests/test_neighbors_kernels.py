@@ -8,6 +8,8 @@ from scipy.spatial.distance import cdist
 
 from sksoft.neighbors import _candidates
 from sksoft.neighbors._candidates import (
+    among_members,
+    among_weighted,
     candidate_count,
     distances_to,
     limited,
@@ -79,6 +81,32 @@ def test_the_smallest_are_found_whatever_a_sample_says(rng):
         expected = np.argsort(rows, axis=1, kind="stable")[:, :count]
         found, _ = smallest_places(rows, count)
         np.testing.assert_array_equal(np.sort(found), np.sort(expected))
+
+
+def test_candidates_that_tie_share_the_room_that_is_left(rng):
+    # Distances on a grid tie at the sixth neighbour of some, but not of all.
+    Z = np.vstack([rng.integers(0, 4, size=(30, 2)), 9.0 + rng.normal(size=(30, 2))])
+    own = np.arange(60)
+    places, distances, weight = among_members(Z, Z, 6, own)
+    expected = cdist(Z, Z, "sqeuclidean")
+    np.fill_diagonal(expected, np.inf)
+    last = np.sort(expected, axis=1)[:, 5, None]
+    inner, ties = expected < last, expected == last
+    share = (6 - inner.sum(axis=1)) / ties.sum(axis=1)
+    assert (share < 1.0).any()
+    assert (share == 1.0).any()
+    found = np.zeros((60, 60))
+    np.add.at(found, (own[:, None], places), weight)
+    np.testing.assert_allclose(found, np.where(ties, share[:, None], inner))
+    present = weight > 0.0
+    np.testing.assert_array_equal(
+        distances[present], expected[own[:, None], places][present]
+    )
+    # Weights of one change nothing.
+    again = among_weighted(Z, Z, 6, np.ones(60), own, np.zeros(60))
+    other = np.zeros((60, 60))
+    np.add.at(other, (own[:, None], again.places), again.weight)
+    np.testing.assert_allclose(other, found)
 
 
 def test_all_but_oneself_are_found(rng):

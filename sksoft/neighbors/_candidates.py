@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from sksoft._ground._partition import order_statistics
 from sksoft._weighted import keep_smallest
 from sksoft.neighbors._distances import squared_distances
-from sksoft.neighbors._smallest import gather_up_to, take_smallest
+from sksoft.neighbors._smallest import take_smallest
 
 # Pairs of a query and a template are looked at so many at a time, which bounds the
 # memory, and searched fewer at a time, which stay in the processor's cache.
@@ -17,8 +18,6 @@ PAIRS_AT_ONCE = 2_000_000
 PAIRS_IN_CACHE = 100_000
 # Fewer queries than this at a time would read all templates too often.
 QUERIES_AT_ONCE = 16
-# Of longer rows, one in so many entries tells where the smallest may end.
-SAMPLING = 4
 # Distances that differ by less than this share are tied: rounding tells them apart.
 TIED = 1e-10
 
@@ -171,7 +170,8 @@ def _with_ties(queries, templates, places, tied, limit, weigh=None, own=None):
         away[np.arange(len(away)), own[tied]] = np.inf
     last = np.partition(away, count - 1, axis=1)[:, count - 1, None]
     inside = away <= last * (1.0 + TIED)
-    width = int(inside.sum(axis=1).max())
+    n_inside = inside.sum(axis=1)
+    width = int(n_inside.max())
     some = np.argsort(~inside, axis=1, kind="stable")[:, :width]
     # Rows with fewer candidates are filled up with absent ones.
     wide = np.zeros((len(queries), width), dtype=np.intp)
@@ -181,8 +181,12 @@ def _with_ties(queries, templates, places, tied, limit, weigh=None, own=None):
     absent = mass == 0.0
     distances = distances_to(queries, templates, wide)
     if weigh is None:
-        # Only where there are ties do candidates weigh more than the limit.
-        mass[tied] = limited(mass[tied], distances[tied], limit)
+        # As `limited` would, but only rows with ties weigh more than the limit.
+        last_ones = inside & (away >= last * (1.0 - TIED))
+        n_last = last_ones.sum(axis=1)
+        share = (count - (n_inside - n_last)) / n_last
+        share = np.where(last_ones, share[:, None], inside)
+        mass[tied] = np.take_along_axis(share, some, axis=1)
     else:
         mass = limited(mass * weigh(wide), distances, limit)
     distances[absent] = distances.max(initial=0.0, where=~absent)
@@ -296,37 +300,20 @@ def smallest_places(rows, count, offset=0.0, slack=0.0):
     tied : ndarray of bool of shape (n_rows,)
         Whether there may be more that tie with the last.
     """
-    offset = np.broadcast_to(offset, len(rows))
-    slack = np.broadcast_to(slack, len(rows))
-    room = 4 * count
-    if rows.shape[1] < 2 * room:
-        return _partitioned_places(rows, count, offset, slack)
-    # Among twice as many as are wanted, going by a sample, they are found sooner.
-    sample = np.ascontiguousarray(rows[:, ::SAMPLING])
-    at = 2 * count // SAMPLING
-    bound = np.partition(sample, at, axis=1)[:, at].copy()
-    values = np.empty((len(rows), room))
-    places = np.empty((len(rows), room), dtype=np.intp)
-    found = np.empty(len(rows), dtype=np.intp)
-    gather_up_to(rows, bound, values, places, found)
-    some, tied = _partitioned_places(values, count, offset, slack)
-    out = np.take_along_axis(places, some, axis=1)
-    missed = (found <= count) | (found == room)
-    if missed.any():
-        out[missed], tied[missed] = _partitioned_places(
-            rows[missed], count, offset[missed], slack[missed]
-        )
-    return out, tied
-
-
-def _partitioned_places(rows, count, offset, slack):
-    # Values alone are partitioned several times faster than places are.
-    parts = np.partition(rows, count - 1, axis=1)
-    largest = parts[:, count - 1].copy()
-    limit = largest + TIED * np.abs(largest + offset) + slack
-    places = np.empty((len(rows), count), dtype=np.intp)
-    take_smallest(rows, largest, places)
-    return places, parts[:, count:].min(axis=1) <= limit
+    n_rows, n_columns = rows.shape
+    last, following = np.empty(n_rows), np.empty(n_rows)
+    unfinished = np.empty(n_rows, np.uint8)
+    work, codes = np.empty(n_columns), np.empty(n_columns, np.uint8)
+    at = np.full(n_rows, count)
+    order_statistics(rows, at, following, last, work, codes, unfinished)
+    if unfinished.any():
+        skewed = unfinished == 1
+        parts = np.partition(rows[skewed], count - 1, axis=1)
+        last[skewed] = parts[:, count - 1]
+        following[skewed] = parts[:, count:].min(axis=1)
+    places = np.empty((n_rows, count), dtype=np.intp)
+    take_smallest(rows, last, places)
+    return places, following <= last + TIED * np.abs(last + offset) + slack
 
 
 def distances_to(queries, templates, candidates):

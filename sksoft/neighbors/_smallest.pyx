@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The smallest entries of rows, in no order."""
 
-from libc.math cimport INFINITY
-
 
 def take_smallest(
     const double[:, ::1] rows, const double[::1] largest, Py_ssize_t[:, ::1] out
@@ -28,32 +26,3 @@ def take_smallest(
                 out[r, found] = i
                 found += not (rows[r, i] < last or rows[r, i] > last)
                 i += 1
-
-
-def gather_up_to(
-    const double[:, ::1] rows,
-    const double[::1] bound,
-    double[:, ::1] values,
-    Py_ssize_t[:, ::1] places,
-    Py_ssize_t[::1] found,
-):
-    """Write the entries of rows[r] up to bound[r], their places and how many there are.
-
-    What is left of values[r] is infinite. Where found[r] is values.shape[1], there may be
-    more of them.
-    """
-    cdef Py_ssize_t r, i, m, room = values.shape[1]
-    cdef double last
-    with nogil:
-        for r in range(rows.shape[0]):
-            last = bound[r]
-            m = 0
-            for i in range(rows.shape[1]):
-                if m == room:
-                    break
-                values[r, m] = rows[r, i]
-                places[r, m] = i
-                m += rows[r, i] <= last
-            found[r] = m
-            for i in range(m, room):
-                values[r, i] = INFINITY
