@@ -38,9 +38,13 @@ except ImportError as error:
     ) from error
 
 from sksoft.torch._compiled import compiled_loss, compiled_operator, encoded
-from sksoft.torch._losses import PlainLoss, TransformedLoss
-from sksoft.torch._operators import PlainOperator, Run, TransformedOperator
-from sksoft.torch._tensors import checked_tensor, transforms_active
+from sksoft.torch._losses import LossCall, PlainLoss, TransformedLoss, value_of_loss
+from sksoft.torch._operators import PlainOperator, Run, TransformedOperator, value_of
+from sksoft.torch._tensors import (
+    checked_tensor,
+    forward_mode_active,
+    transforms_active,
+)
 
 __all__ = [*OPERATORS, *LOSSES]
 
@@ -80,6 +84,8 @@ def _bridged_operator(operator):
                 ]
             )
         spec = Spec(operator_name, tuple(options), straight_through)
+        if not (wrt or transforms_active() or forward_mode_active()):
+            return value_of(Run(spec, names, wrt, False), tensors)
         function = TransformedOperator if transforms_active() else PlainOperator
         return function.apply(Run(spec, names, wrt, bool(wrt)), *tensors)
 
@@ -97,16 +103,23 @@ def _bridged_loss(loss):
             inspect.signature(loss).bind(**arguments)
         scores = checked_tensor(first, arguments.pop(first))
         names, tensors, options = parted(arguments, _is_tensor, others)
-        names, tensors = (first, *names), [scores, *map(torch.as_tensor, tensors)]
+        names = (first, *names)
+        tensors = [scores, *map(torch.as_tensor, tensors)]
+        differentiated = False
         for name, tensor in zip(names, tensors, strict=True):
-            if tensor.requires_grad and not has_gradient(loss_name, name):
-                raise no_loss_gradient(loss_name, name)
+            if tensor.requires_grad:
+                differentiated = True
+                if not has_gradient(loss_name, name):
+                    raise no_loss_gradient(loss_name, name)
         if torch.compiler.is_compiling():
             call = encoded(loss_name, names, tensors, options)
             return compiled_loss(*call)[0]
+        call = LossCall(loss_name, names, options)
         if transforms_active():
-            return TransformedLoss.apply(loss_name, options, names, *tensors)[0]
-        return PlainLoss.apply(loss_name, options, names, *tensors)
+            return TransformedLoss.apply(call, *tensors)[0]
+        if not ((differentiated and torch.is_grad_enabled()) or forward_mode_active()):
+            return value_of_loss(call, tensors)[0]
+        return PlainLoss.apply(call, *tensors)
 
     return bridged
 

@@ -10,7 +10,7 @@ other options.
 import torch
 
 from sksoft._bridge import Spec, has_gradient, output_shape
-from sksoft.torch._losses import loss_of
+from sksoft.torch._losses import LossCall, loss_of
 from sksoft.torch._operators import Run, gradients_of, value_of
 
 
@@ -119,8 +119,7 @@ def compiled_loss(
     call: str, tensors: list[torch.Tensor], numbers: list[int | float | bool]
 ) -> list[torch.Tensor]:
     """Return the value of an encoded loss, and its gradients."""
-    loss, names, options = _decoded(call, numbers)
-    value, gradients = loss_of(loss, dict(options), names, tensors)
+    value, gradients = loss_of(LossCall(*_decoded(call, numbers)), tensors)
     return [value, *gradients.values()]
 
 

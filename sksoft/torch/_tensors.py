@@ -4,6 +4,7 @@
 
 import numpy as np
 import torch
+from torch.autograd import forward_ad
 
 # Computed in single precision and rounded.
 HALF = (torch.float16, torch.bfloat16)
@@ -13,14 +14,16 @@ HALF = (torch.float16, torch.bfloat16)
 transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
 
 
+def forward_mode_active():
+    """Return whether tensors may have tangents, which is so where PyTorch is silent."""
+    return getattr(forward_ad, "_current_level", 0) >= 0
+
+
 def to_numpy(tensor):
     """Return a tensor as an array, in a dtype that NumPy has."""
-    tensor = tensor.detach()
-    if not tensor.is_cpu:
-        tensor = tensor.cpu()
     if tensor.dtype in HALF:
         tensor = tensor.float()
-    return tensor.numpy()
+    return tensor.numpy(force=True)
 
 
 def to_tensor(array, like):
