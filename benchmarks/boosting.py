@@ -8,7 +8,8 @@ DIR holds `ltr/`, LightGBM's example of lambdarank, and `mq2008.npz`; without it
 made data are used. Each row of the tables is the mean over the test queries of NDCG@10
 and of Spearman's coefficient: first that of LightGBM's lambdarank, then differences
 from it times 1000, with the standard errors of paired differences. Times are those of
-processor time for the fits, over lambdarank's.
+processor time for the fits, over lambdarank's. With --repeats real sets are split again
+and made ones drawn again.
 """
 
 import argparse
@@ -193,10 +194,17 @@ def scores_of_queries(y, grades, found, query):
     return np.array(ndcg), np.array(spearman)
 
 
-def compare(kind, data, options):
-    """Print the table of a data set."""
-    X, y, query, grades = data
+def compare(kind, draws, options):
+    """Print the table of a data set, or of draws of one."""
     results, seconds = {}, {}
+    for X, y, query, grades in draws:
+        evaluate(kind, X, y, query, grades, options, results, seconds)
+    print(f"\n{kind}: {len(np.unique(query))} queries, {len(y)} rows")
+    print_table(kind, results, seconds, options)
+
+
+def evaluate(kind, X, y, query, grades, options, results, seconds):
+    """Add the scores of queries and the times of all contenders."""
     for train, test in folds(kind, query, options):
         rivals = contenders(y[train], query[train], grades[train])
         for name, (fit, objective, target) in rivals.items():
@@ -208,7 +216,10 @@ def compare(kind, data, options):
             found = predict(X[test])
             values = scores_of_queries(y[test], grades[test], found, query[test])
             results.setdefault(name, []).append(values)
-    print(f"\n{kind}: {len(np.unique(query))} queries, {len(y)} rows")
+
+
+def print_table(kind, results, seconds, options):
+    """Print scores, differences and their errors, and times."""
     print(f"{'':22}{'NDCG@10':>16}{'Spearman':>16}{'time':>8}")
     base = None
     for name, parts in results.items():
@@ -243,7 +254,9 @@ def main():
     parser.add_argument("--trees", type=int, default=150)
     parser.add_argument("--leaves", type=int, default=15)
     parser.add_argument("--rate", type=float, default=0.05)
-    parser.add_argument("--repeats", type=int, default=1, help="of 5-fold splits")
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="of 5-fold splits or draws"
+    )
     parser.add_argument("--train-queries", type=int, default=400)
     options = parser.parse_args(namespace=Options())
     sets = options.sets or ((*REAL, *MADE) if options.data else MADE)
@@ -252,10 +265,11 @@ def main():
     for kind in sets:
         if kind in MADE:
             n_test = 100 if kind == "eras" else 800
-            data = made(kind, options.train_queries + n_test)
+            n_queries = options.train_queries + n_test
+            draws = (made(kind, n_queries, seed) for seed in range(options.repeats))
         else:
-            data = read(kind, options.data)
-        compare(kind, data, options)
+            draws = [read(kind, options.data)]
+        compare(kind, draws, options)
 
 
 if __name__ == "__main__":

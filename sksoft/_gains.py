@@ -74,12 +74,12 @@ class DiscountedGain:
             value[self.k :] = 0.0
         return value
 
-    def shares(self, relevance):
+    def shares(self, relevance, name="relevance"):
         """Return the gains of rows, as shares of the largest discounted sum.
 
-        Where nothing is relevant they are 0.
+        Where nothing is relevant they are 0. Errors call the relevance by `name`.
         """
-        check_relevance(relevance, self.gain)
+        check_relevance(relevance, self.gain, name)
         gains = GAINS[self.gain](relevance)
         ideal = -np.sort(-gains, axis=1) @ self.discounts(gains.shape[1])
         return gains / np.where(ideal > 0.0, ideal, 1.0)[:, np.newaxis]
@@ -98,13 +98,13 @@ def tied_discounts(scores, discounts):
     return (total[until] - total[before]) / (until - before)
 
 
-def check_relevance(relevance, gain):
+def check_relevance(relevance, gain, name="relevance"):
     """Raise unless all grades have gains, of which sums are finite."""
     if relevance.size and relevance.min() < 0.0:
-        raise ValueError(f"relevance must be >= 0 everywhere, got {relevance.min()}.")
+        raise ValueError(f"{name} must be >= 0 everywhere, got {relevance.min()}.")
     if gain == "exp2" and relevance.size and relevance.max() > EXP2_MOST:
         raise ValueError(
-            f"relevance must be at most {EXP2_MOST:g} for gain='exp2', got "
+            f"{name} must be at most {EXP2_MOST:g} for gain='exp2', got "
             f"{relevance.max()}; gain='linear' suits large grades."
         )
 

@@ -92,8 +92,9 @@ class RankObjective:
     - ``XGBRanker`` takes no objective of one's own: use ``xgboost.train``, or
       ``XGBRegressor`` with `groups`.
     - For early stopping, switch the metrics off that the libraries add of their own,
-      any of which would stop the fit: ``LGBMRanker(metric="None")`` and XGBoost's
-      ``disable_default_eval_metric=1``. Then pass :meth:`metric`.
+      any of which would stop the fit: ``metric="None"`` in LightGBM and
+      ``disable_default_eval_metric=1`` in XGBoost. Then pass :meth:`metric`, as
+      :doc:`/recipes/boosting` does in all four interfaces.
     - LightGBM hands labels over in single precision: 1e8 and 1e8 + 1 are a tie.
     - Predictions are raw scores: larger comes first, and only their order within a
       query has a meaning.
@@ -185,9 +186,9 @@ class RankObjective:
         TypeError
             If an array does not hold real numbers.
         ValueError
-            If queries are missing or do not add up to the rows, a grade is outside the
-            range of the gain, a weight is negative or differs within a query, or
-            scores are not finite.
+            If queries are missing, do not add up to the rows or are all of one row, a
+            grade is outside the range of the gain, a weight is negative or differs
+            within a query, or scores are not finite.
         """
         y, scores, weight, queries = self._arguments(
             y_true, y_pred, sample_weight, group
@@ -420,6 +421,14 @@ def _checked_sizes(group, n_rows):
             f"group must sum to the number of rows, {n_rows}, got {sizes.sum()}: it "
             "holds the number of rows of each query, not the query of each row."
         )
+    if len(sizes) == n_rows > 1:
+        # The numbers of queries may happen to have this sum.
+        raise ValueError(
+            f"group must hold the number of rows of each query, at least one of which "
+            f"has two, got as many entries as rows, {n_rows}, from {sizes.min()} to "
+            f"{sizes.max()}: of the query of each row make "
+            "np.unique(query, return_counts=True)[1]."
+        )
     return sizes
 
 
@@ -427,7 +436,7 @@ class _Pairs:
     """Logistic losses of the pairs of a query, weighted by their gains."""
 
     def __init__(self, y, queries, gain, ranked):
-        check_relevance(y, gain)
+        check_relevance(y, gain, "y_true")
         gains = GAINS[gain](y)
         # By query, and by falling gain within.
         self.order = np.lexsort((-gains, queries.codes))
@@ -535,7 +544,7 @@ class _Lists:
     """The cross entropy of XE-NDCG between scores and random targets."""
 
     def __init__(self, y, queries):
-        check_relevance(y, "exp2")
+        check_relevance(y, "linear", "y_true")
         self.parts = []
         for _, index in queries.parts:
             if index.shape[1] < 2:

@@ -276,6 +276,13 @@ def test_wrong_input(data):
         objective(y, s, None, [5, 6])
     with pytest.raises(ValueError, match=r"not the query of each row"):
         objective(y, s, None, QUERY)
+    # The query of each row, of the sum that sizes would have.
+    for group in (np.repeat([0, 1, 2], 11), np.repeat([0, 3], [22, 11]), np.ones(33)):
+        with pytest.raises(
+            ValueError, match=r"^group must .*as many entries as rows, 33"
+        ):
+            objective(y, s, None, group.astype(int))
+    objective(y[:1], s[:1], None, [1])
     with pytest.raises(TypeError, match=r"^group must hold integers"):
         objective(y, s, None, SIZES / 1.0)
     with pytest.raises(ValueError, match=r"^group must hold numbers of rows"):
@@ -285,10 +292,19 @@ def test_wrong_input(data):
         bound(y, s)
     with pytest.raises(ValueError, match=r"^groups must not be missing"):
         RankObjective(groups=[1, None])
-    with pytest.raises(ValueError, match=r"^relevance must be >= 0"):
+    with pytest.raises(ValueError, match=r"^y_true must be >= 0 everywhere, got -1"):
         objective(y - 1.0, s, None, SIZES)
-    with pytest.raises(ValueError, match=r"^relevance must be at most 996"):
+    with pytest.raises(
+        ValueError, match=r"^y_true must be at most 996 for gain='exp2', g"
+    ):
         objective(1000.0 * y, s, None, SIZES)
+    for name in ("ndcg", "listnet"):
+        with pytest.raises(
+            ValueError, match=r"^y_true must be >= 0 everywhere, got -1"
+        ):
+            RankObjective(name)(y - 1.0, s, None, SIZES)
+    with pytest.raises(ValueError, match=r"^y_true must be >= 0 everywhere, got -1"):
+        objective.metric("ndcg")(y - 1.0, s, None, SIZES)
     with pytest.raises(ValueError, match=r"^y_pred must hold finite numbers"):
         objective(y, np.where(s > 0, np.nan, s), None, SIZES)
     with pytest.raises(ValueError, match=r"^y_true must hold finite numbers"):

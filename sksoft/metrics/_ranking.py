@@ -268,7 +268,7 @@ def _inversions(rows):
 
 def _ndcg(measure, relevance, scores, ignore_ties):
     """NDCG of rows; NaN where nothing is relevant."""
-    gains = measure.shares(relevance)
+    gains = measure.shares(relevance, "y_true")
     discounts = measure.discounts(scores.shape[1])
     if ignore_ties:
         order = np.argsort(scores, axis=1)[:, ::-1]

@@ -274,7 +274,7 @@ class SoftNDCGRanker(
         check_parameters(self)
         X, qid = split_qid(X, qid)
         X, y = validated(self, X, y, reset=True, dtype=np.float64, y_numeric=True)
-        check_relevance(y, self.gain)
+        check_relevance(y, self.gain, "y")
         query = _checked_queries(qid, X)
         weight = check_sample_weight(sample_weight, X)
         query_weight = list_weights(weight, y.shape, query)

@@ -141,15 +141,33 @@ def test_early_stopping_in_lightgbm():
     data = lightgbm.Dataset(X[train], Y[train], group=SIZES[:40])
     valid = lightgbm.Dataset(X[test], Y[test], group=SIZES[40:], reference=data)
     record = {}
-    lightgbm.train(
+    booster = lightgbm.train(
         {**PARAMS, "objective": objective, "metric": "None"},
         data,
-        10,
+        300,
         valid_sets=[valid],
         feval=objective.metric("ndcg", k=5),
-        callbacks=[lightgbm.record_evaluation(record)],
+        callbacks=[
+            lightgbm.early_stopping(20, verbose=False),
+            lightgbm.record_evaluation(record),
+        ],
     )
-    assert_allclose(record["valid_0"]["ndcg@5"], results["ndcg@5"][:10], rtol=1e-12)
+    assert list(record["valid_0"]) == ["ndcg@5"]
+    assert_allclose(record["valid_0"]["ndcg@5"], results["ndcg@5"], rtol=1e-12)
+    assert booster.best_iteration == model.best_iteration_
+    # What metric="None" is for: those that would stop the fit besides.
+    model = ranker(objective).set_params(n_estimators=3)
+    model.fit(
+        X[train],
+        Y[train],
+        group=SIZES[:40],
+        eval_X=X[test],
+        eval_y=Y[test],
+        eval_group=[SIZES[40:]],
+        eval_metric=objective.metric("spearman"),
+    )
+    names = list(model.evals_result_["valid_0"])
+    assert {"ndcg@1", "ndcg@5", "1-spearman"} <= set(names)
 
 
 @pytest.mark.parametrize(("name", "k"), [("ndcg", 5), ("spearman", None)])
@@ -177,18 +195,27 @@ def test_early_stopping_in_xgboost(name, k):
     assert len(values) < 200
 
 
-def test_metric_of_an_xgboost_regressor():
-    objective = RankObjective(groups=QUERY)
+@pytest.mark.parametrize(("name", "k"), [("ndcg", 5), ("spearman", None)])
+def test_early_stopping_of_an_xgboost_regressor(name, k):
+    train, test = QUERY < 40, QUERY >= 40
+    metric = RankObjective(groups=QUERY[test]).metric(name, k)
     model = xgboost.XGBRegressor(
-        n_estimators=5,
-        objective=objective,
-        eval_metric=objective.metric("spearman"),
+        n_estimators=300,
+        learning_rate=0.1,
+        max_depth=3,
+        min_child_weight=20,
+        objective=RankObjective(groups=QUERY[train]),
+        eval_metric=metric,
         disable_default_eval_metric=1,
+        early_stopping_rounds=15,
         n_jobs=1,
     )
-    model.fit(X, Y, eval_set=[(X, Y)], verbose=False)
-    values = model.evals_result()["validation_0"]["1-spearman"]
-    assert values[-1] < values[0]
+    model.fit(X[train], Y[train], eval_set=[(X[test], Y[test])], verbose=False)
+    results = model.evals_result()["validation_0"]
+    assert list(results) == [metric.__name__]
+    values = results[metric.__name__]
+    assert model.best_iteration == (np.argmax if name == "ndcg" else np.argmin)(values)
+    assert len(values) < 300
 
 
 def test_cross_validation_in_lightgbm():
@@ -227,6 +254,37 @@ def test_wrong_input():
     with pytest.raises(ValueError, match="neither cross-validation"):
         xgboost.XGBRegressor(objective=RankObjective(groups=QUERY), n_estimators=2).fit(
             X[:-1], Y[:-1]
+        )
+    # Numbers of queries that happen to have the sum of sizes.
+    query = np.zeros(len(Y), dtype=int)
+    query[-2:] = len(Y) // 2, len(Y) - len(Y) // 2
+    for fit in (
+        lambda: ranker(RankObjective()).fit(X, Y, group=query),
+        lambda: lightgbm.train(
+            {**PARAMS, "objective": RankObjective()},
+            lightgbm.Dataset(X, Y, group=query),
+            2,
+        ),
+        lambda: xgboost.train(
+            XGB, xgboost.DMatrix(X, Y, group=query), 2, obj=RankObjective()
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"^group must .*as many entries as rows"):
+            fit()
+    # Sizes that do not sum are refused by the libraries or by the objective.
+    for fit in (
+        lambda: ranker(RankObjective()).fit(X, Y, group=SIZES[:-1]),
+        lambda: xgboost.train(
+            XGB, xgboost.DMatrix(X, Y, group=SIZES[:-1]), 2, obj=RankObjective()
+        ),
+    ):
+        with pytest.raises(Exception, match=r"(?i)group|sum of query counts"):
+            fit()
+    with pytest.raises(ValueError, match=r"^y_true must be >= 0 everywhere, got -1"):
+        ranker(RankObjective(), metric="None").fit(X, Y - 1, group=SIZES)
+    with pytest.raises(ValueError, match=r"^y_true must be >= 0 everywhere, got -1"):
+        xgboost.train(
+            XGB, xgboost.DMatrix(X, Y - 1, qid=QUERY), 2, obj=RankObjective("ndcg")
         )
     # XGBoost's own message.
     with pytest.raises(ValueError, match="XGBRanker"):
