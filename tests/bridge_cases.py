@@ -29,9 +29,9 @@ OPERATOR_CASES = [
         {"axis": -2},
     ),
     ("soft_rank", {"targets": np.arange(5.0) ** 2 + W}, ["targets"], {}),
-    ("soft_rank", {"weights": W}, [], {"regularization_strength": 0.5}),
+    ("soft_rank", {"weights": W}, ["weights"], {"regularization_strength": 0.5}),
     ("soft_rank", {}, [], {"method": "gaussian", "regularization_strength": 0.5}),
-    ("soft_rank", {"weights": W[0]}, [], {"method": "laplace"}),
+    ("soft_rank", {"weights": W[0]}, ["weights"], {"method": "laplace"}),
     (
         "soft_topk",
         {"k": 2.3, "regularization_strength": np.array([0.3, 0.4, 0.5]), "weights": W},
@@ -47,19 +47,26 @@ OPERATOR_CASES = [
     ("soft_isotonic", {}, [], {"axis": 0, "increasing": False}),
     ("soft_isotonic", {"weights": W}, ["weights"], {"regularization": "entropic"}),
     ("soft_quantile", {"q": np.array([0.2, 0.6])}, ["q"], {}),
-    ("soft_quantile", {"q": 0.3, "weights": W}, [], {"axis": 0, "keepdims": True}),
+    (
+        "soft_quantile",
+        {"q": 0.3, "weights": W},
+        ["q", "weights"],
+        {"axis": 0, "keepdims": True},
+    ),
     ("soft_median", {}, [], {"regularization_strength": 0.6}),
     ("soft_trimmed_mean", {}, [], {"proportiontocut": 0.25, "keepdims": True}),
     ("soft_median_of_means", {}, [], {"n_groups": 2}),
     ("superquantile", {"q": np.array([0.3, 0.7]), "weights": W}, ["q", "weights"], {}),
-    ("soft_ecdf", {"points": np.array([-0.3, 0.1, 0.9])}, [], {}),
-    ("soft_ecdf", {"points": 0.2}, [], {"axis": 0}),
+    ("soft_ecdf", {"points": np.array([-0.3, 0.1, 0.9])}, ["points"], {}),
+    ("soft_ecdf", {"points": 0.2}, ["points"], {"axis": 0}),
     ("soft_quantile_normalize", {}, [], {"regularization_strength": 0.5}),
     ("soft_quantile_normalize", {"target": np.arange(4.0) ** 2}, ["target"], {}),
     ("soft_spearmanr", {"y": W}, [], {"regularization_strength": 0.4}),
     ("soft_spearmanr", {"y": W[0]}, [], {}),
     ("rank_distribution", {"sigma": 0.7}, ["sigma"], {"exact": False}),
 ]
+# One for each operator, where a test takes long.
+ONE_CASE_EACH = [*{case[0]: case for case in OPERATOR_CASES[::-1]}.values()]
 OPERATOR_IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(OPERATOR_CASES)]
 
 GRADES = np.array([[0.0, 1.0, 2.0, 0.0, 1.0]] * 3)
@@ -78,6 +85,15 @@ BEAM_CASES = [
     ((PAIRS, TRIPLES), {"objective": "membership", "final_weight": 2.0}),
     (TRIPLES, {"objective": "soft", "sample_weight": [1.0, 2.0]}),
 ]
+
+
+def undifferentiable(arrays, wrt):
+    """Return the names of arrays of real numbers without a derivative."""
+    return [
+        name
+        for name, array in arrays.items()
+        if name not in wrt and np.asarray(array).dtype.kind == "f"
+    ]
 
 
 def loss_target(name):

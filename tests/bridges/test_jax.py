@@ -11,6 +11,7 @@ import pytest
 from bridge_cases import (
     BEAM_CASES,
     EMISSIONS,
+    ONE_CASE_EACH,
     OPERATOR_CASES,
     OPERATOR_IDS,
     SCORE_LOSSES,
@@ -18,6 +19,7 @@ from bridge_cases import (
     W,
     X,
     loss_target,
+    undifferentiable,
 )
 from jax.test_util import check_grads
 from numpy.testing import assert_allclose, assert_array_equal
@@ -176,6 +178,71 @@ def test_second_derivatives_raise():
     value, pull = jax.vjp(lambda x: soft.soft_rank(x, regularization_strength=0.5), x)
     with pytest.raises(NotImplementedError, match="second derivatives"):
         jax.jvp(pull, (value,), (value,))
+
+
+@pytest.mark.parametrize("name", [*OPERATORS, *SCORE_LOSSES])
+def test_second_derivatives_of_everything_raise(name):
+    if name in OPERATORS:
+        _, arrays, _, options = next(case for case in ONE_CASE_EACH if case[0] == name)
+
+        def function(x):
+            return (getattr(soft, name)(x, **arrays, **options) ** 2).sum()
+    else:
+
+        def function(x):
+            return getattr(soft, name)(x, loss_target(name))
+
+    with pytest.raises(NotImplementedError, match="second derivatives of soft oper"):
+        jax.grad(lambda x: jax.grad(function)(x).sum())(jnp.asarray(X))
+
+
+@cases
+def test_gradients_in_arguments_without_one_raise(name, arrays, wrt, options):
+    arguments = given(arrays)
+    for key in undifferentiable(arrays, wrt):
+        with pytest.raises(
+            ValueError, match=f"^{key} must not require a gradient: {name}"
+        ):
+            jax.grad(
+                lambda part, key=key: getattr(soft, name)(
+                    **{**arguments, key: part}, **options
+                ).sum()
+            )(arguments[key])
+
+
+@pytest.mark.parametrize("name", SCORE_LOSSES)
+def test_wrong_input_of_losses(name):
+    function, x = getattr(soft, name), jnp.asarray(X)
+    target = jnp.asarray(loss_target(name))
+    with pytest.raises(
+        TypeError, match=r"^scores must be an array of a floating-point"
+    ):
+        function(x.round().astype(int), target)
+    with pytest.raises(ValueError, match=r"^sample_weight must not require a gradient"):
+        jax.grad(lambda weight: function(x, target, sample_weight=weight))(jnp.ones(3))
+    with pytest.raises(ValueError, match=r"^sample_weight must have shape \(3,\), got"):
+        jax.eval_shape(lambda x: function(x, target, sample_weight=jnp.ones(4)), x)
+    if target.dtype.kind == "f":
+        with pytest.raises(ValueError, match=r"must not require a gradient: "):
+            jax.grad(lambda target: function(x, target))(target)
+        with pytest.raises(
+            ValueError, match=r"^groups must have the length of scores, 15"
+        ):
+            jax.eval_shape(
+                lambda x: function(x.ravel(), target.ravel(), groups=jnp.arange(3)), x
+            )
+    else:
+        with pytest.raises(Exception, match="target must hold class indices between 0"):
+            jax.block_until_ready(function(x, target + 5))
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_integer_arrays_raise(name):
+    _, arrays, _, options = next(case for case in ONE_CASE_EACH if case[0] == name)
+    with pytest.raises(
+        TypeError, match=r"^x must be an array of a floating-point dtype"
+    ):
+        getattr(soft, name)(jnp.arange(15).reshape(3, 5), **arrays, **options)
 
 
 def test_forward_mode():

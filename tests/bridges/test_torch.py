@@ -10,6 +10,7 @@ import torch
 from bridge_cases import (
     BEAM_CASES,
     EMISSIONS,
+    ONE_CASE_EACH,
     OPERATOR_CASES,
     OPERATOR_IDS,
     SCORE_LOSSES,
@@ -17,6 +18,7 @@ from bridge_cases import (
     W,
     X,
     loss_target,
+    undifferentiable,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from torch.autograd import forward_ad
@@ -31,8 +33,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 cases = pytest.mark.parametrize(
     ("name", "arrays", "wrt", "options"), OPERATOR_CASES, ids=OPERATOR_IDS
 )
-# torch.compile takes some seconds for each.
-SOME = OPERATOR_CASES[::4]
+
+
+@pytest.fixture
+def compiler():
+    """PyTorch's compiler, which has not seen these functions with other arguments."""
+    torch.compiler.reset()
+    return torch.compile
 
 
 def tensors(arrays, wrt=(), dtype=torch.float64):
@@ -135,8 +142,8 @@ def test_transforms(name, arrays, wrt, options):
                 )
 
 
-@pytest.mark.parametrize(("name", "arrays", "wrt", "options"), SOME)
-def test_compile(name, arrays, wrt, options):
+@pytest.mark.parametrize(("name", "arrays", "wrt", "options"), ONE_CASE_EACH)
+def test_compile(name, arrays, wrt, options, compiler):
     given = tensors(arrays, wrt)
 
     def function(given, factor):
@@ -146,7 +153,7 @@ def test_compile(name, arrays, wrt, options):
     keys = ("x", *wrt)
     expected = function(given, 2.0)
     gradients = torch.autograd.grad(expected, [given[key] for key in keys])
-    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    compiled = compiler(function, fullgraph=True, backend="aot_eager")
     value = compiled(given, 2.0)
     assert value.item() == expected.item()
     found = torch.autograd.grad(value, [given[key] for key in keys])
@@ -201,6 +208,75 @@ def test_second_derivatives_raise():
     value = compiled(x)
     with pytest.raises(RuntimeError):
         torch.autograd.grad(value, x, create_graph=True)[0].sum().backward()
+
+
+@pytest.mark.parametrize("name", [*OPERATORS, *SCORE_LOSSES])
+def test_second_derivatives_of_everything_raise(name):
+    x = torch.tensor(X, requires_grad=True)
+    if name in OPERATORS:
+        _, arrays, _, options = next(case for case in ONE_CASE_EACH if case[0] == name)
+        others = {key: torch.tensor(array) for key, array in arrays.items()}
+        value = (getattr(soft, name)(x, **others, **options) ** 2).sum()
+    else:
+        value = getattr(soft, name)(x, torch.tensor(np.asarray(loss_target(name))))
+    (gradient,) = torch.autograd.grad(value, x, create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives of soft oper"):
+        torch.autograd.grad(gradient.sum(), x)
+
+
+@cases
+def test_gradients_in_arguments_without_one_raise(name, arrays, wrt, options):
+    given = {key: tensor.detach() for key, tensor in tensors(arrays).items()}
+    for key in undifferentiable(arrays, wrt):
+        tracked = {**given, key: given[key].clone().requires_grad_()}
+        with pytest.raises(
+            ValueError, match=f"^{key} must not require a gradient: {name}"
+        ):
+            getattr(soft, name)(**tracked, **options)
+        with pytest.raises(
+            ValueError, match=f"^{key} must not require a gradient: {name}"
+        ):
+            torch.func.grad(
+                lambda part, key=key: getattr(soft, name)(
+                    **{**given, key: part}, **options
+                ).sum()
+            )(given[key])
+
+
+@pytest.mark.parametrize("name", SCORE_LOSSES)
+def test_wrong_input_of_losses(name):
+    function, x = getattr(soft, name), torch.tensor(X)
+    target = torch.tensor(np.asarray(loss_target(name)))
+    with pytest.raises(
+        TypeError, match=r"^scores must be a tensor of a floating-point"
+    ):
+        function(x.round().long(), target)
+    weight = torch.ones(3, requires_grad=True)
+    with pytest.raises(ValueError, match=r"^sample_weight must not require a gradient"):
+        function(x, target, sample_weight=weight)
+    with pytest.raises(ValueError, match=r"^sample_weight must have shape \(3,\), got"):
+        function(x, target, sample_weight=torch.ones(4))
+    if target.is_floating_point():
+        with pytest.raises(ValueError, match=r"must not require a gradient: "):
+            function(x, target.clone().requires_grad_())
+        with pytest.raises(
+            ValueError, match=r"^groups must have the length of scores, 15"
+        ):
+            function(x.ravel(), target.ravel(), groups=torch.tensor([5, 5, 5]))
+    else:
+        with pytest.raises(
+            ValueError, match=r"^target must hold class indices between 0"
+        ):
+            function(x, target + 5)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_integer_tensors_raise(name):
+    _, arrays, _, options = next(case for case in ONE_CASE_EACH if case[0] == name)
+    with pytest.raises(
+        TypeError, match=r"^x must be a tensor of a floating-point dtype"
+    ):
+        getattr(soft, name)(torch.arange(15).reshape(3, 5), **arrays, **options)
 
 
 def test_the_value_may_be_changed_in_place():
@@ -376,16 +452,16 @@ def test_loss_of_beams_with_constant_transitions():
         assert_array_equal(found.numpy(), gradient)
 
 
-def test_loss_compiles():
-    scores, target = torch.tensor(X, requires_grad=True), torch.tensor(W)
+@pytest.mark.parametrize("name", SCORE_LOSSES)
+def test_losses_compile(name, compiler):
+    scores = torch.tensor(X, requires_grad=True)
+    target = torch.tensor(np.asarray(loss_target(name)))
 
     def function(scores):
-        return 2.0 * soft.soft_spearman_loss(
-            scores, target, regularization_strength=0.5
-        )
+        return 2.0 * getattr(soft, name)(scores, target)
 
     expected = torch.autograd.grad(function(scores), scores)[0]
-    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    compiled = compiler(function, fullgraph=True, backend="aot_eager")
     assert torch.equal(torch.autograd.grad(compiled(scores), scores)[0], expected)
 
 
