@@ -19,7 +19,9 @@ from sksoft.linear_model import (
     MedianOfMeansRegressor,
     TrimmedLogisticRegression,
 )
+from sksoft.linear_model._design import Units, make_design, whitener
 from sksoft.linear_model._mm import bisquare_cutoff, residual_variance
+from sksoft.linear_model._search import Batch, concentrate, search
 from sksoft.operators import soft_topk
 
 BOTH = [LeastTrimmedSquaresRegressor, LeastTrimmedAbsoluteRegressor]
@@ -157,6 +159,64 @@ def test_ridge_penalty():
     kept = trimmed.sample_weights_ == 1
     ridge.fit(X[kept], y[kept])
     np.testing.assert_allclose(trimmed.coef_, ridge.coef_, rtol=1e-6)
+
+
+def penalised_design(n_samples, alpha, weight=None):
+    """Return a design of three features and a target, with all units one."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, 3))
+    y = X.sum(axis=1) + rng.normal(size=n_samples)
+    units = Units(np.zeros(3), np.ones(3))
+    return make_design(X, weight, units, True, alpha), y
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(1.0, 51.0)])
+def test_some_rows_have_their_share_of_the_penalty(weight):
+    few, y = penalised_design(50, 10.0, weight)
+    rows = np.tile(np.arange(50), 4)
+    weights = None if weight is None else weight[rows]
+    units = Units(np.zeros(3), np.ones(3))
+    all_rows = make_design(few.matrix[rows, :3], weights, units, True, 40.0)
+    part = all_rows.take(np.arange(50))
+    everything = np.ones(200)
+    coef = all_rows.solve(everything, y[rows])
+    np.testing.assert_allclose(part.solve(everything[:50], y), coef, rtol=1e-10)
+    np.testing.assert_allclose(few.solve(everything[:50], y), coef, rtol=1e-10)
+
+
+def test_part_of_a_batch_is_the_batch_of_the_part():
+    design, y = penalised_design(400, 100.0, np.tile([1.0, 2.0], 200))
+    transform = whitener(design.matrix.T @ design.matrix / 400)
+    part = Batch(design, y, 0.6, transform).part(slice(100, 200))
+    rows = np.arange(100, 200)
+    expected = Batch(design.take(rows), y[rows], 0.6, transform)
+    coefs = np.random.default_rng(0).normal(size=(5, 4))
+    np.testing.assert_allclose(part.kept, expected.kept)
+    np.testing.assert_allclose(part.step(coefs), expected.step(coefs), rtol=1e-5)
+    subsets = rows[:20].reshape(5, 4) - 100
+    np.testing.assert_allclose(
+        part.elemental(subsets), expected.elemental(subsets), rtol=1e-4
+    )
+
+
+def test_search_on_a_sample_is_penalised_as_that_on_all_rows():
+    design, y = penalised_design(21_000, 5000.0)
+    kept = 10_500.0
+    found = search(
+        design,
+        y,
+        kept,
+        starts="auto",
+        n_starts=500,
+        given=np.empty((0, 4)),
+        exhaustive=False,
+        rounding=lambda coef: 1e-12,
+        rng=np.random.RandomState(0),
+    )
+    optimum, _, _ = concentrate(design, y, found.coef, kept, 100)
+    assert np.all(optimum[:3] < 0.8)
+    # 5000 rows tell it: beside the whole penalty, slopes are 0.08 where 0.23 is right.
+    np.testing.assert_allclose(found.coef, optimum, atol=0.06)
 
 
 def test_entropic_mask_is_soft_top_k():

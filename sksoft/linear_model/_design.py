@@ -96,17 +96,16 @@ class Design:
         return leverages
 
     def take(self, rows):
-        """Return the design of some rows, as a dense array."""
+        """Return the design of some rows, as a dense array.
+
+        The penalty is their share of that of all: their fit estimates that of all.
+        """
         matrix = self.matrix[rows]
         if sparse.issparse(matrix):
             matrix = matrix.toarray()
-        return Design(
-            matrix,
-            self.sample_weight[rows],
-            self.penalty,
-            self.weighted,
-            self.n_features,
-        )
+        weight = self.sample_weight[rows]
+        penalty = self.penalty * (weight.sum() / self.total)
+        return Design(matrix, weight, penalty, self.weighted, self.n_features)
 
     def gram(self, mask):
         """Return the sum of ``s * mask * x x^T`` plus the penalty."""
@@ -240,8 +239,8 @@ def feature_units(X, sample_weight, fit_intercept, alpha=0.0, robust=True):
                 weight = sample_weight[columns.indices[entries]]
             scale[j] = robust_scale(values, weight)
     else:
-        # These units serve conditioning only: some thousand rows tell them well.
-        stride = max(1, len(X) // 5000)
+        # These units serve conditioning only: two thousand rows tell them well.
+        stride = max(1, len(X) // 2000)
         rows = X[::stride].astype(np.float64, copy=False)
         weight = None if sample_weight is None else sample_weight[::stride]
         location, scale = robust_units(rows, weight, fit_intercept)

@@ -225,7 +225,9 @@ def _scatter(features, weight):
     """Return mean, whitening transform and squared distances of weighted rows."""
     location = weight @ features / weight.sum()
     centred = features - location
-    covariance = (centred * weight[:, None]).T @ centred / weight.sum()
+    counted = weight > 0
+    rows = centred[counted] * np.sqrt(weight[counted])[:, None]
+    covariance = rows.T @ rows / weight.sum()
     # A column that is constant among these rows sets those apart where it is not.
     values, vectors = np.linalg.eigh(covariance)
     floor = max(1e-9 * values[-1], np.finfo(np.float64).tiny)
@@ -302,6 +304,8 @@ def leverage_is_worse(n_both, total, n_wrong, n_high):
     """
     if not n_both > 0:
         return False
+    if n_both * total <= n_wrong * n_high:
+        return False
     counts = np.round([n_both - 1, total, n_wrong, n_high])
     return bool(stats.hypergeom.sf(*counts) <= LEVEL)
 
@@ -353,7 +357,7 @@ def row_weights(residual, high, cutoff, posterior):
     return weight
 
 
-def mm_fit(design, y, coef, scale, high, efficiency):
+def mm_fit(design, y, coef, scale, high, efficiency, inverse=None):
     """Return the MM-estimate that begins at a robust fit.
 
     Parameters
@@ -376,6 +380,10 @@ def mm_fit(design, y, coef, scale, high, efficiency):
     efficiency : float
         Efficiency of the M-estimate at normal errors.
 
+    inverse : ndarray of shape (n_columns, n_columns), default=None
+        About the inverse matrix of the mean of ``x x^T`` over the good rows, with the
+        penalty's share of it, if that is known.
+
     Returns
     -------
     fit : MMFit
@@ -391,7 +399,7 @@ def mm_fit(design, y, coef, scale, high, efficiency):
     """
     first = bisquare_cutoff(efficiency)
     coef, posterior, inverse = _m_estimate(
-        design, y, coef, scale, high, first, 1e-4, None
+        design, y, coef, scale, high, first, 1e-4, inverse
     )
     residual = design.residual(coef, y)
     new_scale = _design_scale(design, residual, scale, high, first, posterior)
@@ -437,7 +445,7 @@ def second_round(cutoff, scale, new_scale, beyond, n_columns, total):
 def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
     """Return M-estimated coefficients, their posterior and the inverse that served.
 
-    The inverse matrix of the weighted normal equations serves for many steps, each
+    The inverse matrix of the weighted mean of ``x x^T`` serves for many steps, each
     scaled as Newton's would be on average; where steps do not shrink quickly, or where
     there is none, it is formed anew.
     """
@@ -448,18 +456,23 @@ def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
             posterior = find_posterior(residual, high, design.sample_weight)
         weight = row_weights(residual, high, cutoff, posterior)
         slope = design.sample_weight * weight
+        mass = max(slope.sum(), 1e-300)
         if inverse is None:
             transform = whitener(design.gram(weight))
-            inverse = transform @ transform.T
+            inverse = mass * (transform @ transform.T)
         if factor is None:
             slopes = design.sample_weight @ bisquare_slope(residual, cutoff)
-            factor = np.clip(slope.sum() / max(slopes, 1e-300), 1.0, 2.0)
+            factor = np.clip(mass / max(slopes, 1e-300), 1.0, 2.0) / mass
         slope *= residual
         right = scale * (design.matrix.T @ slope) - design.penalty * coef
         step = factor * (inverse @ right)
         coef = coef + step
         size = np.abs(step).max(initial=0.0)
-        if size <= tol * scale:
+        # Steps shrink by a factor: what is left is the rest of a geometric series.
+        left = size
+        if size < 0.5 * before < np.inf:
+            left *= size / (before - size)
+        if left <= tol * scale:
             break
         if size > 0.5 * before:
             inverse, factor = None, None

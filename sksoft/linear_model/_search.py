@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Search for the least trimmed squares fit: many starts, concentration, exchange."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,10 @@ N_SAMPLE_STEPS = 8
 # Candidates that survive the screening.
 N_KEPT = 10
 # With more columns than this, of 500 elemental subsets not even one is expected to be
-# free of a contamination of 10 %.
+# free of a contamination of 10 %; where a sample of the rows is searched, of 20 %. The
+# deterministic starts find what they find, sooner.
 MAX_ELEMENTAL = 59
+MAX_ELEMENTAL_OF_SAMPLE = 27
 # Residuals of fits in single precision, in units of the target.
 SINGLE_ROUNDING = 1e-4
 # Mean squared residuals below this, in units of the target, are single rounding errors.
@@ -128,8 +131,8 @@ def exact_fit(design, y, coefs, kept, rounding):
 class Batch:
     """Concentration steps of many candidates at once, on few whitened rows.
 
-    All Gram matrices of a step are one product of the candidates' masks with the
-    rows' products of columns. Single precision suffices to tell basins apart.
+    All Gram matrices of a step of many candidates are one product of their masks with
+    the rows' products of columns. Single precision suffices to tell basins apart.
 
     Parameters
     ----------
@@ -144,9 +147,13 @@ class Batch:
 
     transform : ndarray of shape (n_columns, n_directions)
         Whitens the columns.
+
+    tabulate : bool, default=True
+        Whether the products of columns are tabulated; for a few candidates that takes
+        longer than it saves.
     """
 
-    def __init__(self, design, y, kept_share, transform):
+    def __init__(self, design, y, kept_share, transform, tabulate=True):
         self.transform = transform
         white = design.matrix @ transform
         # A row beyond these bounds is an outlier anyway; its square must not overflow.
@@ -155,14 +162,14 @@ class Batch:
         self.weight = design.weight_or_none
         if self.weight is not None:
             self.weight = self.weight.astype(np.float32)
+        self.total = self._total_weight()
         self.kept = kept_share * design.total
         size = transform.shape[1]
         self.upper = np.triu_indices(size)
         self.products = None
-        if len(self.rows) * (len(self.upper[0]) + size) <= MAX_PRODUCTS:
-            self.products = np.empty(
-                (len(self.rows), len(self.upper[0]) + size), dtype=np.float32
-            )
+        n_products = len(self.upper[0]) + size
+        if tabulate and len(self.rows) * n_products <= MAX_PRODUCTS:
+            self.products = np.empty((len(self.rows), n_products), dtype=np.float32)
             column = 0
             for j in range(size):
                 block = self.products[:, column : column + size - j]
@@ -170,6 +177,25 @@ class Batch:
                 column += size - j
             np.multiply(self.rows, self.y[:, None], out=self.products[:, column:])
         self.penalty = transform.T @ (design.penalty[:, None] * transform)
+
+    def part(self, rows):
+        """Return the batch of a slice of the rows, with its share of the penalty."""
+        part = copy(self)
+        part.rows, part.y = self.rows[rows], self.y[rows]
+        if self.weight is not None:
+            part.weight = self.weight[rows]
+        if self.products is not None:
+            part.products = self.products[rows]
+        part.total = part._total_weight()
+        share = part.total / self.total
+        part.kept = self.kept * share
+        part.penalty = self.penalty * share
+        return part
+
+    def _total_weight(self):
+        if self.weight is None:
+            return float(len(self.rows))
+        return float(self.weight.sum(dtype=np.float64))
 
     def losses(self, coefs):
         """Return the squared residuals, of shape (n_candidates, n_samples)."""
@@ -184,9 +210,10 @@ class Batch:
         mask, _ = keep_smallest(losses, self.kept, self.weight)
         return mask if self.weight is None else mask * self.weight
 
-    def step(self, coefs):
+    def step(self, coefs, masks=None):
         """Return each candidate's coefficients after one concentration step."""
-        masks = self.masks(self.losses(coefs))
+        if masks is None:
+            masks = self.masks(self.losses(coefs))
         size = self.rows.shape[1]
         grams = np.empty((len(coefs), size, size))
         if self.products is None:
@@ -204,36 +231,46 @@ class Batch:
 
     def converge(self, coefs, max_steps):
         """Take steps until no objective falls; return coefficients and objectives."""
-        values = self.values(coefs)
+        coefs = coefs.copy()
+        values, masks = self.values(coefs)
+        falling = np.arange(len(coefs))
         for _ in range(max_steps):
-            new_coefs = self.step(coefs)
-            new_values = self.values(new_coefs)
-            better = new_values < values * (1 - 1e-5)
-            better &= values > EXACT * self.kept
-            if not better.any():
+            falling = falling[values[falling] > EXACT * self.kept]
+            if not len(falling):
                 break
-            coefs = np.where(better[:, None], new_coefs, coefs)
-            values = np.where(better, new_values, values)
+            new_coefs = self.step(coefs[falling], masks[falling])
+            new_values, new_masks = self.values(new_coefs)
+            better = new_values < values[falling] * (1 - 1e-5)
+            falling = falling[better]
+            coefs[falling], values[falling] = new_coefs[better], new_values[better]
+            masks[falling] = new_masks[better]
         order = self.order(coefs, values)
         return coefs[order], values[order]
 
     def elemental(self, rows):
-        """Return the coefficients that fit each subset of rows best."""
+        """Return the coefficients that fit each subset of rows best.
+
+        Each has its share of the penalty, so that nothing is shrunk more than in the
+        fit of all rows.
+        """
         subsets = self.rows[rows].astype(np.float64)
         transposed = subsets.transpose(0, 2, 1)
         right = transposed @ self.y[rows].astype(np.float64)[:, :, None]
-        return _solve(transposed @ subsets + self.penalty, right[:, :, 0], 1e-12)
+        penalty = self.penalty * (rows.shape[1] / self.total)
+        return _solve(transposed @ subsets + penalty, right[:, :, 0], 1e-12)
 
     def values(self, coefs):
-        """Return the trimmed objective of each candidate."""
+        """Return the trimmed objective and the mask of each candidate."""
         losses = self.losses(coefs)
-        values = np.einsum("ij,ij->i", self.masks(losses), losses, dtype=np.float64)
-        return values + np.sum(coefs @ self.penalty * coefs, axis=1)
+        masks = self.masks(losses)
+        values = np.einsum("ij,ij->i", masks, losses, dtype=np.float64)
+        return values + np.sum(coefs @ self.penalty * coefs, axis=1), masks
 
     def screen(self, coefs, n_kept):
         """Take two concentration steps, then keep the best candidates."""
         coefs = self.step(self.step(coefs))
-        return coefs[self.order(coefs, self.values(coefs))[:n_kept]]
+        values, _ = self.values(coefs)
+        return coefs[self.order(coefs, values)[:n_kept]]
 
     def order(self, coefs, values):
         """Return the order of candidates by objective, or by rows if that is rounding.
@@ -336,9 +373,12 @@ def search(
     n_samples, n_columns = design.shape
     share = kept / design.total
     merged = np.arange(n_samples)
-    elemental = n_columns <= MAX_ELEMENTAL if starts == "auto" else starts == "random"
     group_size = max(GROUP_SIZE, 6 * n_columns)
     merged_size = max(MERGED_SIZE, 10 * n_columns)
+    elemental = starts == "random"
+    if starts == "auto":
+        sampled = n_samples > merged_size
+        elemental = n_columns <= (MAX_ELEMENTAL_OF_SAMPLE if sampled else MAX_ELEMENTAL)
     n_groups = max(min(n_samples, merged_size) // group_size, 1) if elemental else 1
     if n_samples > merged_size:
         merged = sample_without_replacement(n_samples, merged_size, random_state=rng)
@@ -356,10 +396,9 @@ def search(
         candidates.append(deterministic_starts(few, y_few))
     candidates = [np.vstack(candidates) @ np.linalg.pinv(transform).T]
     if elemental:
-        for part in np.array_split(np.arange(len(merged)), n_groups):
-            batch = whole
-            if n_groups > 1:
-                batch = Batch(few.take(part), y_few[part], share, transform)
+        bounds = np.linspace(0, len(merged), n_groups + 1).astype(int)
+        for part in map(slice, bounds[:-1], bounds[1:]):
+            batch = whole if n_groups == 1 else whole.part(part)
             rows = elemental_subsets(
                 few.sample_weight[part],
                 -(-n_starts // n_groups),
@@ -391,7 +430,7 @@ def search(
         rows.sort()
         # So many rows tell where the soft objective is to begin.
         max_steps = MAX_STEPS if exhaustive else 0
-        batch = Batch(design.take(rows), y[rows], share, transform)
+        batch = Batch(design.take(rows), y[rows], share, transform, tabulate=False)
         back = np.linalg.pinv(transform).T
         coefs = batch.converge(coefs[:3] @ back, N_SAMPLE_STEPS)[0][:1] @ transform.T
     exchange = exhaustive and n_samples <= MAX_EXCHANGE_SIZE and not design.weighted

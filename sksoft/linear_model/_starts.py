@@ -68,7 +68,9 @@ def deterministic_starts(design, y):
         )
         for columns in (slice(None), slice(n_features)):
             _, directions = linalg.eigh(correlation[columns, columns])
-            along, _ = _standardize(Z[:, columns] @ directions, weight, centred)
+            along = np.clip(Z[:, columns] @ directions, -1e15, 1e15)
+            # Single precision suffices to tell which rows are near.
+            along, _ = _standardize(along.astype(np.float32), weight, centred)
             distance = np.einsum("ij,ij->i", along, along)
             near = distance <= weighted_median(distance, weight)
             starts.append(design.solve(near, y))
@@ -122,7 +124,7 @@ def _larger_groups(T, directions, sample_weight):
 def _standardize(Z, weight, centred):
     """Return the columns of Z in robust units, and these units."""
     location, scale = robust_units(Z, weight, centred)
-    scale = 1.4826 * scale
+    scale = Z.dtype.type(1.4826) * scale
     return (Z - location) / scale, scale
 
 

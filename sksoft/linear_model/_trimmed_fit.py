@@ -90,6 +90,9 @@ class Trimmed(NamedTuple):
 
     loss_curve : list of float
         The objective at each iteration.
+
+    inverse : ndarray of shape (n_columns, n_columns) or None
+        Inverse matrix of the mean of ``x x^T`` over the rows kept, if it was needed.
     """
 
     coef: np.ndarray
@@ -97,6 +100,7 @@ class Trimmed(NamedTuple):
     scale: float
     strength: float
     loss_curve: list
+    inverse: np.ndarray | None = None
 
 
 class TargetFit(NamedTuple):
@@ -182,7 +186,7 @@ def fit_target(design, units, y, kept, method, given, rng, progress):
         return rounding_size(coef, units, target)
 
     coef, mask, n_agreeing = _hard_fit(design, z, kept, method, given, rounding, rng)
-    mean_square = _mean_square(design, z, coef, mask)
+    mean_square = _mean_square(design, design.residual(coef, z), mask)
     if np.sqrt(mean_square) <= rounding(coef):
         tolerance = EXACT_TOLERANCE * rounding(coef)
         found = Trimmed(coef, mask, 0.0, 0.0, [0.0])
@@ -228,9 +232,9 @@ def rounding_size(coef, units, target):
     return 64 * np.finfo(np.float64).eps * size
 
 
-def _mean_square(design, z, coef, mask):
+def _mean_square(design, residual, mask):
     weighted = design.sample_weight * mask
-    return np.sum(weighted * design.residual(coef, z) ** 2) / np.sum(weighted)
+    return weighted @ residual**2 / np.sum(weighted)
 
 
 def _hard_fit(design, z, kept, method, given, rounding, rng):
@@ -270,13 +274,13 @@ def _soften(design, z, kept, method, penalty, hard, progress, attributes):
     strength, scale = method.regularization_strength, hard.scale
     untrimmed = kept >= design.total or np.isinf(strength)
     if method.power == 2 and (untrimmed or strength == 0):
-        value = design.sample_weight @ (hard.mask * design.residual(hard.coef, z) ** 2)
+        residual = design.residual(hard.coef, z)
+        value = design.sample_weight @ (hard.mask * residual**2)
         value += penalty @ hard.coef**2
         absolute = strength * scale**2 if np.isfinite(strength) else strength
         if untrimmed:
-            scale = raw_scale(
-                design, _mean_square(design, z, hard.coef, hard.mask), kept, np.inf
-            )
+            mean_square = _mean_square(design, residual, hard.mask)
+            scale = raw_scale(design, mean_square, kept, np.inf)
         return hard._replace(
             scale=scale, strength=float(absolute), loss_curve=[float(value)]
         )
@@ -293,20 +297,27 @@ def _soften(design, z, kept, method, penalty, hard, progress, attributes):
     else:
         absolute = strength * scale**method.power
         trimming = MaskTrimming(design.sample_weight, kept, absolute, method.entropic)
-    coef, mask, loss_curve = _descend(
-        design, z, kept, method, penalty, hard, trimming, progress, attributes
+    whiten = whitener(design.gram(hard.mask))
+    coef, residual, mask, loss_curve = _descend(
+        design, z, kept, method, penalty, hard, whiten, trimming, progress, attributes
     )
-    scale = _soft_scale(design, z, kept, method, coef, mask)
-    return Trimmed(coef, mask, scale, float(absolute), loss_curve)
+    scale = _soft_scale(design, residual, kept, method, mask)
+    inverse = kept * (whiten @ whiten.T)
+    return Trimmed(coef, mask, scale, float(absolute), loss_curve, inverse)
 
 
-def _descend(design, z, kept, method, penalty, hard, trimming, progress, attributes):
+def _descend(
+    design, z, kept, method, penalty, hard, whiten, trimming, progress, attributes
+):
     """Minimise a soft sum of losses from the hard fit, in whitened coordinates.
 
     Returns
     -------
     coef : ndarray of shape (n_columns,)
         Coefficients.
+
+    residual : ndarray of shape (n_samples,)
+        Residuals of the rows.
 
     mask : ndarray of shape (n_samples,)
         Weights of the rows.
@@ -315,20 +326,22 @@ def _descend(design, z, kept, method, penalty, hard, trimming, progress, attribu
         Soft sums at each iteration.
     """
     start, scale, matrix = hard.coef, hard.scale, design.matrix
-    transform = whitener(design.gram(hard.mask)) * np.sqrt(kept / 2) * scale
+    transform = whiten * np.sqrt(kept / 2) * scale
     unit = kept * scale**method.power
+    latest = {}
 
-    def evaluate(coef):
-        losses, slopes = row_losses(design.residual(coef, z), method.power, scale)
+    def objective(step):
+        coef = start + transform @ step
+        residual = design.residual(coef, z)
+        losses, slopes = row_losses(residual, method.power, scale)
         value, mask = trimming(losses)
+        latest.update(step=step.copy(), residual=residual, mask=mask)
         slopes *= mask
         slopes *= design.sample_weight
         pull = penalty * coef
-        return value + pull @ coef, 2 * pull - matrix.T @ slopes, mask
-
-    def objective(step):
-        value, gradient, _ = evaluate(start + transform @ step)
-        return value / unit, transform.T @ gradient / unit
+        value += pull @ coef
+        gradient = transform.T @ (2 * pull - matrix.T @ slopes)
+        return value / unit, gradient / unit
 
     solution = minimize(
         objective,
@@ -338,8 +351,11 @@ def _descend(design, z, kept, method, penalty, hard, trimming, progress, attribu
         progress=progress,
         attributes=lambda step: attributes(start + transform @ step),
     )
+    if not np.array_equal(latest["step"], solution.x):
+        objective(solution.x)
+    loss_curve = [value * unit for value in solution.loss_curve]
     coef = start + transform @ solution.x
-    return coef, evaluate(coef)[2], [value * unit for value in solution.loss_curve]
+    return coef, latest["residual"], latest["mask"], loss_curve
 
 
 def row_losses(residual, power, scale):
@@ -356,7 +372,7 @@ def _plain_sum(sample_weight):
     return lambda losses: (np.sum(sample_weight * losses), mask)
 
 
-def _soft_scale(design, z, kept, method, coef, mask):
+def _soft_scale(design, residual, kept, method, mask):
     """Return the scale under the mask of a soft fit."""
     strength, power, entropic = (
         method.regularization_strength,
@@ -365,10 +381,9 @@ def _soft_scale(design, z, kept, method, coef, mask):
     )
     if method.formulation == "sort" and np.isfinite(strength):
         # A soft sort gives no closed form: judge by the hard choice.
-        residual = design.residual(coef, z)
         mask, _ = keep_smallest(residual**2, kept, design.weight_or_none)
         strength, power, entropic = 0.0, 2, False
-    mean_square = _mean_square(design, z, coef, mask)
+    mean_square = _mean_square(design, residual, mask)
     return raw_scale(design, mean_square, kept, strength, power, entropic)
 
 
@@ -387,7 +402,15 @@ def _mm_result(design, units, target, z, trimmed, method, leverage, n_agreeing):
         factor = target.scale * trimmed.scale * np.sqrt(np.pi / 2) * 2
         penalised = design.with_penalty(design.penalty * factor)
     high = is_high(design)
-    mm = mm_fit(penalised, z, trimmed.coef, trimmed.scale, high, method.efficiency)
+    mm = mm_fit(
+        penalised,
+        z,
+        trimmed.coef,
+        trimmed.scale,
+        high,
+        method.efficiency,
+        trimmed.inverse,
+    )
     scale = mm.scale * target.scale
     cutoff, posterior = mm.cutoff, mm.posterior
 
