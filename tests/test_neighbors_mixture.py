@@ -15,11 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
     SoftKNeighborsRegressor,
-    _base,
     _training,
 )
 from sksoft.neighbors._mixture import dealt_out, likelihood_weights, squared_weights
 from sksoft.neighbors._objective import Samples
+from sksoft.neighbors._solvers import Minibatches
 
 
 def test_weights_make_what_came_most_likely(rng):
@@ -195,19 +195,40 @@ def test_what_is_trained_on_what(rng, monkeypatch, learnt, estimator):
     assert trained(90) == [(60, False), (90, False)]
     assert trained(900) == [(787, False), (787, True), (900, False)]
     assert trained(900, hidden_layer_sizes=(2,)) == [(787, False), (900, False)]
-    monkeypatch.setattr(_base, "SMALL_SAMPLES", 800)
-    assert trained(900) == [(787, False)]
     monkeypatch.setattr(_training, "HELD_OUT_MOST", 50)
-    assert trained(900) == [(850, False)]
+    assert trained(900) == [(850, False), (850, True), (900, False)]
 
 
-def test_the_embedding_is_that_of_the_soft_vote(rng):
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@pytest.mark.parametrize("hidden", [(), (3,)], ids=str)
+def test_the_embedding_is_that_of_the_soft_vote(rng, monkeypatch, solver, hidden):
+    # Samples held out are trained on all the same, of many samples as of few.
+    monkeypatch.setattr(_training, "SCORED_SAMPLES", 100)
     X = rng.normal(size=(300, 4))
     y = (X[:, 0] + X[:, 1] > 0.0).astype(int)
-    mixed = SoftKNeighborsClassifier().fit(X, y)
-    soft = SoftKNeighborsClassifier(vote="soft").fit(X, y)
+    options = {"solver": solver, "hidden_layer_sizes": hidden, "random_state": 0}
+    mixed = SoftKNeighborsClassifier(**options).fit(X, y)
+    soft = SoftKNeighborsClassifier(vote="soft", **options).fit(X, y)
+    assert mixed.vote_weights_.shape == ((4,) if hidden else (6,))
     np.testing.assert_array_equal(mixed.components_, soft.components_)
     assert mixed.loss_curve_ == soft.loss_curve_
+
+
+def test_a_training_that_tells_how_to_mix_is_shorter(rng, monkeypatch):
+    epochs, epoch = [], Minibatches.epoch
+
+    def noted(self, problem, *args):
+        epochs.append(len(problem.X))
+        return epoch(self, problem, *args)
+
+    monkeypatch.setattr(Minibatches, "epoch", noted)
+    X, y = rng.normal(size=(240, 3)), np.arange(240) % 2
+    model = SoftKNeighborsClassifier(solver="adam", random_state=0).fit(X, y)
+    few, many = epochs.count(160), epochs.count(240)
+    assert few + many == len(epochs)
+    assert many == model.n_iter_
+    # Batches of 32: five or eight make an epoch, and a third of the steps are made.
+    assert 5 * few == pytest.approx(8 * many / 3, abs=5)
 
 
 def test_squares_tell_a_class_around_another(rng):
@@ -229,17 +250,3 @@ def test_squares_have_no_scale(rng, factor):
     np.testing.assert_allclose(
         one.predict_proba(X), other.predict_proba(factor * X - 7.0), atol=1e-6
     )
-
-
-def test_many_samples_are_mixed_by_some_that_were_not_trained_on(rng, monkeypatch):
-    monkeypatch.setattr(_base, "SMALL_SAMPLES", 100)
-    X, y = rng.normal(size=(600, 8)), rng.integers(3, size=600)
-    y[X[:, 0] > 0.0] = 0
-    # Labels tell nothing but their frequencies where the first feature is negative.
-    losses = []
-    for vote in ("mixed", "soft"):
-        model = SoftKNeighborsClassifier(vote=vote, random_state=0)
-        model.fit(X[:160], y[:160])
-        given = model.predict_proba(X[160:])[np.arange(440), y[160:]]
-        losses.append(-np.log(np.maximum(given, 1e-3)).mean())
-    assert losses[0] < losses[1] - 0.02

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the estimators of soft neighbours share: parameters, training, neighbours."""
 
+from copy import deepcopy
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -43,8 +44,8 @@ from sksoft._weighted import as_counts, positive_rows
 from sksoft.neighbors._frame import frame_of
 from sksoft.neighbors._objective import Samples
 from sksoft.neighbors._reservoir import empty_reservoir
-from sksoft.neighbors._state import Fitted, Task, each_row
-from sksoft.neighbors._training import CURVED_SAMPLES, SMALL_SAMPLES, Training
+from sksoft.neighbors._state import Fitted, Task, each_row, mixed_embeddings
+from sksoft.neighbors._training import CURVED_SAMPLES, Training
 from sksoft.neighbors._voters import brought_near
 
 DTYPES = (np.float64, np.float32)
@@ -259,46 +260,39 @@ class SoftNeighborsBase(
         frame = frame_of(X[members], counts) if before is None else before.plan.frame
         framed = frame.apply(X)
         members, weight, samples = self._samples(reader, framed, y, members, weight)
-        dtype = X.dtype
         if before is None:
             plan = self._plan(samples, frame, reader, rng)
         else:
             plan = before.plan._replace(reader=reader)
         held_out, learnt = self._held_out(samples)
-        task = Task(None, None, samples, held_out, None, framed, members, weight, dtype)
-        if held_out is not None and len(samples.X) <= SMALL_SAMPLES:
-            task = self._mixed_beforehand(task, plan, learnt, rng)
-            learnt = samples
-        elif held_out is not None and before is None:
-            plan = self._plan_of_part(plan, learnt)
         start = plan.origin if before is None else before.theta
-        return task._replace(trial=self._trial(plan, learnt, start, rng))
+        trial = self._trial(plan, samples, start, rng)
+        task = Task(trial, None, samples, None, framed, members, weight, X.dtype)
+        held_out, learnt = self._held_out(samples)
+        if held_out is None:
+            return task
+        return self._mixed_beforehand(task, plan, learnt, held_out, rng)
 
-    def _mixed_beforehand(self, task, plan, learnt, rng):
+    def _mixed_beforehand(self, task, plan, learnt, held_out, rng):
         """Return a task with a mixture that a training on a part has told."""
+        # What is drawn here leaves what the training of all draws as it is.
+        rng = deepcopy(rng)
         plan = self._plan_of_part(plan, learnt)
         trial = self._trial(plan, learnt, plan.origin, rng)
         theta = self._minimize(trial, rng, part=True).x
-        task = task._replace(trial=trial)
         if len(task.samples.X) >= CURVED_SAMPLES and not self._hidden():
             task = task._replace(curved=self._curved(trial, rng))
-        mixture = self._mixture_by(task, task.embeddings(theta))
+        embeddings = mixed_embeddings(plan, theta, task.curved)
+        votes = self._held_out_votes(trial, embeddings, held_out)
+        mixture = self._mixing_weights(votes, held_out, task.samples, trial.judge)
         return task._replace(mixture=mixture)
-
-    def _mixture_by(self, task, embeddings):
-        """Return the mixture that suits the samples held out."""
-        votes = self._held_out_votes(task.trial, embeddings, task.held_out)
-        judge = task.trial.judge
-        return self._mixing_weights(votes, task.held_out, task.samples, judge)
 
     def _trained(self, task, rng, progress=None, reservoir=None):
         """Return the attributes that a training arrives at."""
         trial = task.trial
 
         def attributes(theta):
-            embeddings, mixture = task.embeddings(theta), task.mixture
-            if task.held_out is not None and mixture is None:
-                mixture = self._mixture_by(task, embeddings)
+            embeddings = task.embeddings(theta)
             fitted = Fitted(
                 embeddings,
                 task.framed,
@@ -307,7 +301,7 @@ class SoftNeighborsBase(
                 self._voters(
                     trial, self._spaces(embeddings, task.samples), task.samples
                 ),
-                mixture,
+                task.mixture,
                 trial.strengths,
                 reservoir,
             )

@@ -105,10 +105,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         many in the one it starts from, of both numbers in a linear embedding of the
         features and their squares, and of the frequencies of the classes. Its weights
         make the classes of samples held out most likely, which are from a third of few
-        samples to an eighth of many, at most 1000; up to 2000 samples, training is
-        repeated with them. Squares are embedded for 250 to 2000 samples without hidden
-        layers. Of fewer than 20 samples the vote is "soft". Another vote takes effect
-        with the next fit.
+        samples to an eighth of many, at most 1000; training is repeated with them.
+        Squares are embedded for at least 250 samples without hidden layers. Of fewer
+        than 20 samples the vote is "soft". Another vote takes effect with the next fit.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in

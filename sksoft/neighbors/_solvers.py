@@ -17,8 +17,10 @@ PATIENCE = 10
 # may gain little before others gain much.
 LBFGS_BUDGET = 15
 LEAST_ITERATIONS = 4
-# The same for a training on a part of the samples, that tells how votes are mixed.
+# The same for a training on a part of the samples, that tells how votes are mixed; Adam
+# takes one in so many epochs.
 PART_BUDGET = 8
+PART_OF_EPOCHS = 3
 LEAST_SHARE = 0.003
 LEAST_GAIN = 0.4
 # Steps of Adam, with and without hidden layers.
@@ -158,7 +160,7 @@ class Minibatches:
             start = stop
         return total / n_samples, theta
 
-    def minimize(self, problem, theta, *, max_iter, tol, progress, attributes):
+    def minimize(self, problem, theta, *, max_iter, tol, progress, attributes, part):
         """Minimise by Adam with a learning rate that falls to zero as a cosine."""
         n_steps = n_batches(len(problem.X), self.batch_size)
         n_epochs = max_iter
@@ -167,6 +169,8 @@ class Minibatches:
             least = LEAST_STEPS_HIDDEN if hidden else LEAST_STEPS
             fewest = min(LEAST_EPOCHS, -(-MANY_STEPS // n_steps))
             n_epochs = int(np.clip(-(-least // n_steps), fewest, MOST_EPOCHS))
+            if part:
+                n_epochs = -(-n_epochs // PART_OF_EPOCHS)
         adam = Adam(len(theta))
         solution = Solution(x=theta, value=np.inf)
         stale = 0

@@ -142,11 +142,8 @@ class Task(NamedTuple):
     samples : Samples
         All samples.
 
-    held_out : Samples or None
-        Those that tell how votes are mixed; None if votes are not mixed.
-
     mixture : Mixture or None
-        What they told, None if it is for the training to find.
+        How votes are mixed; None if they are not.
 
     framed : ndarray of shape (n_rows, n_features)
         All rows of the fit in their frame, those of weight zero too.
@@ -164,7 +161,6 @@ class Task(NamedTuple):
     trial: Trial
     curved: Embedding | None
     samples: Samples
-    held_out: Samples | None
     mixture: Mixture | None
     framed: np.ndarray
     members: np.ndarray
@@ -173,10 +169,16 @@ class Task(NamedTuple):
 
     def embeddings(self, theta):
         """Return where to vote: at theta, and if votes are mixed elsewhere too."""
-        found, plan = [Embedding(self.trial.plan, theta)], self.trial.plan
-        if self.held_out is not None:
-            found.append(Embedding(plan, plan.origin))
-        return found if self.curved is None else [*found, self.curved]
+        plan = self.trial.plan
+        if self.mixture is None:
+            return [Embedding(plan, theta)]
+        return mixed_embeddings(plan, theta, self.curved)
+
+
+def mixed_embeddings(plan, theta, curved):
+    """Return where mixed votes vote: in one embedding, at its origin, and curved."""
+    found = [Embedding(plan, theta), Embedding(plan, plan.origin)]
+    return found if curved is None else [*found, curved]
 
 
 class Fitted(NamedTuple):

@@ -43,8 +43,6 @@ SCORED_SAMPLES = 2000
 HELD_OUT_LEAST = 100
 HELD_OUT_OF = (3, 8)
 HELD_OUT_MOST = 1000
-# Up to so many samples, a training on those not held out goes before that on all.
-SMALL_SAMPLES = 2000
 # Squares are of use from so many samples on.
 CURVED_SAMPLES = 250
 # The embedding of squares is pulled to its start, that of the other, so much more.
@@ -259,7 +257,7 @@ class Training:
         if solver == "lbfgs":
             return by_lbfgs(problem, trial.start, part=part, **options)
         batches = self._minibatches(problem, rng)
-        return batches.minimize(problem, trial.start, **options)
+        return batches.minimize(problem, trial.start, part=part, **options)
 
     def _guarded(self, trial, solution):
         """Return the embedding to keep, never worse than the start, and its score."""
