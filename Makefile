@@ -45,8 +45,19 @@ test-random-versions: $(WHEEL)/.made $(VENV)/.group-test
 
 # On Linux, PyPI's PyTorch is the large one for GPUs. Where a smaller one for the CPU is
 # at hand, pip prefers it; PyTorch's own index has it: set PIP_EXTRA_INDEX_URL.
+BRIDGE_TESTS = tests/bridges/test_$*.py docs/recipes/$*.rst
+
+ifndef VERSIONS
 $(BRIDGES:%=test-%): test-%: .venv-%/.package
-	.venv-$*/bin/pytest tests/bridges/test_$*.py docs/recipes/$*.rst
+	.venv-$*/bin/pytest $(BRIDGE_TESTS)
+else
+# make test-jax VERSIONS="jax==0.5.0 jaxlib==0.5.0": others than those that pyproject.toml
+# pins, the oldest that it allows for instance.
+$(BRIDGES:%=test-%): test-%: .venv-%-other/.made $(WHEEL)/.made
+	.venv-$*-other/$(PIP_INSTALL) --group test-bridge $(VERSIONS)
+	.venv-$*-other/$(PIP_INSTALL) --force-reinstall --no-deps $(WHEEL)/sksoft-*.whl
+	.venv-$*-other/bin/pytest $(BRIDGE_TESTS)
+endif
 
 # make fuzz FUZZ_SECONDS=600 SEED=0; the short form of these three is make fuzz SHORT=1.
 SHORT ?=
@@ -100,14 +111,15 @@ dist: $(VENV)/.group-dist
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(RANDOM_VERSIONS) $(DEBUG) $(SANITIZE) $(WHEEL)
-	rm -rf $(BRIDGES:%=.venv-%)
+	rm -rf $(BRIDGES:%=.venv-%) $(BRIDGES:%=.venv-%-other)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/generated examples/output
 	rm -f docs/sg_execution_times.rst
 	find sksoft \( -name '*.c' -o -name '*.so' -o -name '*.pyd' \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.made $(OLDEST)/.made $(DEBUG)/.made $(SANITIZE)/.made $(BRIDGES:%=.venv-%/.made):
+$(VENV)/.made $(OLDEST)/.made $(DEBUG)/.made $(SANITIZE)/.made \
+		$(BRIDGES:%=.venv-%/.made) $(BRIDGES:%=.venv-%-other/.made):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(@D)

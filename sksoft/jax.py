@@ -3,9 +3,10 @@
 """The soft operators and losses for JAX: arrays in and out, exact gradients.
 
 Every operator of :mod:`sksoft.operators` and every loss of :mod:`sksoft.losses` is here
-under its name. They work under :func:`jax.jit`, :func:`jax.grad`, :func:`jax.vmap` and
-nests of them, in reverse mode and in forward mode (operators along `x`). Second
-derivatives raise. Results have the dtype of `x`, and are computed in double precision.
+under its name; soft beams, which are no operators, are a recipe of the documentation.
+They work under :func:`jax.jit`, :func:`jax.grad`, :func:`jax.vmap` and nests of them,
+in reverse mode and in forward mode (operators along `x`). Second derivatives raise.
+Results have the dtype of `x`, and are computed in double precision.
 
 The computation takes place on the CPU, in a callback. What does not depend on values,
 shapes and options, is checked when JAX traces a function; an error about values, such

@@ -11,6 +11,9 @@ _rng = np.random.default_rng(7)
 X = _rng.normal(size=(3, 5))
 W = _rng.uniform(0.5, 1.5, size=(3, 5))
 
+RS = ["regularization_strength"]
+RSW = [*RS, "weights"]
+
 # The operator, its array arguments besides x, those with a derivative, and the rest.
 OPERATOR_CASES = [
     ("soft_sort", {"regularization_strength": 0.4}, ["regularization_strength"], {}),
@@ -40,28 +43,49 @@ OPERATOR_CASES = [
     ),
     ("soft_topk", {"k": np.array([1, 2, 3])}, [], {"method": "laplace"}),
     ("soft_topk", {}, [], {"k": 2, "method": "permutahedron", "axis": 0}),
-    ("soft_topk_sorted", {}, [], {"k": 2, "regularization_strength": 0.5}),
-    ("soft_permutation", {}, [], {"regularization_strength": 0.8}),
+    ("soft_topk_sorted", {"regularization_strength": 0.5}, RS, {"k": 2}),
+    ("soft_permutation", {"regularization_strength": 0.8}, RS, {}),
     ("soft_permutation", {}, [], {"axis": 0, "method": "neuralsort"}),
     ("squash", {}, [], {"axis": 0}),
     ("soft_isotonic", {}, [], {"axis": 0, "increasing": False}),
     ("soft_isotonic", {"weights": W}, ["weights"], {"regularization": "entropic"}),
-    ("soft_quantile", {"q": np.array([0.2, 0.6])}, ["q"], {}),
+    (
+        "soft_quantile",
+        {"q": np.array([0.2, 0.6]), "regularization_strength": 0.4},
+        ["q", *RS],
+        {},
+    ),
     (
         "soft_quantile",
         {"q": 0.3, "weights": W},
         ["q", "weights"],
         {"axis": 0, "keepdims": True},
     ),
-    ("soft_median", {}, [], {"regularization_strength": 0.6}),
-    ("soft_trimmed_mean", {}, [], {"proportiontocut": 0.25, "keepdims": True}),
-    ("soft_median_of_means", {}, [], {"n_groups": 2}),
+    ("soft_median", {"regularization_strength": 0.6, "weights": W}, RSW, {}),
+    (
+        "soft_trimmed_mean",
+        {"regularization_strength": 0.5, "weights": W},
+        RSW,
+        {"proportiontocut": 0.25, "keepdims": True},
+    ),
+    ("soft_median_of_means", {"regularization_strength": 0.4}, RS, {"n_groups": 2}),
+    (
+        "superquantile",
+        {"q": 0.4, "regularization_strength": 0.5},
+        ["q", *RS],
+        {"method": "laplace"},
+    ),
     ("superquantile", {"q": np.array([0.3, 0.7]), "weights": W}, ["q", "weights"], {}),
     ("soft_ecdf", {"points": np.array([-0.3, 0.1, 0.9])}, ["points"], {}),
-    ("soft_ecdf", {"points": 0.2}, ["points"], {"axis": 0}),
-    ("soft_quantile_normalize", {}, [], {"regularization_strength": 0.5}),
+    (
+        "soft_ecdf",
+        {"points": 0.2, "regularization_strength": 0.4, "weights": W},
+        ["points", *RSW],
+        {"axis": 0},
+    ),
+    ("soft_quantile_normalize", {"regularization_strength": 0.5}, RS, {}),
     ("soft_quantile_normalize", {"target": np.arange(4.0) ** 2}, ["target"], {}),
-    ("soft_spearmanr", {"y": W}, [], {"regularization_strength": 0.4}),
+    ("soft_spearmanr", {"y": W, "regularization_strength": 0.4}, RS, {}),
     ("soft_spearmanr", {"y": W[0]}, [], {}),
     ("rank_distribution", {"sigma": 0.7}, ["sigma"], {"exact": False}),
 ]

@@ -6,7 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
-from bridge_cases import OPERATOR_CASES, OPERATOR_IDS, X
+from bridge_cases import OPERATOR_CASES, OPERATOR_IDS, X, undifferentiable
 from numpy.testing import assert_allclose, assert_array_equal
 
 import sksoft
@@ -20,6 +20,18 @@ cases = pytest.mark.parametrize(
 
 def test_every_operator_has_a_case():
     assert {name for name, *_ in OPERATOR_CASES} == OPERATORS.keys()
+    for name, operator in OPERATORS.items():
+        given = {key for case in OPERATOR_CASES if case[0] == name for key in case[1]}
+        assert {*operator.per_row, *operator.per_entry} <= given
+
+
+@cases
+def test_cases_name_all_that_has_a_derivative(name, arrays, wrt, options):
+    spec, arrays = prepared(name, arrays, options)
+    linearize(spec, arrays, ("x", *wrt))
+    for key in undifferentiable(arrays, ("x", *wrt)):
+        with pytest.raises(ValueError, match=f"^{key} must not require a gradient"):
+            linearize(spec, arrays, (key,))
 
 
 def prepared(name, arrays, options):

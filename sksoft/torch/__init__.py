@@ -3,7 +3,8 @@
 """The soft operators and losses for PyTorch: tensors in and out, exact gradients.
 
 Every operator of :mod:`sksoft.operators` and every loss of :mod:`sksoft.losses` is here
-under its name. Values equal those of NumPy bit for bit, and gradients flow through
+under its name; soft beams, which are no operators, are a recipe of the documentation.
+Values equal those of NumPy bit for bit, and gradients flow through
 :mod:`torch.autograd` to every argument that :func:`sksoft.vjp` knows. Reverse mode,
 forward mode (along `x`), :func:`torch.vmap`, :func:`torch.func.grad` and
 :func:`torch.compile` work, nested too. Second derivatives raise.

@@ -29,6 +29,11 @@ import sksoft.jax as soft
 from sksoft import losses, operators
 from sksoft._bridge import LOSSES, OPERATORS, strength_name
 
+if hasattr(jax, "enable_x64"):
+    enable_x64 = jax.enable_x64
+else:  # JAX 0.7 and before.
+    from jax.experimental import enable_x64
+
 cases = pytest.mark.parametrize(
     ("name", "arrays", "wrt", "options"), OPERATOR_CASES, ids=OPERATOR_IDS
 )
@@ -49,7 +54,7 @@ def total(name, options, x, others):
 @cases
 @pytest.mark.parametrize("double", [False, True])
 def test_equals_numpy(name, arrays, wrt, options, double):
-    with jax.enable_x64(double):
+    with enable_x64(double):
         dtype = jnp.float64 if double else jnp.float32
         arguments = given(arrays)
         plain = {key: np.asarray(array) for key, array in arguments.items()}
@@ -78,7 +83,7 @@ def test_equals_numpy(name, arrays, wrt, options, double):
 
 @cases
 def test_gradients(name, arrays, wrt, options):
-    with jax.enable_x64(True):
+    with enable_x64(True):
         arguments = given(arrays)
         parts = {key: arguments.pop(key) for key in ("x", *wrt)}
         check_grads(
@@ -351,7 +356,7 @@ def test_loss_of_beams(transitions, options):
     def loss(emissions, transitions):
         return soft.beam_loss(emissions, transitions, SEQUENCE, 2, **options)
 
-    with jax.enable_x64(True):
+    with enable_x64(True):
         given = jax.tree.map(jnp.asarray, (EMISSIONS, transitions))
         for transform in (lambda f: f, jax.jit):
             value, found = transform(jax.value_and_grad(loss, argnums=(0, 1)))(*given)
