@@ -276,7 +276,7 @@ def test_wrong_parameters_are_named(wine, options, message):
     ("options", "message"),
     [
         ({"trim_fraction": 0.6}, "trim_fraction must be at least 0 and at most 0.5"),
-        ({"init": "lda"}, "init must be one of 'auto', 'identity', 'pca', got"),
+        ({"init": "lda"}, "init must be one of 'auto', 'identity', 'pca', 'pls'"),
         ({"loss": "log"}, "loss must be one of"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.covariance import ledoit_wolf
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.datasets import load_iris, load_wine, make_friedman1
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostClassifier
@@ -26,6 +27,7 @@ from sksoft.neighbors import (
     _solvers,
 )
 from sksoft.neighbors._starts import shrunk_covariance
+from sksoft.neighbors._value_vote import value_reader
 
 ESTIMATORS = [
     SoftKNeighborsClassifier,
@@ -228,7 +230,7 @@ def test_few_components_start_from_those_that_tell_classes_apart(wine):
             named = clone(auto).set_params(init=init).fit(X, y)
             np.testing.assert_array_equal(auto.components_, named.components_)
     auto = SoftKNeighborsRegressor(n_components=2, max_iter=0).fit(X, y)
-    named = clone(auto).set_params(init="pca").fit(X, y)
+    named = clone(auto).set_params(init="pls").fit(X, y)
     np.testing.assert_array_equal(auto.components_, named.components_)
 
 
@@ -534,3 +536,57 @@ def test_an_iteration_that_gains_little_does_not_end_training(wine):
     gains = -len(y) * np.diff(model.loss_curve_)
     assert gains[:2].max() < 0.5 < gains[2:].max()
     assert model.n_iter_ > 5
+
+
+def lengths_one(components):
+    return components / np.linalg.norm(components, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("n_outputs", [None, 2])
+def test_few_components_of_values_start_at_partial_least_squares(rng, n_outputs):
+    X = rng.normal(size=(60, 5)) * [3.0, 1.0, 1.0, 1.0, 1.0]
+    y = X[:, 1:] @ rng.normal(size=(4, n_outputs or 1)) + rng.normal(size=(60, 1))
+    y = y if n_outputs else y[:, 0]
+    model = SoftKNeighborsRegressor(n_components=2, max_iter=0).fit(X, y)
+    # Of several targets each counts in its own unit.
+    unit = value_reader(y, None, True).unit
+    expected = PLSRegression(2, scale=False).fit(X, y / unit)
+    found = lengths_one(model.components_)
+    signs = np.sign((found * expected.x_weights_.T).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(signs * found, expected.x_weights_.T, atol=1e-5)
+    named = clone(model).set_params(init="pls").fit(X, y)
+    np.testing.assert_array_equal(named.components_, model.components_)
+    whole = SoftKNeighborsRegressor(max_iter=0).fit(X, y)
+    np.testing.assert_allclose(lengths_one(whole.components_), np.eye(5), atol=1e-12)
+    # Weights are repetitions.
+    weight = rng.integers(0, 3, size=60)
+    rows = np.repeat(np.arange(60), weight)
+    weighted = clone(model).fit(X, y, sample_weight=weight)
+    repeated = clone(model).fit(X[rows], y[rows])
+    np.testing.assert_allclose(weighted.components_, repeated.components_, atol=1e-6)
+
+
+def test_what_least_squares_leave_is_told_by_principal_components(rng):
+    X = rng.normal(size=(50, 4)) * [1.0, 2.0, 4.0, 8.0]
+    X -= X.mean(axis=0)
+    X = np.linalg.qr(X)[0] * [1.0, 2.0, 4.0, 8.0]
+    model = SoftKNeighborsRegressor(n_components=2, init="pls", max_iter=0)
+    # One direction explains the target, or none does.
+    found = np.abs(lengths_one(model.fit(X, X[:, 1]).components_))
+    np.testing.assert_allclose(found, np.eye(4)[[1, 3]], atol=1e-6)
+    found = np.abs(lengths_one(model.fit(X, np.ones(50)).components_))
+    np.testing.assert_allclose(found, np.eye(4)[[3, 2]], atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["huber", "trimmed"])
+def test_the_start_of_a_robust_loss_resists_outliers(rng, loss):
+    X = rng.normal(size=(200, 6))
+    y = X[:, 0] + 0.1 * rng.normal(size=200)
+    y[:5] = 1e6 * X[:5, 1]
+
+    def direction(loss):
+        model = SoftKNeighborsRegressor(n_components=1, loss=loss, max_iter=0)
+        return np.abs(lengths_one(model.fit(X, y).components_)[0])
+
+    assert direction(loss)[0] > 0.9
+    assert direction("squared_error")[0] < 0.5

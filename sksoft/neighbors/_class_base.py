@@ -134,7 +134,7 @@ class ClassNeighborsBase(SoftNeighborsBase):
             return "lda"
         return super()._named_start(reader, n_components, n_features)
 
-    def _discriminant_start(self, samples, reader, n_components):
+    def _supervised_start(self, samples, reader, n_components, unit):
         n_classes = len(reader.classes)
         if n_components > n_classes - 1:
             raise ValueError(

@@ -17,10 +17,18 @@ from sksoft.neighbors._base import CHECKS, SoftNeighborsBase
 from sksoft.neighbors._mixture import Mixture, squared_weights
 from sksoft.neighbors._objective import LeaveOneOut
 from sksoft.neighbors._selection import Mask
-from sksoft.neighbors._value_vote import ValueVote, brought_near, value_reader
+from sksoft.neighbors._starts import partial_least_squares_start
+from sksoft.neighbors._value_vote import (
+    FARTHEST,
+    ValueVote,
+    brought_near,
+    value_reader,
+)
 
 # Where Huber's loss turns linear, in robust standard deviations of the residuals.
 HUBER_CORNER = 1.345
+# Targets are brought as near, in their unit, where a start must resist outliers.
+FARTHEST_RESISTED = 3.0
 
 
 class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBase):
@@ -57,10 +65,11 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         Half the squared error, Huber's loss of its length, or half the squared error
         without the share `trim_fraction` of the samples where it is largest.
 
-    init : {"auto", "identity", "pca"} or array-like of shape \
+    init : {"auto", "identity", "pca", "pls"} or array-like of shape \
             (n_components, n_features), default="auto"
-        Where the linear part starts. "auto" is the identity, or the principal
-        components if there are fewer components than features.
+        Where the linear part starts. "auto" is the identity, or "pls" if there are
+        fewer components than features: the directions of partial least squares
+        regression. "pca" is the principal components.
 
     alpha : float or "auto", default="auto"
         Weight of half the squared distance of the parameters from their start, in a
@@ -219,7 +228,7 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     _parameter_checks = CHECKS | {
         "loss": one_of("squared_error", "huber", "trimmed"),
-        "init": word_or(("auto", "identity", "pca"), real_array),
+        "init": word_or(("auto", "identity", "pca", "pls"), real_array),
         "vote": one_of("mixed", "mean", "median", "trimmed"),
         "trim_fraction": fraction(0.5),
     }
@@ -279,6 +288,18 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
 
     def _reader(self, y, weight):
         return value_reader(y, weight, self.loss == "squared_error")
+
+    def _named_start(self, reader, n_components, n_features):
+        if self.init == "auto" and n_components < n_features:
+            return "pls"
+        return super()._named_start(reader, n_components, n_features)
+
+    def _supervised_start(self, samples, reader, n_components, unit):
+        most = FARTHEST if self.loss == "squared_error" else FARTHEST_RESISTED
+        targets = np.clip(samples.targets, -most, most)
+        return partial_least_squares_start(
+            samples.X, targets, samples.weight, n_components, unit
+        )
 
     def _judge(self, samples, reader, strength, around, queries):
         vote = "mean" if self.vote == "mixed" else self.vote

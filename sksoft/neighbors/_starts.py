@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the linear part of an embedding starts."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
+from sklearn.cross_decomposition import PLSRegression
 
 
 class Start(NamedTuple):
@@ -79,6 +81,50 @@ def discriminant_start(X, codes, weight, n_classes, n_components):
     within = shrunk_covariance(X - means[codes], weight)
     between = (means * sizes[:, None]).T @ means / total
     return normalized(eigh(between, within)[1].T[::-1][:n_components], 1.0)
+
+
+def partial_least_squares_start(X, targets, weight, n_components, unit):
+    """Return the start at the directions of partial least squares, of length one.
+
+    Where these explain all that features tell of the targets, principal components of
+    what is left of the features come next.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Features.
+
+    targets : ndarray of shape (n_samples, n_outputs)
+        Targets.
+
+    weight : ndarray of shape (n_samples,) or None
+        Weights.
+
+    n_components : int
+        How many directions.
+
+    unit : float
+        The unit of the features as they were given.
+    """
+    rooted = []
+    for part in (X, targets):
+        part = part - np.average(part, axis=0, weights=weight)
+        if weight is not None:
+            part *= np.sqrt(weight)[:, None]
+        # Rows and their negatives have a mean of zero, which need not be subtracted.
+        rooted.append(np.vstack([part, -part]))
+    model = PLSRegression(min(n_components, len(X)), scale=False)
+    with warnings.catch_warnings():
+        # Of what is left of targets that are explained nothing is learnt.
+        warnings.simplefilter("ignore")
+        axes = model.fit(*rooted).x_weights_.T
+    axes = axes[np.isfinite(axes).all(axis=1)]
+    axes = axes[np.abs((axes**2).sum(axis=1) - 1.0) < 1e-6]
+    missing = n_components - len(axes)
+    if missing:
+        rest = principal_start(X - (X @ axes.T) @ axes, weight, missing, unit)
+        axes = np.vstack([axes, rest.components])
+    return Start(axes, unit)
 
 
 def shrunk_covariance(X, weight):

@@ -85,8 +85,8 @@ class Training:
         """Return a mixture by what votes for samples held out came out as."""
         raise NotImplementedError
 
-    def _discriminant_start(self, samples, reader, n_components):
-        """Return the start at directions that tell classes apart."""
+    def _supervised_start(self, samples, reader, n_components, unit):
+        """Return the start at directions that tell of the targets."""
         raise NotImplementedError
 
     def _hidden(self):
@@ -126,7 +126,7 @@ class Training:
             return identity_start(n_components, n_features, unit)
         if init == "pca":
             return principal_start(samples.X, samples.weight, n_components, unit)
-        return self._discriminant_start(samples, reader, n_components)
+        return self._supervised_start(samples, reader, n_components, unit)
 
     def _named_start(self, reader, n_components, n_features):
         """Return the name of the start that a name stands for."""
@@ -359,10 +359,11 @@ class Training:
         if not isinstance(self.init, str):
             return plan
         n_components, n_features = plan.components(plan.origin).shape
-        if self._named_start(plan.reader, n_components, n_features) != "lda":
+        name = self._named_start(plan.reader, n_components, n_features)
+        if name in ("identity", "pca"):
             return plan
-        # These directions tell of the targets.
-        start = self._discriminant_start(samples, plan.reader, n_components)
+        unit = plan.frame.given_unit
+        start = self._supervised_start(samples, plan.reader, n_components, unit)
         origin = plan.origin.copy()
         plan.model.unpack(origin)[0][...] = start.components.T
         return plan._replace(origin=origin)
