@@ -20,7 +20,7 @@ from sksoft.linear_model import (
     TrimmedLogisticRegression,
 )
 from sksoft.linear_model._design import Units, make_design, whitener
-from sksoft.linear_model._mm import bisquare_cutoff, residual_variance
+from sksoft.linear_model._mm import bisquare_cutoff, mm_fit, residual_variance
 from sksoft.linear_model._search import Batch, concentrate, search
 from sksoft.operators import soft_topk
 
@@ -493,6 +493,25 @@ def test_residual_scales_at_high_efficiency_are_those_of_least_squares():
     share = np.linspace(0, 0.9, 10)
     variance = residual_variance(share, bisquare_cutoff(0.99999))
     np.testing.assert_allclose(variance, 1 - share, atol=2e-3)
+
+
+@pytest.mark.parametrize("distance", [30.0, 1e3, 1e5])
+def test_last_step_descends_where_a_good_row_of_high_leverage_returns(distance):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 3)), rng.normal(size=200)
+    X[0] *= distance
+    X[1:6] = 30 * distance * rng.normal(size=(5, 3))
+    y[1:6] = 50.0
+    design = make_design(X, None, Units(np.zeros(3), np.ones(3)), True, 0.0)
+    start = np.full(4, 0.05)
+    start[:3] /= distance
+    known = mm_fit(design, y, start, 1.0, None, 0.95)
+    # What is known of the rows may be without that row: it takes more steps, no others.
+    few = design.matrix[6:]
+    inverse = np.linalg.inv(few.T @ few / len(few))
+    found = mm_fit(design, y, start, 1.0, None, 0.95, inverse)
+    np.testing.assert_allclose(found.coef, known.coef, rtol=1e-6, atol=1e-9)
+    assert (found.weight > 0).sum() >= 190
 
 
 def test_summary():

@@ -398,19 +398,17 @@ def mm_fit(design, y, coef, scale, high, efficiency, inverse=None):
        2504-2515.
     """
     first = bisquare_cutoff(efficiency)
-    coef, posterior, inverse = _m_estimate(
+    coef, residual, posterior, inverse = _m_estimate(
         design, y, coef, scale, high, first, 1e-4, inverse
     )
-    residual = design.residual(coef, y)
     new_scale = _design_scale(design, residual, scale, high, first, posterior)
     beyond = design.sample_weight @ (np.abs(residual) > first * scale) / design.total
     new_scale, second = second_round(
         first, scale, new_scale, beyond, design.shape[1], design.total
     )
-    coef, posterior, _ = _m_estimate(
+    coef, residual, posterior, _ = _m_estimate(
         design, y, coef, new_scale, high, second, 1e-9, inverse
     )
-    residual = design.residual(coef, y)
     weight = row_weights(residual / new_scale, high, second, posterior)
     return MMFit(coef, new_scale, second, posterior, weight, residual)
 
@@ -443,30 +441,42 @@ def second_round(cutoff, scale, new_scale, beyond, n_columns, total):
 
 
 def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
-    """Return M-estimated coefficients, their posterior and the inverse that served.
+    """Return M-estimated coefficients, residuals, posterior, and the inverse used.
 
     The inverse matrix of the weighted mean of ``x x^T`` serves for many steps, each
-    scaled as Newton's would be on average; where steps do not shrink quickly, or where
-    there is none, it is formed anew.
+    scaled as Newton's would be on average. It is formed anew where steps do not shrink
+    quickly, where there is none, and where a step is too long to be sure to descend:
+    the loss is below the parabola that touches it, whose curvature the weights are. A
+    row of high leverage whose weight has grown makes it so.
     """
     before, posterior, factor = np.inf, None, None
+    residual = design.residual(coef, y)
     for count in range(MAX_STEPS):
-        residual = design.residual(coef, y) / scale
+        standard = residual / scale
         if count < MAX_ROUNDS:
-            posterior = find_posterior(residual, high, design.sample_weight)
-        weight = row_weights(residual, high, cutoff, posterior)
+            posterior = find_posterior(standard, high, design.sample_weight)
+        weight = row_weights(standard, high, cutoff, posterior)
         slope = design.sample_weight * weight
         mass = max(slope.sum(), 1e-300)
-        if inverse is None:
-            transform = whitener(design.gram(weight))
-            inverse = mass * (transform @ transform.T)
-        if factor is None:
-            slopes = design.sample_weight @ bisquare_slope(residual, cutoff)
-            factor = np.clip(mass / max(slopes, 1e-300), 1.0, 2.0) / mass
-        slope *= residual
-        right = scale * (design.matrix.T @ slope) - design.penalty * coef
-        step = factor * (inverse @ right)
-        coef = coef + step
+        right = design.pull(slope * residual) - design.penalty * coef
+        sure = False
+        while not sure:
+            sure = inverse is None
+            if inverse is None:
+                transform = whitener(design.gram(weight))
+                inverse = mass * (transform @ transform.T)
+            if factor is None:
+                slopes = design.sample_weight @ bisquare_slope(standard, cutoff)
+                factor = np.clip(mass / max(slopes, 1e-300), 1.0, 2.0) / mass
+            step = factor * (inverse @ right)
+            moved = design.residual(coef + step, y)
+            if not sure:
+                curvature = slope @ (moved - residual) ** 2
+                curvature += design.penalty @ step**2
+                sure = curvature <= 2 * (right @ step)
+            if not sure:
+                inverse, factor = None, None
+        coef, residual = coef + step, moved
         size = np.abs(step).max(initial=0.0)
         # Steps shrink by a factor: what is left is the rest of a geometric series.
         left = size
@@ -477,7 +487,7 @@ def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
         if size > 0.5 * before:
             inverse, factor = None, None
         before = size
-    return coef, posterior, inverse
+    return coef, residual, posterior, inverse
 
 
 def _design_scale(design, residual, scale, high, cutoff, posterior):
