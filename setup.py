@@ -52,6 +52,7 @@ EXTENSIONS = {
     "sksoft._relaxations._sinkhorn_solver": [
         "sksoft/_relaxations/_sinkhorn_solver.pyx"
     ],
+    "sksoft._relaxations._sinkhorn_start": ["sksoft/_relaxations/_sinkhorn_start.pyx"],
     "sksoft._relaxations._softmax_sort": ["sksoft/_relaxations/_softmax_sort.pyx"],
     "sksoft._relaxations._viterbi": ["sksoft/_relaxations/_viterbi.pyx"],
     "sksoft.linear_model._trimmed_mask": ["sksoft/linear_model/_trimmed_mask.pyx"],

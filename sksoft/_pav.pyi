@@ -17,6 +17,25 @@ def project_l2(
     blocks: NDArray[np.intp],
     work: NDArray[np.float64],
 ) -> None: ...
+def note_long_row(
+    s: NDArray[np.float64],
+    strength: float,
+    sort: bool,
+    blocks: NDArray[np.intp],
+    work: NDArray[np.float64],
+) -> None: ...
+def project_entries(
+    x: NDArray[Floating],
+    s: NDArray[np.float64],
+    order: NDArray[np.intp] | None,
+    strength: float,
+    sort: bool,
+    blocks: NDArray[np.intp],
+    work: NDArray[np.float64],
+    first: int,
+    last: int,
+    out: NDArray[Floating],
+) -> None: ...
 def rank_weighted_l2(
     s: NDArray[np.float64],
     target: NDArray[np.float64],

@@ -12,12 +12,14 @@ form of the violation in Busing 2022), and no difference of z and w is ever form
 
 from cython cimport floating
 
-from sksoft._ground.inline cimport Span, at, next_flag, spans_of, start_before
+from sksoft._ground.inline cimport (
+    Span, at, block_after, is_whole, next_flag, spans_of, start_before
+)
 
 cdef enum:
     SHORT = 16  # the longest rows of `_short_rows.pyx`
 
-ctypedef fused out_t:
+ctypedef fused row_t:
     float
     double
 
@@ -41,7 +43,7 @@ def project_l2(
     Without an order the rows are sorted already. There is room for a row, for half a row
     and for its flags in 7 n / 4 + 2 numbers.
     """
-    cdef Py_ssize_t r, b, i, start, n_blocks, n = x.shape[1]
+    cdef Py_ssize_t r, b, n_blocks, n = x.shape[1]
     cdef double* s
     cdef double* offset
     cdef unsigned char* flags
@@ -59,28 +61,87 @@ def project_l2(
             place = NULL if order is None else &order[r, 0]
             result = &out[r, 0]
             take(row, place, n, s)
-            if sort:
-                n_blocks = partition_l2(s, n, strength[r], True, spans, offset, flags)
-            else:
-                n_blocks = partition_l2(s, n, strength[r], False, spans, offset, flags)
-            blocks[r, 0] = n_blocks
+            n_blocks = note_blocks(s, n, strength[r], sort, &blocks[r, 0], offset, flags)
             for b in range(n_blocks if n <= SHORT else 0):
                 offset[b] = mean_excess(s, spans[b])
-            if sort:
-                for i in range(n):
-                    result[i] = <floating> s[i]
-                sort_l2(s, strength[r], spans, n_blocks, offset, result)
-            elif n_blocks == 1 and spans[0].stop - spans[0].start == n:
-                # Entries of a single block need no order.
-                rank_block_l2(row, 0, n, s[0], offset[0], strength[r], NULL, result)
-            else:
-                for i in range(n):
-                    result[place[i]] = i + 1
-                for b in range(n_blocks):
-                    start = spans[b].start
-                    rank_block_l2(
-                        s, start, spans[b].stop, s[start], offset[b], strength[r], place, result
-                    )
+            write_entries(
+                row, s, place, n, strength[r], sort, spans, n_blocks, offset, 0, n, result
+            )
+
+
+def note_long_row(
+    const double[::1] s, double strength, bint sort, Py_ssize_t[::1] blocks, double[::1] work
+):
+    """Note the blocks of one sorted row; their offsets go to work, as long as 3 n / 4 + 2."""
+    cdef Py_ssize_t n = s.shape[0]
+    with nogil:
+        note_blocks(
+            &s[0], n, strength, sort, &blocks[0], &work[0],
+            <unsigned char*> (&work[0] + n // 2 + 1),
+        )
+
+
+def project_entries(
+    const floating[::1] x,
+    const double[::1] s,
+    const Py_ssize_t[::1] order,
+    double strength,
+    bint sort,
+    const Py_ssize_t[::1] blocks,
+    const double[::1] work,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    floating[::1] out,
+):
+    """The soft ranks or the soft sort of the entries of one row from first to last.
+
+    s is the row in order, blocks and work are as `note_long_row` left them. A sort needs
+    no order.
+    """
+    with nogil:
+        write_entries(
+            &x[0], &s[0], NULL if order is None else &order[0], x.shape[0], strength, sort,
+            spans_of(&blocks[0]), blocks[0], &work[0], first, last, &out[0],
+        )
+
+
+cdef inline Py_ssize_t note_blocks(
+    const double* s, Py_ssize_t n, double strength, bint sort, Py_ssize_t* blocks,
+    double* offset, unsigned char* flags,
+) noexcept nogil:
+    if sort:
+        blocks[0] = partition_l2(s, n, strength, True, spans_of(blocks), offset, flags)
+    else:
+        blocks[0] = partition_l2(s, n, strength, False, spans_of(blocks), offset, flags)
+    return blocks[0]
+
+
+cdef inline void write_entries(
+    const floating* row, const double* s, const Py_ssize_t* place, Py_ssize_t n,
+    double strength, bint sort, const Span* spans, Py_ssize_t n_blocks, const double* offset,
+    Py_ssize_t first, Py_ssize_t last, floating* out,
+) noexcept nogil:
+    cdef Py_ssize_t b, i, start, stop
+    cdef double middle, base, mean
+    if not sort and is_whole(spans, n_blocks, n):
+        # Entries of a single block need no order.
+        rank_entries_l2(row, first, last, 0.5 * (n + 1), s[0], offset[0], strength, NULL, out)
+        return
+    for i in range(first, last):
+        out[i if sort else place[i]] = <floating> (s[i] if sort else i + 1)
+    for b in range(block_after(spans, n_blocks, first), n_blocks):
+        if spans[b].start >= last:
+            break
+        start = max(spans[b].start, first)
+        stop = min(spans[b].stop, last)
+        middle = 0.5 * (spans[b].start + spans[b].stop + 1)
+        base = s[spans[b].start]
+        mean = offset[b]
+        if sort:
+            for i in range(start, stop):
+                out[i] = <floating> (base + (mean + (i + 1 - middle) / strength))
+        else:
+            rank_entries_l2(s, start, stop, middle, base, mean, strength, place, out)
 
 
 cdef inline double mean_excess(const double* s, Span span) noexcept nogil:
@@ -150,31 +211,17 @@ cdef Py_ssize_t partition_l2(
     return b
 
 
-cdef inline void rank_block_l2(
-    const floating* row, Py_ssize_t start, Py_ssize_t stop, double first, double offset,
-    double strength, const Py_ssize_t* place, out_t* out,
+cdef inline void rank_entries_l2(
+    const row_t* row, Py_ssize_t start, Py_ssize_t stop, double middle, double first,
+    double offset, double strength, const Py_ssize_t* place, floating* out,
 ) noexcept nogil:
     cdef Py_ssize_t i
-    cdef double middle = 0.5 * (start + stop + 1)
     if strength == 0.0:
         for i in range(start, stop):
-            out[at(place, i)] = <out_t> middle
+            out[at(place, i)] = <floating> middle
     else:
         for i in range(start, stop):
-            out[at(place, i)] = <out_t> (middle + ((row[i] - first) - offset) / strength)
-
-
-cdef inline void sort_l2(
-    const double* s, double strength, const Span* spans, Py_ssize_t n_blocks,
-    const double* offset, floating* out,
-) noexcept nogil:
-    cdef Py_ssize_t b, i
-    cdef double first, middle
-    for b in range(n_blocks):
-        first = s[spans[b].start]
-        middle = 0.5 * (spans[b].start + spans[b].stop + 1)
-        for i in range(spans[b].start, spans[b].stop):
-            out[i] = <floating> (first + (offset[b] + (i + 1 - middle) / strength))
+            out[at(place, i)] = <floating> (middle + ((row[i] - first) - offset) / strength)
 
 
 def rank_weighted_l2(

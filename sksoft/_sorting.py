@@ -163,7 +163,8 @@ def numpy_sorts_fast():
 def _sorted_by_codes(row, pieces, order):
     """Write the order, unless the row is too skewed; return whether it was written."""
     n = len(row)
-    least, most = float(row.min()), float(row.max())
+    ends = map_chunks(lambda part: (row[part].min(), row[part].max()), pieces)
+    least, most = float(min(ends)[0]), float(max(high for _, high in ends))
     # Differences that are smaller might overflow as divisors, larger ones themselves.
     if least < -1e306 or most > 1e306 or not most - least > 1e-290:
         return False
@@ -179,12 +180,15 @@ def _sorted_by_codes(row, pieces, order):
         pieces,
     )
     shifts = range(place_bits, place_bits + n_digits * DIGIT_BITS, DIGIT_BITS)
-    leading = _digit_counts(keys, shifts[-1], pieces).sum(axis=0)
+    last_counts = _digit_counts(keys, shifts[-1], pieces)
+    leading = last_counts.sum(axis=0)
     # Were numbers even within a leading digit, so many others would share their codes.
     others = np.square(leading, dtype=np.float64).sum() / n * (1 << DIGIT_BITS)
     if others / n_codes > CROWDED:
         return False
-    keys = _sorted_keys(keys, spare, shifts, pieces)
+    # The passes before move no key from one piece to another if there is but one.
+    known = last_counts if len(pieces) == 1 else None
+    keys = _sorted_keys(keys, spare, shifts, pieces, known)
     return _read(row, keys, place_bits, pieces, order)
 
 
@@ -206,10 +210,12 @@ def _room(order, n_passes):
     return (keys, spare) if n_passes % 2 else (spare, keys)
 
 
-def _sorted_keys(keys, spare, shifts, pieces):
+def _sorted_keys(keys, spare, shifts, pieces, last_counts=None):
     """Return keys sorted by the digits that begin at these bits."""
     for shift in shifts:
-        counts = _digit_counts(keys, shift, pieces)
+        counts = last_counts if shift == shifts[-1] else None
+        if counts is None:
+            counts = _digit_counts(keys, shift, pieces)
         if counts.sum(axis=0).max() < len(keys):
             _distribute(keys, shift, counts, pieces, spare)
             keys, spare = spare, keys

@@ -165,11 +165,17 @@ def row_chunks(n_rows, row_size):
 
 def entry_pieces(n):
     """Return slices that cut a row of n entries into pieces, one for a short row."""
-    n_pieces = -(-n // PIECE_SIZE)
+    n_pieces = max(-(-n // PIECE_SIZE), 1)
     if n >= SHARED_ROW_SIZE and not _in_pool():
         n_pieces = max(n_pieces, get_num_threads())
     bounds = [n * i // n_pieces for i in range(n_pieces + 1)]
     return [slice(*pair) for pair in itertools.pairwise(bounds)]
+
+
+def is_cut(shape):
+    """Return whether an array of this shape is a single row of several pieces."""
+    n_rows, n = shape
+    return n_rows == 1 and n >= SHARED_ROW_SIZE and len(entry_pieces(n)) > 1
 
 
 def _in_pool():

@@ -71,6 +71,34 @@ def test_results_do_not_depend_on_threads(operator, regularization, shape, rng):
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(("operator", "regularization"), OPERATORS)
+def test_threads_that_share_a_row(
+    operator, regularization, descending, dtype, rng, monkeypatch
+):
+    """A row has the same bits in pieces as at once and as among others."""
+    x, g = rng.normal(size=(2, 5000)).astype(dtype)
+    x[:500] = np.round(x[:500], 1)
+    params = {"regularization": regularization, "descending": descending}
+    _, high = strength_bounds(operator, x, **params)
+    for strength in (0.0, *np.geomspace(1e-7, 2.0 * high, 6)):
+        params["regularization_strength"] = float(strength)
+        results = []
+        for n_threads, size in ((1, _threads.SHARED_ROW_SIZE), (2, 1000), (3, 1000)):
+            monkeypatch.setattr(_threads, "SHARED_ROW_SIZE", size)
+            sksoft.set_num_threads(n_threads)
+            results.append(everything(operator, x, g, **params))
+            assert_array_equal(operator(x, **params), results[-1][0])
+        monkeypatch.undo()
+        many = everything(operator, np.stack([x, -x]), np.stack([g, g]), **params)
+        for alone, *pieces, row in zip(*results, many, strict=True):
+            for each in pieces:
+                assert_array_equal(each, alone)
+            if np.ndim(row):
+                assert_array_equal(row[0], alone)
+
+
 @pytest.mark.parametrize("name", ["weights", "targets"])
 @pytest.mark.parametrize("regularization", ["l2", "entropic", "kl"])
 def test_vectors_do_not_depend_on_threads(name, regularization, rng):

@@ -35,4 +35,6 @@ def pool_blocks(
     blocks: NDArray[np.intp],
     out: NDArray[Floating],
     work: NDArray[np.float64],
+    first: int,
+    last: int,
 ) -> None: ...

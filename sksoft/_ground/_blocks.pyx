@@ -8,8 +8,9 @@ less pooling, scaled.
 """
 
 from cython cimport floating
+from libc.string cimport memset
 
-from sksoft._ground.inline cimport Span, at, spans_of, sum_of
+from sksoft._ground.inline cimport Span, at, block_after, is_whole, spans_of, sum_of
 from sksoft._ground.side_by_side cimport LONGEST
 
 
@@ -17,8 +18,8 @@ def take_rows(const floating[:, ::1] x, const Py_ssize_t[:, ::1] order, double[:
     """out[r, i] = x[r, order[r, i]]"""
     cdef Py_ssize_t r, i
     with nogil:
-        for r in range(x.shape[0]):
-            for i in range(x.shape[1]):
+        for r in range(order.shape[0]):
+            for i in range(order.shape[1]):
                 out[r, i] = x[r, order[r, i]]
 
 
@@ -88,6 +89,8 @@ def pool_blocks(
     const Py_ssize_t[:, ::1] blocks,
     floating[:, ::1] out,
     double[::1] work,
+    Py_ssize_t first,
+    Py_ssize_t last,
 ):
     """Apply a Jacobian, or its transpose, that acts on blocks of sorted rows.
 
@@ -95,8 +98,11 @@ def pool_blocks(
     (uniform where there is no share). With a strength it is
     diag(factor) (I - 1 q^T) / strength instead, and zero for a strength of zero. Values
     are taken in the order of `take` and results put back in that of `put`, where given.
+
+    This is done for the entries of each row from first to last, and the whole of blocks
+    that start there. With a strength, out holds zeros if these are not all entries.
     """
-    cdef Py_ssize_t r, b, i, start, stop, n = values.shape[1]
+    cdef Py_ssize_t r, b, i, start, stop, done, n = values.shape[1]
     cdef const floating* value
     cdef floating* result
     cdef const Py_ssize_t* source
@@ -104,7 +110,7 @@ def pool_blocks(
     cdef const Span* spans
     cdef const double* part
     cdef const double* scale
-    cdef double quotient = 1.0
+    cdef double quotient
     cdef bint residual = strength is not None
     # Long rows of a single uniform block need no order.
     cdef bint anywhere = take is not None and put is not None and share is None
@@ -116,21 +122,28 @@ def pool_blocks(
             source = NULL if take is None else &take[r, 0]
             goal = NULL if put is None else &put[r, 0]
             spans = spans_of(&blocks[r, 0])
-            if anywhere and blocks[r, 0] == 1 and spans[0].stop - spans[0].start == n:
-                source = goal = NULL
-            # First as if there were no blocks.
-            if residual:
-                quotient = strength[r]
-                for i in range(n):
-                    result[i] = 0.0
-                if quotient == 0.0:
-                    continue
-            else:
-                for i in range(n):
+            quotient = strength[r] if residual else 1.0
+            if anywhere and quotient != 0.0 and is_whole(spans, blocks[r, 0], n):
+                pool_row(value, n, residual, quotient, result)
+                continue
+            if residual and last - first == n:
+                memset(result, 0, n * sizeof(floating))
+            if quotient == 0.0:
+                continue
+            b = block_after(spans, blocks[r, 0], first)
+            done = first
+            if b < blocks[r, 0] and spans[b].start < first:
+                # Done with the entries before.
+                done = spans[b].stop
+                b += 1
+            while done < last:
+                start = spans[b].start if b < blocks[r, 0] else n
+                for i in range(done, 0 if residual else min(start, last)):
                     result[at(goal, i)] = value[at(source, i)]
-            for b in range(blocks[r, 0]):
-                start = spans[b].start
-                stop = spans[b].stop
+                if start >= last:
+                    break
+                stop = done = spans[b].stop
+                b += 1
                 part = NULL if share is None else &share[r, start]
                 scale = NULL if factor is None else &factor[r, start]
                 for i in range(stop - start):
@@ -145,6 +158,16 @@ def pool_blocks(
                     if scale != NULL and not transpose:
                         work[i] *= scale[i]
                     result[at(goal, start + i)] = <floating> work[i]
+
+
+cdef inline void pool_row(
+    const floating* values, Py_ssize_t n, bint residual, double strength, floating* out
+) noexcept nogil:
+    # As `pool` without shares, of a row that nobody reorders.
+    cdef Py_ssize_t i
+    cdef double pooled = sum_of(values, n) / n
+    for i in range(n):
+        out[i] = <floating> ((values[i] - pooled) / strength if residual else pooled)
 
 
 cdef inline void pool_short(

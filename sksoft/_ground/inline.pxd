@@ -6,6 +6,7 @@ Blocks of two or more entries are noted in a row of integers: their number, then
 start and the stop of each. An entry that is in none of them is a block by itself.
 """
 
+from cython cimport floating
 from libc.math cimport exp
 from libc.string cimport memchr
 
@@ -17,6 +18,11 @@ cdef struct Span:
 cdef inline Span* spans_of(const Py_ssize_t* blocks) noexcept nogil:
     # The spans of the blocks of a row, after their number.
     return <Span*> (blocks + 1)
+
+
+cdef inline bint is_whole(const Span* spans, Py_ssize_t n_blocks, Py_ssize_t n) noexcept nogil:
+    # Whether a row is a single block.
+    return n_blocks == 1 and spans[0].stop - spans[0].start == n
 
 
 cdef inline Py_ssize_t at(const Py_ssize_t* order, Py_ssize_t i) noexcept nogil:
@@ -39,7 +45,7 @@ cdef inline double weight_at(const double* weight, Py_ssize_t i) noexcept nogil:
     return 1.0 if weight == NULL else weight[i]
 
 
-cdef inline double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
+cdef inline double sum_of(const floating* values, Py_ssize_t n) noexcept nogil:
     # Four running sums, so that an addition need not wait for the one before.
     cdef Py_ssize_t i, quads = n - n % 4
     cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
@@ -70,3 +76,17 @@ cdef inline Py_ssize_t start_before(
     if n_blocks > 0 and spans[n_blocks - 1].stop == start:
         return spans[n_blocks - 1].start
     return start - 1
+
+
+cdef inline Py_ssize_t block_after(
+    const Span* spans, Py_ssize_t n_blocks, Py_ssize_t i
+) noexcept nogil:
+    # The first block that stops after an entry.
+    cdef Py_ssize_t low = 0, high = n_blocks, middle
+    while i > 0 and low < high:
+        middle = (low + high) // 2
+        if spans[middle].stop > i:
+            high = middle
+        else:
+            low = middle + 1
+    return low

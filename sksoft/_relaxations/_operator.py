@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from sksoft._ground._blocks import take_rows
+from sksoft._ground._blocks import put_rows, take_rows
 from sksoft._relaxations._bounds import approximate_bounds
+from sksoft._threads import entry_pieces, is_cut, map_chunks
 
 
 class Operator:
@@ -79,8 +80,21 @@ class Operator:
 def taken(rows, order):
     """Return rows in sorted order, in double precision."""
     out = np.empty(rows.shape)
-    take_rows(rows, order, out)
+    map_entries(lambda part: take_rows(rows, order[:, part], out[:, part]), rows.shape)
     return out
+
+
+def put_entries(values, order, out):
+    """Write sorted rows where their entries stand."""
+    map_entries(lambda part: put_rows(values[:, part], order[:, part], out), out.shape)
+
+
+def map_entries(function, shape):
+    """Call a function with pieces of the entries of a long row, else with all."""
+    if is_cut(shape):
+        map_chunks(function, entry_pieces(shape[1]))
+    else:
+        function(slice(0, shape[1]))
 
 
 def directed(rows, descending):

@@ -13,13 +13,8 @@ from sksoft._relaxations._laplace import laplace_mask as solve_laplace
 from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations._power_mask import power_mask
 from sksoft._relaxations._selection_product import selection_product
-from sksoft._relaxations._sinkhorn_mask import (
-    saturate,
-    select_rows,
-    shift_rows,
-    start_rows,
-    start_weighted_rows,
-)
+from sksoft._relaxations._sinkhorn_mask import saturate, select_rows, shift_rows
+from sksoft._relaxations._sinkhorn_start import start_rows, start_weighted_rows
 from sksoft._sorting import numpy_sorts_fast
 
 # The exponent 1 / (p - 1) of the masks regularised by a p-norm.

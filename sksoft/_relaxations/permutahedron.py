@@ -7,19 +7,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoft._ground._blocks import pool_blocks, put_rows, scale_blocks, shift_blocks
+from sksoft._ground._blocks import pool_blocks, scale_blocks, shift_blocks
 from sksoft._ground._pav_exponential import project_exponential, write_gaps
 from sksoft._ground._short_blocks import list_blocks, pool_short_rows
 from sksoft._ground._short_rows import project_short_rows
-from sksoft._pav import project_l2, rank_weighted_l2
+from sksoft._pav import note_long_row, project_entries, project_l2, rank_weighted_l2
 from sksoft._relaxations._bounds import (
     bisect_pooled,
     hard_bound,
     pooled_bound,
     prefix_excess,
 )
-from sksoft._relaxations._operator import Operator, taken
+from sksoft._relaxations._operator import (
+    Operator,
+    map_entries,
+    put_entries,
+    taken,
+)
 from sksoft._sorting import INTP, ascending_order, order_beats_sort
+from sksoft._threads import is_cut
 
 # The weight of an entry of weight zero, relative to the largest of its row: the other
 # entries do not feel it, and its own rank is the limit of a vanishing weight.
@@ -60,6 +66,12 @@ class Blocks:
         transpose=False,
     ):
         """Apply pooling, or what it leaves; see the kernel ``pool_blocks``."""
+        table = self.table
+        if is_cut(values.shape) and not self.single[0]:
+            _pool_pieces(
+                values, take, put, share, factor, strength, transpose, table, out
+            )
+            return
         pool_blocks(
             values,
             take,
@@ -68,9 +80,11 @@ class Blocks:
             factor,
             strength,
             transpose,
-            self.table,
+            table,
             out,
-            np.empty(values.shape[1]),
+            np.empty(self.n),
+            0,
+            self.n,
         )
 
     def _places(self):
@@ -121,6 +135,18 @@ class Blocks:
         return values
 
 
+def _pool_pieces(*arguments):
+    """Pool the blocks of one row, piece by piece of its entries."""
+    *_, strength, _, _, out = arguments
+    n = out.shape[1]
+    if strength is not None:
+        map_entries(lambda part: out[:, part].fill(0.0), out.shape)
+    map_entries(
+        lambda part: pool_blocks(*arguments, np.empty(n), part.start, part.stop),
+        out.shape,
+    )
+
+
 def _decays(values, strength=None):
     """Return exp of minus the gap (over the strength) before each sorted value."""
     out = np.empty_like(values)
@@ -160,9 +186,39 @@ def project_uniform(rows, order, strength, sort, out):
         project_short_rows(rows, order, strength, sort, out, blocks.starts)
         return blocks
     blocks = Blocks(rows.shape)
+    if is_cut(rows.shape):
+        _project_long(rows, order, strength, sort, out, blocks)
+        return blocks
     work = np.empty(7 * n // 4 + 2)
     project_l2(rows, order, strength, sort, out, blocks.table, work)
     return blocks
+
+
+def _project_long(rows, order, strength, sort, out, blocks):
+    """Project one row, its entries in pieces; only its blocks are noted in one go."""
+    if order is None:
+        (values,) = rows.astype(np.float64, copy=False)
+    else:
+        (values,) = taken(rows, order)
+    (table,), (strength,) = blocks.table, strength
+    work = np.empty(3 * len(values) // 4 + 2)
+    note_long_row(values, strength, sort, table, work)
+
+    def write(part):
+        project_entries(
+            rows[0],
+            values,
+            None if order is None else order[0],
+            strength,
+            sort,
+            table,
+            work,
+            part.start,
+            part.stop,
+            out[0],
+        )
+
+    map_entries(write, rows.shape)
 
 
 class SortState(NamedTuple):
@@ -314,7 +370,7 @@ class PermutahedronRank(Operator):
             values = taken(rows, order)
             problem = _RankProblem(self.regularization, order, weights, targets)
             problem.project(values, regularization_strength, blocks)
-            put_rows(values, order, out)
+            put_entries(values, order, out)
             if keep:
                 if weights is not None:
                     problem.ranks = values.copy()
@@ -394,7 +450,7 @@ class PermutahedronRank(Operator):
             within = np.where(soft, _growth(mass) + (1.0 - share) / mass, within)
         gradient = blocks.later(cotangent) + blocks.sums(cotangent) * within
         out = np.empty(gradient.shape)
-        put_rows(gradient, order, out)
+        put_entries(gradient, order, out)
         return out
 
     def bounds(self, rows, order, tolerance, weights=None, targets=None):
