@@ -21,6 +21,8 @@ from sksoft.linear_model import (
     LeastTrimmedSquaresRegressor,
     _chunked_rows,
 )
+from sksoft.linear_model._chunked_mm import mm_fit_in_chunks
+from sksoft.linear_model._chunked_rows import chunked_designs, training_rows
 
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
@@ -309,6 +311,24 @@ def test_worse_leverage_is_told_in_chunks(data):
     expected = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
     lazy = da.from_array(X, chunks=(333, 3))
     assert_same(LeastTrimmedSquaresRegressor(random_state=0).fit(lazy, y), expected)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("distance", [30.0, 1e3, 1e5])
+def test_last_step_descends_where_a_good_row_of_high_leverage_returns(distance):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2000, 3)), rng.normal(size=2000)
+    X[0] *= distance
+    rows = training_rows(X, y, None, "Regressor")
+    (design,) = chunked_designs(rows, True, 0.0, True, np.random.RandomState(0))
+    start = np.array([*np.full(3, 0.05 / distance), 0.05])
+    known = mm_fit_in_chunks(design, start, 1.5, None, 0.95)
+    few = np.column_stack([X[1:] - design.units.location, np.ones(1999)])
+    few[:, :3] /= design.units.scale
+    inverse = np.linalg.inv(few.T @ few / len(few))
+    found = mm_fit_in_chunks(design, start, 1.5, None, 0.95, inverse)
+    np.testing.assert_allclose(found.coef, known.coef, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.scale, known.scale, rtol=1e-6)
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -222,7 +222,9 @@ def _soften(design, kept, method, penalty, hard, found, progress):
         )
     absolute = strength * scale**method.power if np.isfinite(strength) else strength
     objective = _Objective(design, kept, method, penalty, scale, absolute, untrimmed)
-    transform = design.whitener(found.gram) * np.sqrt(kept / 2) * scale
+    whiten = design.whitener(found.gram)
+    inverse = found.mass * (whiten @ whiten.T)
+    transform = whiten * np.sqrt(kept / 2) * scale
     start = _sample_optimum(objective, hard.coef, transform, method)
     coef, loss_curve = _descend(objective, start, transform, method, progress)
     rule = objective(coef)[2]
@@ -235,7 +237,7 @@ def _soften(design, kept, method, penalty, hard, found, progress):
         method.power,
         method.entropic,
     )
-    return Trimmed(coef, rule, scale, float(absolute), loss_curve)
+    return Trimmed(coef, rule, scale, float(absolute), loss_curve, inverse)
 
 
 def _sample_optimum(objective, coef, transform, method):
@@ -433,7 +435,12 @@ def _mm_result(design, trimmed, method, rng, n_agreeing):
         factor = target.scale * trimmed.scale * np.sqrt(np.pi / 2) * 2
         penalised = design.with_penalty(design.penalty * factor)
     mm = mm_fit_in_chunks(
-        penalised, trimmed.coef, trimmed.scale, leverage, method.efficiency
+        penalised,
+        trimmed.coef,
+        trimmed.scale,
+        leverage,
+        method.efficiency,
+        trimmed.inverse,
     )
     return _result(
         design,

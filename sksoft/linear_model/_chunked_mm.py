@@ -84,7 +84,7 @@ class MMSums(NamedTuple):
     root: np.ndarray
 
 
-def mm_fit_in_chunks(design, coef, scale, leverage, efficiency):
+def mm_fit_in_chunks(design, coef, scale, leverage, efficiency, inverse=None):
     """Return the MM-estimate that begins at a robust fit.
 
     Parameters
@@ -104,6 +104,9 @@ def mm_fit_in_chunks(design, coef, scale, leverage, efficiency):
     efficiency : float
         Efficiency of the M-estimate at normal errors.
 
+    inverse : ndarray of shape (n_columns, n_columns), default=None
+        As in the fit in memory.
+
     Returns
     -------
     fit : MMSums
@@ -112,7 +115,7 @@ def mm_fit_in_chunks(design, coef, scale, leverage, efficiency):
     first = bisquare_cutoff(efficiency)
     high_weight = _high_weight(design, leverage)
     coef, rule, inverse = _m_estimate(
-        design, coef, Bisquare(scale, first, None, leverage), high_weight, 1e-4, None
+        design, coef, Bisquare(scale, first, None, leverage), high_weight, 1e-4, inverse
     )
     new_scale = _design_scale(design, coef, rule)
 
@@ -151,26 +154,37 @@ def _high_weight(design, leverage):
 def _m_estimate(design, coef, rule, high_weight, tol, inverse):
     """Return coefficients, rule and the inverse matrix that served.
 
-    Steps are those of the fit in memory.
+    Steps are those of the fit in memory; whether one is sure to descend is told by the
+    pass of the next, and one that is not is taken back.
     """
-    before, factor = np.inf, None
+    before, factor, last = np.inf, None, None
     for count in range(MAX_STEPS):
         if count < MAX_ROUNDS:
             rule = rule._replace(posterior=None)
-        sums = _m_sums(design, coef, rule, inverse is None)
+        anew = inverse is None
+        sums = _m_sums(design, coef, rule, anew, last)
+        if last is not None:
+            step = coef - last.coef
+            if sums.curvature + design.penalty @ step**2 > 2 * (last.right @ step):
+                coef, rule = last.coef, last.rule
+                before, inverse, factor, last = np.inf, None, None, None
+                continue
         if count < MAX_ROUNDS and leverage_is_worse(
             sums.both, design.total, sums.wrong, high_weight
         ):
             width = _wrong_width(design, coef, rule, sums.both)
             posterior = posterior_of(sums.both, high_weight, width)
             rule = rule._replace(posterior=posterior)
-            sums = _m_sums(design, coef, rule, inverse is None)
-        if inverse is None:
+            sums = _m_sums(design, coef, rule, anew, None)
+        mass = max(sums.mass, 1e-300)
+        if anew:
             transform = design.whitener(sums.gram)
-            inverse = transform @ transform.T
+            inverse = mass * (transform @ transform.T)
         if factor is None:
-            factor = np.clip(sums.mass / max(sums.slopes, 1e-300), 1.0, 2.0)
-        step = factor * (inverse @ (sums.right - design.penalty * coef))
+            factor = np.clip(mass / max(sums.slopes, 1e-300), 1.0, 2.0) / mass
+        right = sums.right - design.penalty * coef
+        last = None if anew else _Step(coef, rule, right)
+        step = factor * (inverse @ right)
         coef = coef + step
         size = np.abs(step).max(initial=0.0)
         if size <= tol * rule.scale:
@@ -179,6 +193,14 @@ def _m_estimate(design, coef, rule, high_weight, tol, inverse):
             inverse, factor = None, None
         before = size
     return coef, rule, inverse
+
+
+class _Step(NamedTuple):
+    """Where a step began, the weights there, and the gradient."""
+
+    coef: np.ndarray
+    rule: Bisquare
+    right: np.ndarray
 
 
 class _MSums(NamedTuple):
@@ -200,6 +222,10 @@ class _MSums(NamedTuple):
 
     gram : ndarray of shape (n_columns, n_columns) or float
         Of the weighted products, 0 if it is not asked for.
+
+    curvature : float
+        Of squared changes of the residuals by the last step, weighted as before it; 0
+        if there is none.
     """
 
     mass: float
@@ -208,9 +234,10 @@ class _MSums(NamedTuple):
     both: float
     right: np.ndarray
     gram: np.ndarray
+    curvature: float
 
 
-def _m_sums(design, coef, rule, with_gram):
+def _m_sums(design, coef, rule, with_gram, last):
     def statistic(design, z):
         residual = design.residual(coef, z)
         slope = design.sample_weight * rule(residual, design)
@@ -223,6 +250,11 @@ def _m_sums(design, coef, rule, with_gram):
             gram, right = weighted_products(design, slope, residual)
         else:
             gram, right = 0.0, design.pull(slope * residual)
+        curvature = 0.0
+        if last is not None:
+            before = design.residual(last.coef, z)
+            weight = design.sample_weight * last.rule(before, design)
+            curvature = float(weight @ (residual - before) ** 2)
         return (
             float(slope.sum()),
             float(design.sample_weight @ bisquare_slope(standard, rule.cutoff)),
@@ -230,6 +262,7 @@ def _m_sums(design, coef, rule, with_gram):
             float(both.sum()),
             right,
             gram,
+            curvature,
         )
 
     return _MSums(*design.reduce(statistic))
