@@ -26,7 +26,9 @@ from sksoft.neighbors import (
     _candidates,
     _solvers,
 )
+from sksoft.neighbors._objective import Samples
 from sksoft.neighbors._starts import shrunk_covariance
+from sksoft.neighbors._training import Training
 from sksoft.neighbors._value_vote import value_reader
 
 ESTIMATORS = [
@@ -235,6 +237,45 @@ def test_few_components_start_from_those_that_tell_classes_apart(wine):
 
 
 # Weights
+
+
+@each_estimator
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_samples_that_are_alike_are_repetitions(rng, monkeypatch, estimator, solver):
+    # So many that most have no neighbour but copies of themselves.
+    X, y = np.sort(rng.normal(size=(40, 3)), axis=0), np.arange(40) % 3
+    counts = rng.integers(5, 30, size=40)
+    rows = rng.permutation(np.repeat(np.arange(40), counts))
+    trained, minimize = [], Training._minimize
+
+    def noted(self, trial, *args, **options):
+        trained.append(len(trial.samples.X))
+        return minimize(self, trial, *args, **options)
+
+    monkeypatch.setattr(Training, "_minimize", noted)
+    model = estimator(n_neighbors=3, solver=solver, max_iter=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        one = model.fit(X[rows], y[rows])
+        other = clone(model).fit(X, y, sample_weight=counts)
+    assert max(trained) == 40
+    np.testing.assert_allclose(one.components_, other.components_, atol=1e-6)
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, atol=1e-8)
+    strengths = one.regularization_strength_, other.regularization_strength_
+    np.testing.assert_allclose(*strengths)
+    assert one.embedding_.shape == (len(rows), 3)
+
+
+def test_samples_of_unlike_weights_are_not_repetitions(rng):
+    X = np.repeat(rng.normal(size=(10, 2)), 6, axis=0)
+    weight = np.tile([0.5, 0.5, 0.5, 1.5, 1.5, 1.5], 10)
+    samples = Samples(X, np.repeat(np.arange(10), 6), weight, np.zeros(60))
+    merged = samples.merged()
+    assert len(merged.X) == 20
+    np.testing.assert_allclose(np.sort(merged.weight), [1.5] * 10 + [4.5] * 10)
+    np.testing.assert_allclose(merged.own_weight, merged.weight * 2.0 / 3.0)
+    few = samples.take(np.r_[:12, 12:60:3])
+    assert few.merged() is few
 
 
 @each_estimator

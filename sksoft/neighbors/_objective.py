@@ -15,6 +15,9 @@ from sksoft.neighbors._candidates import (
 )
 from sksoft.neighbors._distances import pull_distances
 
+# Samples that are alike are merged if no more than this share is left.
+MERGED = 2.0 / 3.0
+
 
 class Samples(NamedTuple):
     """Training rows.
@@ -43,17 +46,23 @@ class Samples(NamedTuple):
         """Return some of the rows."""
         return Samples(*(None if part is None else part[rows] for part in self))
 
-    def followed_by(self, others):
-        """Return these and other samples."""
-        parts = [self, others]
-        if self.weight is not None or others.weight is not None:
-            parts = [part._weighted() for part in parts]
-        return Samples(
-            *(
-                None if one is None else np.concatenate([one, other])
-                for one, other in zip(*parts, strict=True)
-            )
+    def merged(self):
+        """Return samples that are alike as repetitions of one, if they are many."""
+        most = MERGED * len(self.X)
+        if len(np.unique(self.X.sum(axis=1))) > most:
+            return self
+        given = self._weighted()
+        # Of unlike weights none is a repetition of the other.
+        one = given.weight - given.own_weight
+        rows = np.column_stack([self.X, self.targets, one])
+        _, first, group = np.unique(
+            rows, axis=0, return_index=True, return_inverse=True
         )
+        if len(first) > most:
+            return self
+        weight = np.bincount(group.ravel(), given.weight)
+        merged = given.take(first)
+        return merged._replace(weight=weight, own_weight=weight - one[first])
 
     def _weighted(self):
         if self.weight is not None:

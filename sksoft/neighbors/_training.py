@@ -142,6 +142,7 @@ class Training:
 
     def _trial(self, plan, samples, start, rng, strengths=None):
         """Return a training of an embedding, which measures where it starts."""
+        samples = samples.merged()
         queries = np.arange(len(samples.X))
         if len(queries) > SCORED_SAMPLES:
             queries = np.sort(rng.choice(len(queries), SCORED_SAMPLES, replace=False))
