@@ -8,6 +8,8 @@ Medians of processor time over interleaved repetitions, one thread, float64. tor
 takes part where it is installed.
 """
 
+import functools
+import itertools
 import time
 
 import numpy as np
@@ -85,55 +87,57 @@ def overhead():
     def plain_loss():
         sksoft.losses.soft_spearman_loss(array, target.numpy())
 
+    def plain_rank():
+        sksoft.soft_rank(array, regularization_strength=0.1)
+
     pairs = {
         "soft_rank, value": (
             lambda: sksoft.torch.soft_rank(x, regularization_strength=0.1),
-            after_plain(
-                x, lambda: sksoft.soft_rank(array, regularization_strength=0.1)
-            ),
+            after_plain(x, plain_rank),
+            plain_rank,
         ),
-        "soft_rank, value and gradient": (backward, after_plain(tracked, pull)),
+        "soft_rank, value and gradient": (backward, after_plain(tracked, pull), pull),
         "soft_spearman_loss, value": (
             lambda: sksoft.torch.soft_spearman_loss(scores, target),
             after_plain(x, plain_loss),
+            plain_loss,
         ),
         "soft_spearman_loss, with gradient": (
             lambda: sksoft.torch.soft_spearman_loss(tracked, target).backward(),
             after_plain(tracked, plain_loss),
+            plain_loss,
         ),
     }
     print("microseconds a call on a row of ten: the bridge; NumPy after an empty ")
-    print("function of autograd; difference")
-    for name, functions in pairs.items():
-        a, b = 1e6 * medians(functions, 15, 200)
-        print(f"{name:34}{a:8.1f}{b:8.1f}{a - b:8.1f}")
+    print("function of autograd; their difference, the overhead; NumPy alone; that")
+    print("difference, of which the engine of autograd has its share")
+    for name, (bridge, numpy_after, numpy_alone) in pairs.items():
+        a, b, c = 1e6 * medians((bridge, numpy_after, numpy_alone), 15, 200)
+        print(f"{name:34}{a:8.1f}{b:8.1f}{a - b:8.1f}{c:8.1f}{a - c:8.1f}")
+
+
+def run(function, x, kind, strength):
+    """Evaluate a function of either package, and its gradient."""
+    value = function(x, regularization=kind, regularization_strength=strength)
+    value.backward(torch.ones_like(value))
 
 
 def against_torchsort():
     """Print times of value and gradient against torchsort's."""
     print("\nvalue and gradient, milliseconds: sksoft.torch, torchsort, ratio")
-    for shape in SHAPES:
-        inner = max(1, 200_000 // (shape[0] * shape[1]))
-        for kind in ("l2", "kl"):
-            x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
-            for strength in (1e-4, 1e-2, 1.0):
-
-                def ours(x=x, kind=kind, strength=strength):
-                    value = sksoft.torch.soft_rank(
-                        x, regularization=kind, regularization_strength=strength
-                    )
-                    value.backward(torch.ones_like(value))
-
-                def theirs(x=x, kind=kind, strength=strength):
-                    value = torchsort.soft_rank(
-                        x, regularization=kind, regularization_strength=strength
-                    )
-                    value.backward(torch.ones_like(value))
-
-                a, b = 1e3 * medians((ours, theirs), 7, inner)
-                print(
-                    f"{shape!s:16}{kind:4}{strength:8g}{a:10.3f}{b:10.3f}{b / a:8.1f}"
-                )
+    for name, shape, kind, strength in itertools.product(
+        ("soft_rank", "soft_sort"), SHAPES, ("l2", "kl"), (1e-4, 1e-2, 1.0)
+    ):
+        size = shape[0] * shape[1]
+        x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        functions = [
+            functools.partial(run, getattr(package, name), x, kind, strength)
+            for package in (sksoft.torch, torchsort)
+        ]
+        repeats = 7 if size > 100_000 else 25
+        a, b = 1e3 * medians(functions, repeats, max(1, 100_000 // size))
+        cells = f"{kind:4}{strength:8g}{a:10.3f}{b:10.3f}{b / a:8.1f}"
+        print(f"{name:12}{shape!s:16}{cells}", flush=True)
 
 
 def main():

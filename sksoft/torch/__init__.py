@@ -85,10 +85,10 @@ def _bridged_operator(operator):
                 ]
             )
         spec = Spec(operator_name, tuple(options), straight_through)
-        if not (wrt or transforms_active() or forward_mode_active()):
-            return value_of(Run(spec, names, wrt, False), tensors)
-        function = TransformedOperator if transforms_active() else PlainOperator
-        return function.apply(Run(spec, names, wrt, bool(wrt)), *tensors)
+        run = Run(spec, names, wrt, bool(wrt))
+        if transforms_active() or forward_mode_active():
+            return TransformedOperator.apply(run, *tensors)
+        return PlainOperator.apply(run, *tensors) if wrt else value_of(run, tensors)
 
     return bridged
 
@@ -116,11 +116,11 @@ def _bridged_loss(loss):
             call = encoded(loss_name, names, tensors, options)
             return compiled_loss(*call)[0]
         call = LossCall(loss_name, names, options)
-        if transforms_active():
+        if transforms_active() or forward_mode_active():
             return TransformedLoss.apply(call, *tensors)[0]
-        if not ((differentiated and torch.is_grad_enabled()) or forward_mode_active()):
-            return value_of_loss(call, tensors)[0]
-        return PlainLoss.apply(call, *tensors)
+        if differentiated and torch.is_grad_enabled():
+            return PlainLoss.apply(call, *tensors)
+        return value_of_loss(call, tensors)[0]
 
     return bridged
 

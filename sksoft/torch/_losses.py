@@ -8,7 +8,13 @@ from typing import NamedTuple
 import torch
 
 from sksoft._bridge import evaluate_loss, has_gradient
-from sksoft.torch._tensors import Linear, to_numpy, to_tensor, transforms_active
+from sksoft.torch._tensors import (
+    Linear,
+    forward_mode_active,
+    to_numpy,
+    to_tensor,
+    transforms_active,
+)
 
 
 class LossCall(NamedTuple):
@@ -41,8 +47,6 @@ def loss_of(call, tensors):
 def _pull(ctx, cotangent, gradients):
     """Return what backward returns."""
     _, *needed = ctx.needs_input_grad
-    if cotangent is None:
-        return None, *(None for _ in needed)
     return None, *[
         cotangent * gradients[name] if need else None
         for name, need in zip(ctx.call.names, needed, strict=True)
@@ -65,11 +69,10 @@ def _push(ctx, tangents, gradients):
 
 
 class PlainLoss(torch.autograd.Function):
-    """The value of a loss, quickly."""
+    """The value of a loss in reverse mode, quickly."""
 
     @staticmethod
     def forward(ctx, call, *tensors):
-        ctx.set_materialize_grads(False)
         ctx.call = call
         # What is known of the gradients does not change with the tensors any more: they
         # need not be saved in the way that looks after that.
@@ -80,17 +83,13 @@ class PlainLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, cotangent):
         gradients = ctx.gradients
-        if torch.is_grad_enabled() or transforms_active():
+        if torch.is_grad_enabled() or transforms_active() or forward_mode_active():
             gradients = _fixed(gradients, ctx.tensors)
         return _pull(ctx, cotangent, gradients)
 
-    @staticmethod
-    def jvp(ctx, _, *tangents):
-        return _push(ctx, tangents, _fixed(ctx.gradients, ctx.tensors))
-
 
 class TransformedLoss(torch.autograd.Function):
-    """The value of a loss, and its gradients, under the transforms of torch.func."""
+    """The value of a loss, and its gradients, in all modes and under torch.func."""
 
     @staticmethod
     def forward(call, *tensors):
@@ -121,6 +120,8 @@ class TransformedLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, cotangent, *_):
+        if cotangent is None:
+            return (None,) * len(ctx.needs_input_grad)
         return _pull(ctx, cotangent, TransformedLoss._saved(ctx))
 
     @staticmethod

@@ -5,7 +5,13 @@
 import torch
 
 from sksoft._bridge import evaluate, linearize
-from sksoft.torch._tensors import Linear, to_numpy, to_tensor, transforms_active
+from sksoft.torch._tensors import (
+    Linear,
+    forward_mode_active,
+    to_numpy,
+    to_tensor,
+    transforms_active,
+)
 
 
 class Run:
@@ -49,42 +55,19 @@ class Run:
         return self.child[1], moved
 
 
-class _Differentiable(torch.autograd.Function):
-    """The linear maps of the value of an operator."""
-
-    @staticmethod
-    def backward(ctx, cotangent):
-        needed = ctx.needs_input_grad[1:]
-        if cotangent is None:
-            return None, *(None for _ in needed)
-        run, tensors = ctx.run, ctx.saved_tensors
-        wrt = tuple(name for name, need in zip(run.names, needed, strict=True) if need)
-        if torch.is_grad_enabled() or transforms_active():
-            gradients = _Pullback.apply(run, wrt, cotangent, *tensors)
-        else:
-            gradients = gradients_of(run, wrt, cotangent, tensors)
-        if len(gradients) == len(needed):
-            return None, *gradients
-        gradients = iter(gradients)
-        return None, *(next(gradients) if need else None for need in needed)
-
-    @staticmethod
-    def jvp(ctx, _, tangent, *others):
-        run = ctx.run
-        for name, other in zip(run.names[1:], others, strict=True):
-            if other is not None:
-                raise NotImplementedError(
-                    f"forward-mode derivatives are offered along x only, got a tangent "
-                    f"of {name} of {run.spec.operator}."
-                )
-        return _Pushforward.apply(run, tangent, *ctx.saved_tensors)
-
-
-def _save(ctx, run, tensors):
-    ctx.run = run
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors)
-    ctx.save_for_forward(*tensors)
+def _pull(ctx, cotangent):
+    """Return what backward returns."""
+    run, tensors = ctx.run, ctx.saved_tensors
+    _, *needed = ctx.needs_input_grad
+    wrt = tuple([name for name, need in zip(run.names, needed, strict=True) if need])
+    if torch.is_grad_enabled() or transforms_active() or forward_mode_active():
+        gradients = _Pullback.apply(run, wrt, cotangent, *tensors)
+    else:
+        gradients = gradients_of(run, wrt, cotangent, tensors)
+    if len(gradients) == len(needed):
+        return None, *gradients
+    gradients = iter(gradients)
+    return None, *(next(gradients) if need else None for need in needed)
 
 
 def value_of(run, tensors):
@@ -103,17 +86,20 @@ def gradients_of(run, wrt, cotangent, tensors):
     )
 
 
-class PlainOperator(_Differentiable):
-    """The value of an operator, quickly."""
+class PlainOperator(torch.autograd.Function):
+    """The value of an operator in reverse mode, quickly."""
 
     @staticmethod
     def forward(ctx, run, *tensors):
-        _save(ctx, run, tensors)
+        ctx.run = run
+        ctx.save_for_backward(*tensors)
         return value_of(run, tensors)
 
+    backward = staticmethod(_pull)
 
-class TransformedOperator(_Differentiable):
-    """The value of an operator under the transforms of torch.func."""
+
+class TransformedOperator(torch.autograd.Function):
+    """The value of an operator in all modes, and under the transforms of torch.func."""
 
     @staticmethod
     def forward(run, *tensors):
@@ -121,8 +107,27 @@ class TransformedOperator(_Differentiable):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        run, *tensors = inputs
-        _save(ctx, run, tensors)
+        ctx.run, *tensors = inputs
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        if cotangent is None:
+            return (None,) * len(ctx.needs_input_grad)
+        return _pull(ctx, cotangent)
+
+    @staticmethod
+    def jvp(ctx, _, tangent, *others):
+        run = ctx.run
+        for name, other in zip(run.names[1:], others, strict=True):
+            if other is not None:
+                raise NotImplementedError(
+                    f"forward-mode derivatives are offered along x only, got a tangent "
+                    f"of {name} of {run.spec.operator}."
+                )
+        return _Pushforward.apply(run, tangent, *ctx.saved_tensors)
 
     @staticmethod
     def vmap(info, in_dims, run, *tensors):

@@ -328,6 +328,20 @@ def test_dual_numbers():
         )
 
 
+def test_forward_mode_over_a_backward_pass():
+    x, weight = torch.tensor(X, requires_grad=True), torch.tensor(W)
+    value = soft.soft_rank(x, regularization_strength=0.5)
+    loss = soft.soft_spearman_loss(x, weight, regularization_strength=0.5)
+    with forward_ad.dual_level():
+        # No tangent of a cotangent is lost silently.
+        with pytest.raises(NotImplementedError, match="second derivatives"):
+            torch.autograd.grad(value, x, forward_ad.make_dual(weight, weight))
+        one = torch.ones_like(loss)
+        (found,) = torch.autograd.grad(loss, x, forward_ad.make_dual(one, 2.0 * one))
+        gradient, tangent = forward_ad.unpack_dual(found)
+    assert torch.equal(tangent, 2.0 * gradient)
+
+
 @pytest.mark.parametrize("name", OPERATORS)
 def test_straight_through(name):
     _, arrays, _, options = next(case for case in OPERATOR_CASES if case[0] == name)
