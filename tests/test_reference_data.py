@@ -25,6 +25,8 @@ from sksoft.linear_model._design import Design
 from sksoft.linear_model._mm import (
     bisquare_slope,
     bisquare_weight,
+    design_scale,
+    m_estimate,
     mm_deviation,
     residual_variance,
 )
@@ -129,13 +131,15 @@ def test_ndcg_of_lightgbm(case):
 BISQUARE = 4.685061
 ROBUST = cases("robustbase")
 BY_NAME = {"ids": [case["name"] for case in ROBUST]}
-# Where R's SMDM-estimate and ours end at the same solution; elsewhere, on 20 to 50 rows
-# with several of doubtful standing, the scale that an M-estimate begins at decides.
-ONE_SOLUTION = [
-    case
-    for case in ROBUST
-    if case["name"] in ("vertical", "leverage", "diabetes", "hbk", "coleman", "wood")
-]
+# From R's start ours ends where R does, on all sets. Ours begins at the trimmed fit,
+# not at an S-estimate. On most sets that ends at the same solution. On toxicity and
+# starsCYG it ends at another, which fits half of the rows better. On stackloss,
+# delivery and salinity, 21 to 28 rows of which one to four are beyond the first cutoff,
+# ours does not let the second scale exceed the first: to let it costs 5 to 50 % of the
+# mean squared error where a fifth or more of so few rows are wrong, and gains 2 % where
+# none is.
+OTHER_SOLUTION = ("toxicity", "starsCYG", "stackloss", "delivery", "salinity")
+ONE_SOLUTION = [case for case in ROBUST if case["name"] not in OTHER_SOLUTION]
 
 
 def robust_data(case):
@@ -205,6 +209,39 @@ def test_m_estimates_of_robustbase(case):
     inverse = np.linalg.inv(design.gram(weight))
     errors = deviation * expected["scale"] * np.sqrt(np.diag(inverse))
     assert_allclose(errors, expected["errors_huber"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", ROBUST, **BY_NAME)
+def test_last_step_from_the_start_of_robustbase(case):
+    X, y = robust_data(case)
+    rows = with_ones(X)
+    design = Design(rows, np.ones(len(y)), np.zeros(rows.shape[1]), False, X.shape[1])
+    start, scale = np.array(case["mm"]["start"]), case["mm"]["scale"]
+    coef, residual, *_ = m_estimate(
+        design, y, start, scale, None, BISQUARE, 1e-10, None
+    )
+    error = np.array(case["mm"]["errors"])
+    assert np.all(np.abs(coef - case["mm"]["coef"]) <= 1e-7 * error)
+    # Both integrate numerically, R over 10 points; 1 % is seen on the 21 rows of
+    # stackloss, 0.4 % elsewhere.
+    second = design_scale(design, residual, scale, None, BISQUARE, None)
+    assert_allclose(second, case["smdm"]["scale"], rtol=0.012)
+
+
+@pytest.mark.parametrize("case", ROBUST, **BY_NAME)
+def test_trimmed_start_fits_half_of_the_rows_better_than_robustbase_ends(case):
+    X, y = robust_data(case)
+    kept = case["lts"]["kept"]
+    if case["name"] in OTHER_SOLUTION and case["name"] != "salinity":
+        # There the end does so too.
+        reg = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
+        assert reg.scale_ < case["smdm"]["scale"]
+    else:
+        reg = LeastTrimmedSquaresRegressor(
+            regularization_strength=0.0, reweight=False, random_state=0
+        ).fit(X, y)
+    theirs = np.sort((y - with_ones(X) @ case["smdm"]["coef"]) ** 2)[:kept].sum()
+    assert np.sort((y - reg.predict(X)) ** 2)[:kept].sum() <= theirs
 
 
 @pytest.mark.parametrize("case", ONE_SOLUTION, ids=[c["name"] for c in ONE_SOLUTION])

@@ -398,15 +398,15 @@ def mm_fit(design, y, coef, scale, high, efficiency, inverse=None):
        2504-2515.
     """
     first = bisquare_cutoff(efficiency)
-    coef, residual, posterior, inverse = _m_estimate(
+    coef, residual, posterior, inverse = m_estimate(
         design, y, coef, scale, high, first, 1e-4, inverse
     )
-    new_scale = _design_scale(design, residual, scale, high, first, posterior)
+    new_scale = design_scale(design, residual, scale, high, first, posterior)
     beyond = design.sample_weight @ (np.abs(residual) > first * scale) / design.total
     new_scale, second = second_round(
         first, scale, new_scale, beyond, design.shape[1], design.total
     )
-    coef, residual, posterior, _ = _m_estimate(
+    coef, residual, posterior, _ = m_estimate(
         design, y, coef, new_scale, high, second, 1e-9, inverse
     )
     weight = row_weights(residual / new_scale, high, second, posterior)
@@ -440,7 +440,7 @@ def second_round(cutoff, scale, new_scale, beyond, n_columns, total):
     return float(new_scale), float(min(second, most / new_scale))
 
 
-def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
+def m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
     """Return M-estimated coefficients, residuals, posterior, and the inverse used.
 
     The inverse matrix of the weighted mean of ``x x^T`` serves for many steps, each
@@ -490,7 +490,7 @@ def _m_estimate(design, y, coef, scale, high, cutoff, tol, inverse):
     return coef, residual, posterior, inverse
 
 
-def _design_scale(design, residual, scale, high, cutoff, posterior):
+def design_scale(design, residual, scale, high, cutoff, posterior):
     """Return the scale that the weighted residuals tell, each with its own variance.
 
     A residual is smaller than its error by the share that its row has in the fit.
