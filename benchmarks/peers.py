@@ -4,7 +4,8 @@
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/peers.py [--csv FOLDER] [SECTION ...]
 
-With --csv each table is written to ``FOLDER/<section>.csv`` besides.
+With --csv each table is written to ``FOLDER/<section>.csv`` besides. What misses its
+budget is listed in the end. All sections take some ten minutes.
 
 A ratio is the median over repeats of the ratio within a pair: ours and theirs take
 turns, so that a machine that slows down slows both. "hard" and "half-way" are strengths
@@ -441,20 +442,24 @@ def import_time():
 # -- reporting ----------------------------------------------------------------------
 
 
-def within(numbers, budget):
-    """Return whether numbers keep to a budget such as '<= 2 / 3, 4', or '' without."""
+def over_budget(numbers, budget):
+    """Return the numbers, flat, that do not keep to a budget, each with its limit.
+
+    A budget such as '<= 2 / 3, 4' has a limit, or limits of several numbers, for each
+    column, or one for all of them.
+    """
     sense, _, limits = budget.partition(" ")
     if not limits:
-        return ""
+        return []
     limits = [np.array(limit.split(" / "), float) for limit in limits.split(",")]
     if len(limits) == 1:
         limits *= len(numbers)
-    sign = 1.0 if sense == "<=" else -1.0
-    kept = [
-        np.all(sign * np.ravel(number) <= sign * limit)
+    return [
+        (each, f"{sense} {bound:g}")
         for number, limit in zip(numbers, limits, strict=True)
+        for each, bound in zip(*np.broadcast_arrays(number, limit), strict=True)
+        if not (each <= bound if sense == "<=" else each >= bound)
     ]
-    return "yes" if all(kept) else "NO"
 
 
 def cell(number):
@@ -465,19 +470,26 @@ def cell(number):
 
 
 def report(name, folder=None):
-    """Measure a section and print it as a Markdown table, row by row; write a file."""
+    """Measure a section and print it as a Markdown table, row by row; write a file.
+
+    Return how many rows keep to their budgets, and texts of what does not.
+    """
     title, columns, needs, function = SECTIONS[name]
     print(f"\n{title}\n")
     missing = [module for module in needs if importlib.util.find_spec(module) is None]
     if missing:
         print(f"Skipped: {', '.join(missing)} is not installed.", flush=True)
-        return
+        return 0, [f"{name}: skipped"]
     columns = (*columns, "kept")
-    table = [columns]
+    table, n_kept, missed = [columns], 0, []
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns), flush=True)
     for work, *numbers, budget in function():
-        cells = [work, *map(cell, numbers), budget, within(numbers, budget)]
+        over = over_budget([np.atleast_1d(number) for number in numbers], budget)
+        kept = "" if budget == "-" else "NO" if over else "yes"
+        n_kept += kept == "yes"
+        missed += [f"{name}: {work}: {cell(each)} for {limit}" for each, limit in over]
+        cells = [work, *map(cell, numbers), budget, kept]
         table.append(cells)
         print("| " + " | ".join(cells) + " |", flush=True)
     if folder is not None:
@@ -485,6 +497,7 @@ def report(name, folder=None):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(table)
+    return n_kept, missed
 
 
 def describe():
@@ -514,8 +527,16 @@ def main():
     names = arguments.section or SECTIONS
     sksoft.set_num_threads(1)
     describe()
-    for name in names:
-        report(name, arguments.csv)
+    start = time.perf_counter()
+    found = [report(name, arguments.csv) for name in names]
+    n_kept = sum(kept for kept, _ in found)
+    missed = [text for _, texts in found for text in texts]
+    print(f"\n{n_kept} rows keep to their budgets; missed: {len(missed)}")
+    print("".join(f"- {text}\n" for text in missed), end="")
+    print(f"{(time.perf_counter() - start) / 60.0:.1f} minutes", end="")
+    if hasattr(os, "getloadavg"):
+        print(f"; load at the end {os.getloadavg()[0]:.1f}", end="")
+    print()
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ def order_statistics(
     """Write the numbers at places of the sorted rows, and those at the places before.
 
     Before the first there is minus infinity. Rows too skewed for linear codes are marked
-    as unfinished.
+    as unfinished; return their number.
     """
-    cdef Py_ssize_t r, i, n = x.shape[1]
+    cdef Py_ssize_t r, i, n = x.shape[1], n_unfinished = 0
     with nogil:
         for r in range(x.shape[0] if n > 0 else 0):
             for i in range(n):
@@ -45,6 +45,8 @@ def order_statistics(
             unfinished[r] = not find(
                 &work[0], n, places[r], &codes[0], &value[r], &below[r]
             )
+            n_unfinished += unfinished[r]
+    return n_unfinished
 
 
 cdef bint find(

@@ -5,12 +5,21 @@ from numpy.typing import NDArray
 
 Rows = NDArray[float32] | NDArray[float64]
 
+def largest_places(n: int, k: NDArray[float64], places: NDArray[intp]) -> None: ...
 def start_rows(
     n: int,
     k: NDArray[float64],
     strength: NDArray[float64],
     pivot: NDArray[float64],
     below: NDArray[float64],
+    offset: NDArray[float64],
+    balanced: NDArray[uint8],
+) -> None: ...
+def start_parted_rows(
+    parts: Rows,
+    k: NDArray[float64],
+    strength: NDArray[float64],
+    pivot: NDArray[float64],
     offset: NDArray[float64],
     balanced: NDArray[uint8],
 ) -> None: ...

@@ -13,6 +13,17 @@ from libc.math cimport INFINITY, ceil, fabs
 cdef double ROUNDING = 1e-14
 
 
+def largest_places(Py_ssize_t n, const double[::1] k, Py_ssize_t[::1] places):
+    """Write the places of the ceil(k)-th largest entries in sorted rows."""
+    cdef Py_ssize_t r
+    for r in range(k.shape[0]):
+        places[r] = n - n_largest(k[r], n)
+
+
+cdef inline Py_ssize_t n_largest(double k, Py_ssize_t n) noexcept nogil:
+    return min(max(<Py_ssize_t> ceil(k), 1), n)
+
+
 def start_rows(
     Py_ssize_t n,
     const double[::1] k,
@@ -23,12 +34,35 @@ def start_rows(
     unsigned char[::1] balanced,
 ):
     """Start rows of n entries at their ceil(k)-th largest; below is the next one."""
-    cdef Py_ssize_t r, n_largest
+    cdef Py_ssize_t r
     with nogil:
         for r in range(pivot.shape[0]):
-            n_largest = min(max(<Py_ssize_t> ceil(k[r]), 1), n)
             balanced[r] = start(
-                below[r], k[r], k[r] >= n, n_largest == k[r], strength[r], &pivot[r], &offset[r]
+                below[r], k[r], k[r] >= n, n_largest(k[r], n) == k[r], strength[r], &pivot[r],
+                &offset[r],
+            )
+
+
+def start_parted_rows(
+    const floating[:, ::1] parts,
+    const double[::1] k,
+    const double[::1] strength,
+    double[::1] pivot,
+    double[::1] offset,
+    unsigned char[::1] balanced,
+):
+    """Start rows partitioned at the place of their ceil(k)-th largest entry."""
+    cdef Py_ssize_t r, i, n = parts.shape[1], place
+    cdef double below
+    with nogil:
+        for r in range(parts.shape[0]):
+            place = n - n_largest(k[r], n)
+            pivot[r] = parts[r, place] if n > 0 else 0.0
+            below = -INFINITY
+            for i in range(place):
+                below = max(below, <double> parts[r, i])
+            balanced[r] = start(
+                below, k[r], k[r] >= n, n - place == k[r], strength[r], &pivot[r], &offset[r]
             )
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Masks that select k entries of a row: by entropic transport, sparse, and Laplace."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,12 @@ from sksoft._relaxations._operator import Operator, taken
 from sksoft._relaxations._power_mask import power_mask
 from sksoft._relaxations._selection_product import selection_product
 from sksoft._relaxations._sinkhorn_mask import saturate, select_rows, shift_rows
-from sksoft._relaxations._sinkhorn_start import start_rows, start_weighted_rows
+from sksoft._relaxations._sinkhorn_start import (
+    largest_places,
+    start_parted_rows,
+    start_rows,
+    start_weighted_rows,
+)
 from sksoft._sorting import numpy_sorts_fast
 
 # The exponent 1 / (p - 1) of the masks regularised by a p-norm.
@@ -238,6 +244,8 @@ class LaplaceSelection(_Selection):
 SORTED = 32
 # Rows of up to this many are partitioned by NumPy even where it is slow.
 PARTITIONED = 250
+# To call NumPy takes longer for up to so many numbers.
+SMALL = 512
 
 # Weights that sum to k up to rounding select exactly those entries.
 ROUNDING = 1e-14
@@ -312,10 +320,7 @@ class SinkhornSelection(Operator):
         pivot, offset = np.empty(len(rows)), np.empty(len(rows))
         balanced = np.empty(len(rows), np.uint8)
         if weights is None:
-            n = rows.shape[1]
-            n_largest = np.clip(np.ceil(k), 1, n).astype(np.intp)
-            pivot, below = _order_statistics(rows, n - n_largest)
-            start_rows(n, k, strength, pivot, below, offset, balanced)
+            _start(rows, k, strength, pivot, offset, balanced)
         else:
             start_weighted_rows(
                 rows, order, weights, k, strength, pivot, offset, balanced
@@ -370,39 +375,33 @@ class SinkhornSelection(Operator):
         )
 
 
-def _order_statistics(rows, places):
-    """Return the numbers at places of sorted rows, and those at the places before."""
+def _start(rows, k, strength, pivot, offset, balanced):
+    """Start rows at their ceil(k)-th largest entries, found in the fastest way."""
     n_rows, n = rows.shape
-    value, below = np.zeros(n_rows), np.full(n_rows, -np.inf)
-    if n <= PARTITIONED or numpy_sorts_fast():
-        _order_statistics_by_numpy(rows, places, value, below)
-        return value, below
-    unfinished = np.empty(n_rows, np.uint8)
-    work, codes = np.empty(n), np.empty(n, np.uint8)
-    order_statistics(rows, places, value, below, work, codes, unfinished)
-    if unfinished.any():
-        skewed = np.flatnonzero(unfinished)
-        few = np.empty((2, len(skewed)))
-        _order_statistics_by_numpy(rows[skewed], places[skewed], *few)
-        value[skewed], below[skewed] = few
-    return value, below
-
-
-def _order_statistics_by_numpy(rows, places, value, below):
-    n_rows, n = rows.shape
-    if not n_rows or not n:
+    if n <= SORTED or (rows.size > SMALL and (n <= PARTITIONED or numpy_sorts_fast())):
+        _start_by_numpy(rows, k, strength, pivot, offset, balanced)
         return
-    place = places[0]
+    places, below = np.empty(n_rows, np.intp), np.empty(n_rows)
+    largest_places(n, k, places)
+    work, codes = np.empty(n), np.empty(n, np.uint8)
+    unfinished = np.empty(n_rows, np.uint8)
+    n_unfinished = order_statistics(rows, places, pivot, below, work, codes, unfinished)
+    start_rows(n, k, strength, pivot, below, offset, balanced)
+    if n_unfinished:
+        skewed = np.flatnonzero(unfinished)
+        few = pivot[skewed], offset[skewed], balanced[skewed]
+        _start_by_numpy(rows[skewed], k[skewed], strength[skewed], *few)
+        pivot[skewed], offset[skewed], balanced[skewed] = few
+
+
+def _start_by_numpy(rows, k, strength, pivot, offset, balanced):
+    n = rows.shape[1]
     parts = rows.copy()
-    if n > SORTED and (places == place).all():
-        parts.partition(place, axis=1)
-        value[:] = parts[:, place]
-        below[:] = parts[:, :place].max(axis=1, initial=-np.inf)
+    if n > SORTED and len(k) and (k == k[0]).all():
+        parts.partition(n - min(max(math.ceil(k[0]), 1), n), axis=1)
     else:
         parts.sort(axis=1)
-        each = np.arange(n_rows)
-        value[:] = parts[each, places]
-        below[:] = np.where(places > 0, parts[each, places - 1], -np.inf)
+    start_parted_rows(parts, k, strength, pivot, offset, balanced)
 
 
 def _select(rows, weights, k, pivot, strength, balanced, offset, keep, out, slope):
