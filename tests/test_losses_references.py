@@ -156,6 +156,21 @@ def ranknet(scores, relevance):
     return np.mean(pairs) if pairs else 0.0
 
 
+def lambdarank(scores, relevance):
+    """RankNet's pairs, each times what its exchange would change in the custom NDCG."""
+    gains = 2.0**relevance - 1.0
+    ideal = (np.sort(gains)[::-1] / np.arange(1.0, len(scores) + 1.0)).sum()
+    places = 1.0 / (len(scores) + 1.0 - average_ranks(scores))
+    return sum(
+        (gains[i] - gains[j])
+        * abs(places[i] - places[j])
+        / ideal
+        * np.log1p(np.exp((scores[j] - scores[i]) / STRENGTH))
+        for i, j in itertools.permutations(range(len(scores)), 2)
+        if relevance[i] > relevance[j]
+    )
+
+
 def auc(scores, target):
     pairs = [
         laplace((scores[j] - scores[i]) / STRENGTH)
@@ -204,6 +219,10 @@ def topk_svm(scores, label, k=2):
     return STRENGTH * np.log1p(np.exp(1.0 / STRENGTH) * without / with_label)
 
 
+def reciprocal(rank):
+    return 1.0 / rank, -1.0 / rank**2
+
+
 SOFT = {"regularization_strength": STRENGTH}
 LISTS = [
     ("soft_spearman_loss", SOFT, spearman),
@@ -212,13 +231,18 @@ LISTS = [
     ("soft_ndcg_loss", SOFT, ndcg),
     (
         "soft_ndcg_loss",
-        {**SOFT, "discount": lambda rank: (1.0 / rank, -1.0 / rank**2)},
+        {**SOFT, "discount": reciprocal},
         custom_ndcg,
     ),
     ("softrank_ndcg_loss", {"sigma": STRENGTH}, softrank),
     ("softrank_ndcg_loss", {"sigma": STRENGTH, "exact": False}, taylor_softrank),
     ("listnet_loss", {}, listnet),
     ("pairwise_logistic_loss", SOFT, ranknet),
+    (
+        "pairwise_logistic_loss",
+        {**SOFT, "pair_weights": "ndcg", "discount": reciprocal},
+        lambdarank,
+    ),
     ("soft_auc_loss", SOFT, auc),
     ("soft_average_precision_loss", SOFT, average_precision),
 ]
