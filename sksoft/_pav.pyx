@@ -13,7 +13,8 @@ form of the violation in Busing 2022), and no difference of z and w is ever form
 from cython cimport floating
 
 from sksoft._ground.inline cimport (
-    Span, at, block_after, is_whole, next_flag, spans_of, start_before
+    Span, at, block_after, is_whole, next_flag, rank_pooled, spans_of, spreads_little,
+    start_before,
 )
 
 cdef enum:
@@ -44,6 +45,7 @@ def project_l2(
     and for its flags in 7 n / 4 + 2 numbers.
     """
     cdef Py_ssize_t r, b, n_blocks, n = x.shape[1]
+    cdef double least = 0.0
     cdef double* s
     cdef double* offset
     cdef unsigned char* flags
@@ -60,6 +62,11 @@ def project_l2(
             row = &x[r, 0]
             place = NULL if order is None else &order[r, 0]
             result = &out[r, 0]
+            if not sort and spreads_little(row, n, strength[r], &least):
+                rank_pooled(row, n, least, strength[r], result)
+                blocks[r, 0] = 1
+                spans[0] = Span(0, n)
+                continue
             take(row, place, n, s)
             n_blocks = note_blocks(s, n, strength[r], sort, &blocks[r, 0], offset, flags)
             for b in range(n_blocks if n <= SHORT else 0):
@@ -157,12 +164,8 @@ cdef inline void take(
     const floating* row, const Py_ssize_t* place, Py_ssize_t n, double* s
 ) noexcept nogil:
     cdef Py_ssize_t i
-    if place == NULL:
-        for i in range(n):
-            s[i] = row[i]
-    else:
-        for i in range(n):
-            s[i] = row[place[i]]
+    for i in range(n):
+        s[i] = row[at(place, i)]
 
 
 cdef Py_ssize_t partition_l2(

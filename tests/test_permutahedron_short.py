@@ -68,3 +68,30 @@ def test_gradient_of_what_is_hard_is_zero_beside_infinite_cotangents(rng):
     cotangent = np.ones(x.shape)
     cotangent[0, 0] = np.inf
     np.testing.assert_array_equal(pullback(cotangent)[0], np.zeros(5))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [2, 5, 16, 17, 40, 300])
+def test_ranks_that_need_no_order(n, dtype, rng):
+    # Rows that spread less than n strengths / 2 are pooled whatever their order.
+    for spreads in ([0.4] * 40, [0.4] * 33 + [0.99, 1.0, 1.001, 1.1, 3.0, 50.0]):
+        x = rng.random(size=(len(spreads), n))
+        x[:, 0], x[:, -1] = 1.0, 0.0
+        x = (x * (0.5 * n * 0.7) * np.array(spreads)[:, None]).astype(dtype)
+        rng.shuffle(x, axis=1)
+        cotangent = rng.normal(size=x.shape).astype(dtype)
+        params = {"regularization_strength": 0.7}
+        value, pullback = sksoft.vjp(sksoft.soft_rank, x, **params)
+        gradient = pullback(cotangent)
+        for i in range(len(x)):
+            alone, pull = sksoft.vjp(sksoft.soft_rank, x[i], **params)
+            np.testing.assert_array_equal(value[i], alone)
+            np.testing.assert_array_equal(gradient[i], pull(cotangent[i]))
+        # The kernel for weights knows no such rows.
+        params["weights"] = np.ones(n)
+        expected, pull = sksoft.vjp(sksoft.soft_rank, x.astype(np.float64), **params)
+        np.testing.assert_allclose(value, expected.astype(dtype), rtol=1e-11)
+        at_kinks = np.isclose(np.ptp(x, axis=1), 0.35 * n) if n == 2 else False
+        difference = gradient - pull(cotangent.astype(np.float64)).astype(dtype)
+        tiny = 1e-5 if dtype is np.float32 else 1e-11
+        assert np.abs(difference[~np.broadcast_to(at_kinks, len(x))]).max() < tiny

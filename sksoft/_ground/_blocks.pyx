@@ -112,9 +112,9 @@ def pool_blocks(
     cdef const double* scale
     cdef double quotient
     cdef bint residual = strength is not None
-    # Long rows of a single uniform block need no order.
-    cdef bint anywhere = take is not None and put is not None and share is None
-    anywhere = anywhere and factor is None and n > LONGEST
+    # A row that is one uniform block needs no order; of short ones as `_short_blocks.pyx`.
+    cdef bint anywhere = take is not None and put is not None and n > LONGEST
+    anywhere = (anywhere or residual) and share is None and factor is None
     with nogil:
         for r in range(values.shape[0] if n > 0 else 0):
             value = &values[r, 0]
@@ -124,8 +124,10 @@ def pool_blocks(
             spans = spans_of(&blocks[r, 0])
             quotient = strength[r] if residual else 1.0
             if anywhere and quotient != 0.0 and is_whole(spans, blocks[r, 0], n):
-                pool_row(value, n, residual, quotient, result)
-                continue
+                source = goal = NULL
+                if n > LONGEST:
+                    pool_row(value, n, residual, quotient, result)
+                    continue
             if residual and last - first == n:
                 memset(result, 0, n * sizeof(floating))
             if quotient == 0.0:

@@ -14,6 +14,8 @@ from cython cimport floating
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
+from sksoft._ground.network cimport place_mask, sort_side_by_side
+
 cdef extern from *:
     """
     /* Compiled for processors with AVX2 besides, where one file can hold both. */
@@ -35,12 +37,9 @@ cdef double ZERO = 0.0
 def order_side_by_side(const floating[:, ::1] x, Py_ssize_t[:, ::1] order):
     """Write the ascending orders of eight or more rows of up to 63 numbers."""
     cdef Py_ssize_t r, n = x.shape[1], n_rows = x.shape[0]
-    cdef int64_t mask = 1
+    cdef int64_t mask = place_mask(n)
     cdef int64_t keys[LONGEST * LANES]
     cdef double numbers[LONGEST * LANES]
-    while mask <= n:
-        mask = 2 * mask
-    mask -= 1
     with nogil:
         for r in range(0, n_rows if n > 0 else 0, 8):
             # The last eight rows may have been among those before.
@@ -113,36 +112,4 @@ cdef void settle(
 
 
 cdef void sort_lanes "sksoft_sort_lanes" (double* keys, Py_ssize_t n) noexcept nogil:
-    # Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M).
-    cdef Py_ssize_t p = 1, q, r, d, i, top
-    while 2 * p < n:
-        p = 2 * p
-    top = p
-    while p > 0:
-        q = top
-        r = 0
-        d = p
-        while True:
-            for i in range(n - d):
-                if i & p == r:
-                    exchange(keys + i * LANES, keys + (i + d) * LANES)
-            if q == p:
-                break
-            d = q - p
-            q = q // 2
-            r = p
-        p = p // 2
-
-
-cdef inline void exchange(double* a, double* b) noexcept nogil:
-    # Copies show the compiler that no result is an operand.
-    cdef double x[LANES]
-    cdef double y[LANES]
-    cdef Py_ssize_t lane
-    for lane in range(LANES):
-        x[lane] = a[lane]
-        y[lane] = b[lane]
-    for lane in range(LANES):
-        a[lane] = x[lane] if x[lane] < y[lane] else y[lane]
-    for lane in range(LANES):
-        b[lane] = y[lane] if x[lane] < y[lane] else x[lane]
+    sort_side_by_side(keys, n, LANES)

@@ -10,12 +10,9 @@ Floating = TypeVar("Floating", np.float32, np.float64)
 
 def pool_short_rows(
     values: NDArray[Floating],
-    take: NDArray[np.intp] | None,
-    put: NDArray[np.intp] | None,
+    take: NDArray[np.uint16] | None,
+    put: NDArray[np.uint16] | None,
     strength: NDArray[np.float64] | None,
     starts: NDArray[np.uint32],
     out: NDArray[Floating],
-) -> None: ...
-def list_blocks(
-    starts: NDArray[np.uint32], n: int, blocks: NDArray[np.intp]
 ) -> None: ...

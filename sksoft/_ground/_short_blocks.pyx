@@ -3,59 +3,109 @@
 """The linear maps over blocks of short rows, 32 rows side by side."""
 
 from cython cimport floating
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 from libc.string cimport memset
 
-from sksoft._ground.inline cimport Span, spans_of
-from sksoft._ground.side_by_side cimport LANES, ROOM, STRIDE, aligned, chosen, gather, scatter
+from sksoft._ground.side_by_side cimport (
+    LANES, LONGEST, ROOM, STRIDE, aligned, chosen, gather, scatter, set_offsets,
+)
 
 cdef extern from *:
     """
-    static void sksoft_pool(double*, double*, const double*, Py_ssize_t, int)
+    static void sksoft_pool_whole(double*, const double*, Py_ssize_t, int) SKSOFT_CLONED;
+    static void sksoft_pool(double*, double*, const double*, const double*, Py_ssize_t, int)
         SKSOFT_CLONED;
     """
 
 
 def pool_short_rows(
     const floating[:, ::1] values,
-    const Py_ssize_t[:, ::1] take,
-    const Py_ssize_t[:, ::1] put,
+    const uint16_t[:, ::1] take,
+    const uint16_t[:, ::1] put,
     const double[::1] strength,
     const uint32_t[::1] starts,
     floating[:, ::1] out,
 ):
     """Apply uniform pooling, or what it leaves over the strength, as `pool_blocks` does."""
-    cdef Py_ssize_t r, lane, n = values.shape[1], n_rows = values.shape[0]
-    cdef const Py_ssize_t* place
+    cdef Py_ssize_t r, lane, group, n_single, n_whole
+    cdef Py_ssize_t n = values.shape[1], n_rows = values.shape[0]
+    cdef uint16_t in_place[LONGEST * LANES]
+    cdef const uint16_t* source
+    cdef const uint16_t* goal
     cdef double room[ROOM + 8]
     cdef double* s = aligned(room)
     cdef double bits[LANES]
-    cdef double ones[LANES]
+    cdef double divisor[LANES]
+    cdef double sums[LANES]
     cdef uint32_t single = (<uint32_t> 1 << n) - 1
-    cdef bint pooled, residual = strength is not None
+    cdef bint residual = strength is not None
+    set_offsets(in_place, n)
     for lane in range(LANES):
-        ones[lane] = 1.0
+        divisor[lane] = 1.0
     with nogil:
         for r in range(0, n_rows if n > 0 else 0, 32):
+            group = r // 32
             r = min(r, n_rows - LANES)
+            source = &in_place[0] if take is None else &take[group, 0]
+            goal = &in_place[0] if put is None else &put[group, 0]
+            n_single = n_whole = 0
             for lane in range(LANES):
-                place = NULL if take is None else &take[r + lane, 0]
+                n_single += starts[r + lane] == single
+                n_whole += starts[r + lane] == 1
                 bits[lane] = starts[r + lane]
-                gather(&values[r + lane, 0], place, n, s + lane)
-            pooled = False
-            for lane in range(LANES):
-                pooled |= starts[r + lane] != single
-            if pooled:
-                pool_lanes(s, bits, &strength[r] if residual else ones, n, residual)
-            elif residual:
-                memset(s, 0, n * LANES * sizeof(double))
-            for lane in range(LANES):
-                place = NULL if put is None else &put[r + lane, 0]
-                scatter(s + lane, place, n, &out[r + lane, 0])
+                if residual:
+                    divisor[lane] = strength[r + lane]
+            if residual and n_single == LANES:
+                memset(&out[r, 0], 0, n * LANES * sizeof(floating))
+                continue
+            if residual and n_whole == LANES:
+                # What is left of a row that is one block needs no order.
+                source = goal = &in_place[0]
+            gather(&values[r, 0], source, n, s)
+            if n_whole == LANES:
+                pool_whole(s, divisor, n, residual)
+            elif n_single < LANES:
+                for lane in range(LANES if residual and n_whole > 0 else 0):
+                    if starts[r + lane] == 1:
+                        sums[lane] = sum_in_place(&values[r + lane, 0], n)
+                pool_lanes(s, bits, divisor, sums, n, residual)
+            scatter(s, goal, n, &out[r, 0])
+
+
+cdef inline double sum_in_place(const floating* row, Py_ssize_t n) noexcept nogil:
+    cdef double total = 0.0
+    for i in range(n - 1, -1, -1):
+        total = row[i] + total
+    return total
+
+
+cdef void pool_whole "sksoft_pool_whole" (
+    double* s, const double* strength, Py_ssize_t n, int residual
+) noexcept nogil:
+    # Every row is one block.
+    cdef Py_ssize_t i, lane
+    cdef double size = n
+    cdef double total[LANES]
+    cdef double quotient[LANES]
+    cdef double value
+    for lane in range(LANES):
+        total[lane] = 0.0
+        quotient[lane] = size * chosen(0.0, strength[lane], strength[lane], 1.0)
+    for i in range(n - 1, -1, -1):
+        for lane in range(LANES):
+            total[lane] = s[i * LANES + lane] + total[lane]
+    for i in range(n):
+        for lane in range(LANES):
+            value = total[lane] / size
+            if residual:
+                value = (size * s[i * LANES + lane] - total[lane]) / quotient[lane]
+                value = chosen(0.0, strength[lane], value, 0.0)
+            s[i * LANES + lane] = value
 
 
 cdef void pool_lanes "sksoft_pool" (
-    double* s, double* bits, const double* strength, Py_ssize_t n, int residual
+    double* s, double* bits, const double* strength, const double* sums, Py_ssize_t n,
+    int residual,
 ) noexcept nogil:
     # First each entry's block from it on: its stop, and its sum.
     cdef Py_ssize_t i, lane, here
@@ -66,7 +116,9 @@ cdef void pool_lanes "sksoft_pool" (
     cdef double size[LANES]
     cdef double sum[LANES]
     cdef double quotient[LANES]
+    cdef double whole[LANES]
     for lane in range(LANES):
+        whole[lane] = chosen(bits[lane], 1.5, 1.0, 0.0)
         quotient[lane] = chosen(0.0, strength[lane], strength[lane], 1.0)
         begins[n * LANES + lane] = 1.0
         total[n * LANES + lane] = count[n * LANES + lane] = 0.0
@@ -84,6 +136,9 @@ cdef void pool_lanes "sksoft_pool" (
             total[here] = s[here] + chosen(0.0, value, 0.0, total[here + LANES])
             count[here] = 1.0 + chosen(0.0, value, 0.0, count[here + LANES])
         bit *= 0.5
+    for lane in range(LANES if residual else 0):
+        # As where nobody knows the order.
+        total[lane] = chosen(0.0, whole[lane], sums[lane], total[lane])
     for i in range(n):
         for lane in range(LANES):
             here = i * LANES + lane
@@ -97,21 +152,3 @@ cdef void pool_lanes "sksoft_pool" (
                 s[here] = chosen(0.0, strength[lane], value, 0.0)
             else:
                 s[here] = sum[lane] / size[lane]
-
-
-def list_blocks(const uint32_t[::1] starts, Py_ssize_t n, Py_ssize_t[:, ::1] blocks):
-    """Note blocks of two or more entries by their starts and stops."""
-    cdef Py_ssize_t r, i, b, start
-    cdef Span* spans
-    with nogil:
-        for r in range(starts.shape[0]):
-            spans = spans_of(&blocks[r, 0])
-            b = start = 0
-            for i in range(1, n + 1):
-                if i == n or (starts[r] >> i) & 1:
-                    if i - start > 1:
-                        spans[b].start = start
-                        spans[b].stop = i
-                        b += 1
-                    start = i
-            blocks[r, 0] = b

@@ -10,9 +10,9 @@ Floating = TypeVar("Floating", np.float32, np.float64)
 
 def project_short_rows(
     x: NDArray[Floating],
-    order: NDArray[np.intp] | None,
     strength: NDArray[np.float64],
     sort: bool,
     out: NDArray[Floating],
+    offsets: NDArray[np.uint16],
     starts: NDArray[np.uint32],
 ) -> None: ...

@@ -15,11 +15,13 @@ Blocks are noted by a row of bits, of which bit i says that one starts at entry 
 
 from cython cimport floating
 from libc.math cimport fabs
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint16_t, uint32_t
+from libc.string cimport memcpy
 
-from sksoft._ground.inline cimport Span
+from sksoft._ground.inline cimport Span, excess_of, pooling_spread
+from sksoft._ground._short_orders cimport order_lanes, rank_where_pooled
 from sksoft._ground.side_by_side cimport (
-    LANES, LONGEST, ROOM, STRIDE, aligned, chosen, gather, scatter,
+    LANES, LONGEST, ROOM, STRIDE, aligned, chosen, gather, scatter, set_offsets, transpose,
 )
 from sksoft._pav cimport partition_l2
 
@@ -31,7 +33,7 @@ cdef extern from *:
     static void sksoft_vertices(const double*, const double*, Py_ssize_t, double*, double*,
         double*) SKSOFT_CLONED;
     static void sksoft_evaluate(double*, const double*, const double*, const double*,
-        Py_ssize_t, int, double*) SKSOFT_CLONED;
+        Py_ssize_t, int, const double*, double*) SKSOFT_CLONED;
     """
 
 
@@ -44,44 +46,61 @@ for i in range(STRIDE):
 
 def project_short_rows(
     const floating[:, ::1] x,
-    const Py_ssize_t[:, ::1] order,
     const double[::1] strength,
     bint sort,
     floating[:, ::1] out,
+    uint16_t[:, ::1] offsets,
     uint32_t[::1] starts,
 ):
     """Write L2 soft ranks or sorts, as `project_l2` does, and where blocks start.
 
-    There are 32 or more rows, of up to 16 numbers.
+    There are 32 or more rows, of up to 16 numbers. Of each 32 the offsets say where their
+    entries are in ascending order, unless all are pooled whatever their order.
     """
-    cdef Py_ssize_t r, i, lane, n = x.shape[1], n_rows = x.shape[0]
-    cdef const Py_ssize_t* place
+    cdef Py_ssize_t r, k, lane, n = x.shape[1], n_rows = x.shape[0]
+    cdef uint16_t* places
+    cdef uint16_t in_place[LONGEST * LANES]
     cdef double room[4 * ROOM + 8]
     cdef double* s = aligned(room)
     cdef double* low = s + ROOM
     cdef double* high = low + ROOM
     cdef double* sums = high + ROOM
     cdef double bits[LANES]
+    cdef double excess[LANES]
+    cdef double spread
+    set_offsets(in_place, n)
     with nogil:
         for r in range(0, n_rows if n > 0 else 0, 32):
+            places = &offsets[r // 32, 0]
             # The last 32 rows may have been among those before.
             r = min(r, n_rows - LANES)
-            for lane in range(LANES):
-                place = NULL if order is None else &order[r + lane, 0]
-                gather(&x[r + lane, 0], place, n, s + lane)
+            transpose(&x[r, 0], n, s)
+            if not sort and rank_where_pooled(s, &strength[r], n):
+                memcpy(places, in_place, n * LANES * sizeof(uint16_t))
+                for lane in range(LANES):
+                    starts[r + lane] = 1
+                scatter(s, in_place, n, &out[r, 0])
+                continue
+            order_lanes(&x[r, 0], s, n, places)
+            gather(&x[r, 0], places, n, s)
             if is_hard(s, &strength[r], n, sort):
                 for lane in range(LANES):
                     starts[r + lane] = (<uint32_t> 1 << n) - 1
-                    for i in range(0 if sort else n):
-                        s[i * LANES + lane] = i + 1
+                if not sort:
+                    for k in range(n * LANES):
+                        s[k] = k // LANES + 1
             else:
                 find_starts(s, &strength[r], n, sort, low, high, sums)
-                evaluate(s, low, high, &strength[r], n, sort, bits)
+                for lane in range(0 if sort else LANES):
+                    # Below zero where `evaluate` is to add up in order.
+                    excess[lane] = -1.0
+                    spread = s[(n - 1) * LANES + lane] - s[lane]
+                    if spread < pooling_spread(strength[r + lane], n):
+                        excess[lane] = excess_of(&x[r + lane, 0], n, s[lane])
+                evaluate(s, low, high, &strength[r], n, sort, excess, bits)
                 for lane in range(LANES):
                     starts[r + lane] = <uint32_t> bits[lane]
-            for lane in range(LANES):
-                place = NULL if sort else &order[r + lane, 0]
-                scatter(s + lane, place, n, &out[r + lane, 0])
+            scatter(s, &in_place[0] if sort else places, n, &out[r, 0])
 
 
 cdef int is_hard "sksoft_is_hard" (
@@ -194,7 +213,7 @@ cdef void vertices "sksoft_vertices" (
 
 cdef void evaluate "sksoft_evaluate" (
     double* s, const double* low, const double* high, const double* strength, Py_ssize_t n,
-    int sort, double* bits,
+    int sort, const double* excess, double* bits,
 ) noexcept nogil:
     # First each entry's block up to it: its start, first value, sum of what is above that.
     cdef Py_ssize_t i, lane, here
@@ -222,6 +241,9 @@ cdef void evaluate "sksoft_evaluate" (
             value = total[here - LANES] + (s[here] - first[here])
             total[here] = chosen(low[here], high[here], 0.0, value)
             bits[lane] += chosen(low[here], high[here], bit, 0.0)
+    here = (n - 1) * LANES
+    for lane in range(LANES if not sort else 0):
+        total[here + lane] = chosen(excess[lane], 0.0, total[here + lane], excess[lane])
     for i in range(n - 1, -1, -1):
         for lane in range(LANES):
             here = i * LANES + lane

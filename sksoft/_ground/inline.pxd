@@ -34,6 +34,67 @@ cdef inline double divided(double gap, double strength) noexcept nogil:
     return 0.0 if gap == 0.0 else gap / strength
 
 
+cdef inline double pooling_spread(double strength, Py_ssize_t n) noexcept nogil:
+    # L2 ranks of n numbers that spread less than this are one block: so far apart are the
+    # mean positions of the halves of any cut. A little less, for rounding.
+    return 0.4999999 * n * strength
+
+
+cdef inline bint spreads_little(
+    const floating* row, Py_ssize_t n, double strength, double* least
+) noexcept nogil:
+    # Whether L2 ranks are one block, and the least number. Most rows show soon that they are
+    # not. Four pairs of bounds, for speed.
+    cdef floating low[4]
+    cdef floating high[4]
+    cdef double most
+    cdef Py_ssize_t i, start, stop, j
+    if n < 2:
+        return False
+    for j in range(4):
+        low[j] = high[j] = row[0]
+    for start in range(0, n, 128):
+        stop = min(start + 128, n)
+        for i in range(start, stop - stop % 4, 4):
+            for j in range(4):
+                low[j] = row[i + j] if row[i + j] < low[j] else low[j]
+                high[j] = row[i + j] if row[i + j] > high[j] else high[j]
+        for i in range(stop - stop % 4, stop):
+            low[0] = min(low[0], row[i])
+            high[0] = max(high[0], row[i])
+        least[0] = min(min(low[0], low[1]), min(low[2], low[3]))
+        most = max(max(high[0], high[1]), max(high[2], high[3]))
+        if not most - least[0] < pooling_spread(strength, n):
+            return False
+    return True
+
+
+cdef inline double excess_of(
+    const floating* row, Py_ssize_t n, double least
+) noexcept nogil:
+    # The sum of row - least. Four sums, so that an addition need not wait for another.
+    cdef Py_ssize_t i, j, quads = n - n % 4
+    cdef double total[4]
+    for j in range(4):
+        total[j] = 0.0
+    for i in range(0, quads, 4):
+        for j in range(4):
+            total[j] += row[i + j] - least
+    for i in range(quads, n):
+        total[i % 4] += row[i] - least
+    return (total[0] + total[1]) + (total[2] + total[3])
+
+
+cdef inline void rank_pooled(
+    const floating* row, Py_ssize_t n, double least, double strength, floating* out
+) noexcept nogil:
+    # Ranks of a row that is one block.
+    cdef Py_ssize_t i
+    cdef double middle = 0.5 * (n + 1), mean = excess_of(row, n, least) / n
+    for i in range(n):
+        out[i] = <floating> (middle + ((row[i] - least) - mean) / strength)
+
+
 cdef inline double decay(double gap, double strength) noexcept nogil:
     # The library's exp is many times slower where it underflows.
     cdef double t = divided(gap, strength)

@@ -20,8 +20,8 @@ class Operator:
     differentiated has a method ``pull_<name>(state, cotangent)``.
     """
 
-    # When forward needs the ascending order of each row: "always", "derivative" (only
-    # where the state is kept) or "never".
+    # Who finds the ascending order of each row: the caller, "always", or the operator,
+    # "itself", as far as it is needed, unless the caller knows it; or nobody, "never".
     sorts = "never"
     # The map is written for -x: the other direction of a ranking or of a selection.
     negates = False

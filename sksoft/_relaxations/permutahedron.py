@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Soft sort and soft rank as projections onto the permutahedron."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from sksoft._ground._blocks import pool_blocks, scale_blocks, shift_blocks
 from sksoft._ground._pav_exponential import project_exponential, write_gaps
-from sksoft._ground._short_blocks import list_blocks, pool_short_rows
+from sksoft._ground._pooled_rows import rank_where_pooled
+from sksoft._ground._short_blocks import pool_short_rows
 from sksoft._ground._short_rows import project_short_rows
 from sksoft._pav import note_long_row, project_entries, project_l2, rank_weighted_l2
 from sksoft._relaxations._bounds import (
@@ -157,41 +157,45 @@ def _decays(values, strength=None):
 class ShortBlocks(Blocks):
     """Blocks of short rows that were projected side by side."""
 
-    def __init__(self, starts, n):
-        self.n = n
+    def __init__(self, shape):
+        n_rows, self.n = shape
         # Of each row the bits of the entries at which its blocks start.
-        self.starts = starts
-
-    @functools.cached_property
-    def table(self):
-        """The blocks of two or more as :class:`Blocks` notes them."""
-        blocks = Blocks((len(self.starts), self.n))
-        list_blocks(self.starts, self.n, blocks.table)
-        return blocks.table
+        self.starts = np.empty(n_rows, np.uint32)
 
     def pool(self, values, out, take=None, put=None, strength=None, **kwargs):
-        """Apply pooling, or what it leaves; see the kernel ``pool_blocks``."""
-        share, factor = kwargs.get("share"), kwargs.get("factor")
-        if share is None and factor is None:
-            pool_short_rows(values, take, put, strength, self.starts, out)
-        else:
-            super().pool(values, out, take, put, strength=strength, **kwargs)
+        """Apply pooling, or what it leaves; see the kernel ``pool_short_rows``."""
+        pool_short_rows(values, take, put, strength, self.starts, out)
+
+
+def are_short(shape):
+    """Return whether L2 projections of rows run side by side, and sort them."""
+    return shape[0] >= SIDE_BY_SIDE and 0 < shape[1] <= SHORT
 
 
 def project_uniform(rows, order, strength, sort, out):
-    """Write L2 soft sorts, or ranks against 1..n; return their blocks."""
+    """Write L2 soft sorts, or ranks against 1..n; return the order and the blocks.
+
+    The order is whatever the blocks take: there is none where ranks need none.
+    """
     n_rows, n = rows.shape
-    if n_rows >= SIDE_BY_SIDE and 0 < n <= SHORT:
-        blocks = ShortBlocks(np.empty(n_rows, np.uint32), n)
-        project_short_rows(rows, order, strength, sort, out, blocks.starts)
-        return blocks
+    if are_short(rows.shape):
+        blocks = ShortBlocks(rows.shape)
+        offsets = np.empty((-(-n_rows // SIDE_BY_SIDE), SIDE_BY_SIDE * n), np.uint16)
+        project_short_rows(rows, strength, sort, out, offsets, blocks.starts)
+        return offsets, blocks
     blocks = Blocks(rows.shape)
+    if not sort:
+        if rank_where_pooled(rows, strength, out):
+            blocks.table[:, :3] = 1, 0, n
+            return None, blocks
+        if order is None:
+            order = ascending_order(rows)
     if is_cut(rows.shape):
         _project_long(rows, order, strength, sort, out, blocks)
-        return blocks
+        return order, blocks
     work = np.empty(7 * n // 4 + 2)
     project_l2(rows, order, strength, sort, out, blocks.table, work)
-    return blocks
+    return order, blocks
 
 
 def _project_long(rows, order, strength, sort, out, blocks):
@@ -224,6 +228,7 @@ def _project_long(rows, order, strength, sort, out, blocks):
 class SortState(NamedTuple):
     """Blocks of sorted rows, and the shares of their entries if not uniform."""
 
+    # For short rows with L2 regularisation what `pool_short_rows` calls offsets.
     order: np.ndarray
     blocks: Blocks
     share: np.ndarray | None
@@ -233,7 +238,7 @@ class SortState(NamedTuple):
 class PermutahedronSort(Operator):
     """P(1..n / strength, x) with L2 or entropic regularisation."""
 
-    sorts = "derivative"
+    sorts = "itself"
     keeps_rows = False
 
     def __init__(self, regularization, descending):
@@ -241,14 +246,16 @@ class PermutahedronSort(Operator):
         self.descending = descending
 
     def forward(self, rows, order, out, *, keep, regularization_strength):
-        if order is None and order_beats_sort(rows.shape):
-            order = ascending_order(rows)
-        if order is None:
-            # As below, so that zeros of both signs sort to the same bits.
-            rows = np.add(rows, 0.0)
-            rows.sort(axis=1)
         share = None
         target = np.empty_like(out) if self.descending else out
+        short = not self.entropic and are_short(rows.shape)
+        if not short and order is None:
+            if keep or order_beats_sort(rows.shape):
+                order = ascending_order(rows)
+            else:
+                # As below, so that zeros of both signs sort to the same bits.
+                rows = np.add(rows, 0.0)
+                rows.sort(axis=1)
         if self.entropic:
             blocks = Blocks(rows.shape)
             values = rows.astype(np.float64) if order is None else taken(rows, order)
@@ -260,7 +267,9 @@ class PermutahedronSort(Operator):
             if keep:
                 share = blocks.softmax(values)
         else:
-            blocks = project_uniform(rows, order, regularization_strength, True, target)
+            order, blocks = project_uniform(
+                rows, order, regularization_strength, True, target
+            )
         if order is not None:
             np.add(target, 0.0, out=target)
         if self.descending:
@@ -299,8 +308,8 @@ class PermutahedronSort(Operator):
 
     def pull_regularization_strength(self, state, cotangent):
         """<cotangent, -(i - pooled i) / strength^2>, the derivative in the strength."""
-        order, blocks, _, strength = state
-        positions = np.tile(np.arange(1.0, order.shape[1] + 1.0), (len(order), 1))
+        _, blocks, _, strength = state
+        positions = np.tile(np.arange(1.0, blocks.n + 1.0), (len(strength), 1))
         # Finite numbers differ by too little for a strength below this to pool them.
         safe = np.maximum(strength, 1e-301)
         share = blocks.softmax(positions / safe[:, None]) if self.entropic else None
@@ -310,7 +319,7 @@ class PermutahedronSort(Operator):
             return -(residual * self._directed(cotangent)).sum(axis=1) / safe
 
     def bounds(self, rows, order, tolerance):
-        ascending = taken(rows, order)
+        ascending = taken(rows, ascending_order(rows) if order is None else order)
         n = ascending.shape[1]
         gap = np.diff(ascending, axis=1)
         hard = hard_bound(np.ones_like(gap), gap)
@@ -331,7 +340,8 @@ class PermutahedronSort(Operator):
 class RankState(NamedTuple):
     """Blocks of sorted rows, and the shares and factors of the Jacobian on them."""
 
-    order: np.ndarray
+    # None, or offsets of short rows, for ranks from 1 to n with L2 regularisation.
+    order: np.ndarray | None
     # None for ranks from 1 to n with L2 regularisation.
     problem: "_RankProblem | None"
     blocks: Blocks
@@ -343,7 +353,7 @@ class RankState(NamedTuple):
 class PermutahedronRank(Operator):
     """P(x / strength, targets) with L2, entropic or KL regularisation."""
 
-    sorts = "always"
+    sorts = "itself"
     homogeneous = True
     keeps_rows = False
 
@@ -364,8 +374,11 @@ class PermutahedronRank(Operator):
     ):
         problem = share = factor = None
         if self.regularization == "l2" and weights is None and targets is None:
-            blocks = project_uniform(rows, order, regularization_strength, False, out)
+            order, blocks = project_uniform(
+                rows, order, regularization_strength, False, out
+            )
         else:
+            order = ascending_order(rows) if order is None else order
             blocks = Blocks(rows.shape)
             values = taken(rows, order)
             problem = _RankProblem(self.regularization, order, weights, targets)
@@ -454,6 +467,7 @@ class PermutahedronRank(Operator):
         return out
 
     def bounds(self, rows, order, tolerance, weights=None, targets=None):
+        order = ascending_order(rows) if order is None else order
         ascending = taken(rows, order)
         problem = _RankProblem(self.regularization, order, weights, targets)
         level = problem.level(ascending.shape)

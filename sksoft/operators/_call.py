@@ -124,17 +124,15 @@ class Call:
         full = np.broadcast_to(rows.reshape(*batch, self.n), (*self.batch, self.n))
         return np.ascontiguousarray(full).reshape(self.n_rows, self.n)
 
-    def _arguments(self, part, derivative):
+    def _arguments(self, part):
         """Return rows, order and parameters of a chunk."""
         rows, order, parameters = self.rows, self.order, self.parameters
         if part is not EVERYTHING:
             rows = rows[part]
             order = None if order is None else order[part]
             parameters = {name: values[part] for name, values in parameters.items()}
-        if order is None:
-            sorts = self.operator.sorts
-            if sorts == "always" or (derivative and sorts == "derivative"):
-                order = ascending_order(rows)
+        if order is None and self.operator.sorts == "always":
+            order = ascending_order(rows)
         if self.shared:
             parameters = {**parameters, **self.shared}
         return rows, order, parameters
@@ -166,7 +164,7 @@ class Call:
         out = np.empty((self.n_rows, *operator.output_shape(self.n)), self.dtype)
 
         def forward(part):
-            rows, order, parameters = self._arguments(part, keep)
+            rows, order, parameters = self._arguments(part)
             return operator.forward(
                 rows, order, _part(out, part), keep=keep, **parameters
             )
@@ -304,7 +302,7 @@ class Call:
         """Return the two bounds of the strength, in the batch shape."""
 
         def bounds(part):
-            rows, order, parameters = self._arguments(part, True)
+            rows, order, parameters = self._arguments(part)
             parameters.pop(self.operator.strength)
             return self.operator.bounds(rows, order, tolerance, **parameters)
 
