@@ -264,7 +264,6 @@ class SoftNeighborsBase(
             plan = self._plan(samples, frame, reader, rng)
         else:
             plan = before.plan._replace(reader=reader)
-        held_out, learnt = self._held_out(samples)
         start = plan.origin if before is None else before.theta
         trial = self._trial(plan, samples, start, rng)
         task = Task(trial, None, samples, None, framed, members, weight, X.dtype)
