@@ -20,7 +20,12 @@ from sksoft.linear_model import (
     TrimmedLogisticRegression,
 )
 from sksoft.linear_model._design import Units, make_design, whitener
-from sksoft.linear_model._mm import bisquare_cutoff, mm_fit, residual_variance
+from sksoft.linear_model._mm import (
+    bisquare_cutoff,
+    choice_inflation,
+    mm_fit,
+    residual_variance,
+)
 from sksoft.linear_model._search import Batch, concentrate, search
 from sksoft.operators import soft_topk
 
@@ -487,6 +492,32 @@ def test_level_of_the_tests_of_many_coefficients():
         wrong.append(np.abs(reg.coef_) > limit)
     # The standard error is 0.8 %; Huber's formula alone has a level of 10 %.
     assert 0.03 < np.mean(wrong) < 0.08
+
+
+def test_level_of_the_tests_of_half_as_many_coefficients_as_rows():
+    rng = np.random.default_rng(0)
+    reg, wrong = squares(fit_intercept=False), []
+    for _ in range(80):
+        X, y = rng.normal(size=(50, 25)), rng.normal(size=50)
+        y[:5] += 4
+        reg.fit(X, y)
+        limit = stats.t.ppf(0.975, 25) * reg.standard_errors_
+        wrong.append(np.abs(reg.coef_) > limit)
+    # The standard error is 0.8 %; without account of good rows dropped it is 9 %.
+    assert 0.03 < np.mean(wrong) < 0.075
+
+
+def test_errors_where_good_rows_may_be_dropped():
+    assert choice_inflation(8.0, 16, 50.0) == 1.0
+    assert choice_inflation(0.0, 25, 50.0) == 1.0
+    dropped = np.arange(26.0)
+    inflation = [choice_inflation(number, 25, 50.0) for number in dropped]
+    assert (np.diff(inflation) >= 0).all()
+    assert inflation[-1] == pytest.approx(4.0)
+    assert inflation[1] < 1.1
+    assert choice_inflation(5.0, 25, 50.0) == pytest.approx(np.sqrt(20 / 10))
+    # Of many rows no such choice is to be had.
+    assert choice_inflation(160.0, 1000, 2000.0) < 1.01
 
 
 def test_residual_scales_at_high_efficiency_are_those_of_least_squares():
