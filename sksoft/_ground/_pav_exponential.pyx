@@ -52,12 +52,11 @@ def write_gaps(const double[:, ::1] s, const double[::1] strength, double[:, ::1
     which cost far more. Ties have a gap of zero at any strength.
     """
     cdef Py_ssize_t r, i
-    cdef double scale = 1.0, gap
+    cdef double scale, gap
     with nogil:
         for r in range(s.shape[0] if s.shape[1] > 0 else 0):
             out[r, 0] = 0.0
-            if strength is not None:
-                scale = strength[r]
+            scale = 1.0 if strength is None else strength[r]
             for i in range(1, s.shape[1]):
                 gap = s[r, i - 1] - s[r, i]
                 if scale > 0.0:
@@ -110,7 +109,7 @@ def project_exponential(
                     &s[r, 0], n, strength[r], spans, &decay[r, 0], &work[0]
                 )
                 continue
-            blocks[r, 0] = partition_exponential(
+            blocks[r, 0] = partition(
                 u, v, w, &decay[r, 0], n, strength[r], kl, spans, &work[0],
                 <unsigned char*> &work[n // 2 + 1],
             )
@@ -120,7 +119,19 @@ def project_exponential(
             )
 
 
-cdef Py_ssize_t partition_exponential(
+cdef Py_ssize_t partition(
+    const double* u, const double* v, const double* w, double* decay, Py_ssize_t n,
+    double strength, bint kl, Span* spans, double* mass, unsigned char* flags,
+) noexcept nogil:
+    # Ranks against 1..n by themselves: what is asked in each step is then known before.
+    if u == NULL or v != NULL or w != NULL:
+        return pool(u, v, w, decay, n, strength, kl, spans, mass, flags)
+    if kl:
+        return pool(u, NULL, NULL, decay, n, strength, True, spans, mass, flags)
+    return pool(u, NULL, NULL, decay, n, strength, False, spans, mass, flags)
+
+
+cdef inline Py_ssize_t pool(
     const double* u, const double* v, const double* weight, double* decay, Py_ssize_t n,
     double strength, bint kl, Span* spans, double* mass, unsigned char* flags,
 ) noexcept nogil:
