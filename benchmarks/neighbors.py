@@ -218,17 +218,26 @@ def cross_validated(name, X, y, width, n_folds, left_out):
 
 
 def table(title, results, form):
-    """Print one row for each data set, and the mean."""
+    """Print one row for each data set, the mean, and how it differs from ours.
+
+    The standard error is that of the difference, over data sets.
+    """
     if not results:
         return
     keys = list(next(iter(results.values())))
     print(f"\n{title:16s}" + "".join(f"{key:>7s}" for key in keys))
     for name, values in results.items():
         print(f"{name:16s}" + "".join(form.format(values[key]) for key in keys))
-    means = {key: np.mean([row[key] for row in results.values()]) for key in keys}
-    print(
-        f"{'mean':16s}" + "".join(form.format(means[key]) for key in keys), flush=True
-    )
+    rows = np.array([[row[key] for key in keys] for row in results.values()])
+    summary = {"mean": rows.mean(axis=0)}
+    if len(rows) > 1:
+        # Against the first of ours, on the same folds.
+        ahead = rows - rows[:, [keys.index("linear" if "linear" in keys else "soft")]]
+        error = ahead.std(axis=0, ddof=1) / len(rows) ** 0.5
+        summary |= {"less ours": ahead.mean(axis=0), "standard error": error}
+    for name, values in summary.items():
+        shown = "".join(form.format(value) for value in values)
+        print(f"{name:16s}{shown}", flush=True)
 
 
 def votes(n_repeats=5):

@@ -161,7 +161,7 @@ def test_more_neighbours_than_members_or_samples(rng):
     X, y = make_blobs([4, 30, 30], random_state=0)
     model = SoftKNeighborsClassifier(9).fit(X, y)
     assert np.isfinite(model.loss_curve_).all()
-    model = SoftKNeighborsClassifier(500).fit(X, y)
+    model = SoftKNeighborsClassifier(500, vote="soft").fit(X, y)
     np.testing.assert_allclose(
         model.predict_proba(X[:2]), np.tile([4, 30, 30], (2, 1)) / 64, atol=1e-12
     )

@@ -241,10 +241,13 @@ class SoftNeighborsBase(
             np.arange(len(framed)),
             reservoir.stands_for,
         )
+        vote = voters.vote.of(samples.targets)
+        spaces = self._spaces(before.embeddings, samples)
         voters = voters._replace(
             samples=samples,
-            vote=voters.vote.of(samples.targets),
-            spaces=self._spaces(before.embeddings, samples),
+            vote=vote,
+            spaces=spaces,
+            rules=self._rules(samples, spaces, vote),
         )
         return before._replace(
             X=framed,

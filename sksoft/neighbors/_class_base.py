@@ -9,11 +9,14 @@ from sksoft._parameters import class_weights, one_of, word_or
 from sksoft._validation import real_array
 from sksoft.neighbors._base import CHECKS, SoftNeighborsBase
 from sksoft.neighbors._class_vote import ClassReader, ClassVote
+from sksoft.neighbors._gaussians import gaussian_classes
 from sksoft.neighbors._mixture import Mixture, likelihood_weights
 from sksoft.neighbors._starts import discriminant_start
 
 # How many times softer training selects where components are few.
 SOFTER = 3.0
+# Covariances of classes have no more entries than this.
+LARGEST_RULES = 10_000_000
 
 CLASS_CHECKS = CHECKS | {
     "loss": one_of("log", "linear"),
@@ -127,6 +130,14 @@ class ClassNeighborsBase(SoftNeighborsBase):
         likelihood = np.column_stack([*votes, prior[targets]])
         weights = likelihood_weights(likelihood, held_out.weight)
         return Mixture(weights, prior)
+
+    def _rules(self, samples, spaces, vote):
+        n_components = spaces[0].Z.shape[1]
+        if len(spaces) == 1 or vote.n_classes * n_components**2 > LARGEST_RULES:
+            return ()
+        return gaussian_classes(
+            spaces[1].Z, samples.targets, samples.weight, vote.n_classes
+        )
 
     def _named_start(self, reader, n_components, n_features):
         few = n_components < min(n_features, len(reader.classes))

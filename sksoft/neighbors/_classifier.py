@@ -103,11 +103,14 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         `n_neighbors` equal votes. "mixed" is a mixture of the soft votes of
         `n_neighbors` and of 3 times as many in the trained embedding, of 3 times as
         many in the one it starts from, of both numbers in a linear embedding of the
-        features and their squares, and of the frequencies of the classes. Its weights
-        make the classes of samples held out most likely, which are from a third of few
-        samples to an eighth of many, at most 1000; training is repeated with them.
-        Squares are embedded for at least 250 samples without hidden layers. Of fewer
-        than 20 samples the vote is "soft". Another vote takes effect with the next fit.
+        features and their squares, of normal distributions of the classes in the
+        embedding that training starts from, with one covariance and with a covariance
+        each, and of the frequencies of the classes. Its weights make the classes of
+        samples held out most likely, which are from a third of few samples to an eighth
+        of many, at most 1000; training is repeated with them. Squares are embedded for
+        at least 250 samples without hidden layers; normal distributions are left out
+        where their covariances would have more than 10 million entries. Of fewer than
+        20 samples the vote is "soft". Another vote takes effect with the next fit.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in
@@ -151,9 +154,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         Where training put its samples, those of weight zero too; by
         :meth:`partial_fit`, those kept of the stream.
 
-    vote_weights_ : ndarray of shape (6,) or (4,)
+    vote_weights_ : ndarray of shape (8,), (6,) or (4,)
         With ``vote="mixed"``, the weights of the votes in the order above, of sum one;
-        four without squares.
+        two fewer without squares, and without normal distributions.
 
     regularization_strength_ : float
         The strength of the mask in units of squared distances of the embedding.
@@ -198,12 +201,17 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     ``X=None`` in the methods that predict stands for the training samples, each without
     itself, as in scikit-learn's neighbours.
 
+    The covariance that the classes share is shrunk as by Ledoit and Wolf [3]_; that of
+    a class counts it as often as twice its dimension, beside the samples of the class.
+
     References
     ----------
     .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
        Optimal Transport", NeurIPS 2020.
     .. [2] Goldberger, Roweis, Hinton and Salakhutdinov, "Neighbourhood Components
        Analysis", NeurIPS 2004.
+    .. [3] Ledoit and Wolf, "A Well-Conditioned Estimator for Large-Dimensional
+       Covariance Matrices", Journal of Multivariate Analysis 2004.
 
     Examples
     --------

@@ -53,7 +53,7 @@ class Samples(NamedTuple):
             return self
         given = self._weighted()
         # Of unlike weights none is a repetition of the other.
-        one = given.weight - given.own_weight
+        one = given.copy_weight
         rows = np.column_stack([self.X, self.targets, one])
         _, first, group = np.unique(
             rows, axis=0, return_index=True, return_inverse=True
@@ -69,6 +69,13 @@ class Samples(NamedTuple):
             return self
         n_samples = len(self.X)
         return self._replace(weight=np.ones(n_samples), own_weight=np.zeros(n_samples))
+
+    @property
+    def copy_weight(self):
+        """What one repetition of each weighs."""
+        if self.weight is None:
+            return np.ones(len(self.X))
+        return self.weight - self.own_weight
 
     @property
     def total_weight(self):

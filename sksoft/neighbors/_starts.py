@@ -133,18 +133,43 @@ def shrunk_covariance(X, weight):
     An integer weight is a repetition, as in
     :func:`sklearn.covariance.ledoit_wolf` of the repeated rows.
     """
+    covariance, shrinkage, size = shrinkage_within(X, weight)
+    out = (1.0 - shrinkage) * covariance
+    out[np.diag_indices(len(out))] += shrinkage * size
+    return out
+
+
+def shrinkage_within(X, weight):
+    """Return the covariance of centred rows, and how it is shrunk by Ledoit and Wolf.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The rows.
+
+    weight : ndarray of shape (n_samples,)
+        How often each counts.
+
+    Returns
+    -------
+    covariance : ndarray of shape (n_features, n_features)
+        The covariance.
+
+    shrinkage : float
+        The share, in (0, 1], of a multiple of the identity that takes its place.
+
+    size : float
+        That multiple; 1 where all rows are zero.
+    """
     n_features, total = X.shape[1], weight.sum()
     covariance = (X * weight[:, None]).T @ X / total
     size = np.trace(covariance) / n_features
     if size == 0.0:
-        return np.eye(n_features)
+        return covariance, 1.0, 1.0
     squares = (covariance**2).sum()
     away = squares / n_features - size**2
     fourth = weight @ (X**2).sum(axis=1) ** 2 / total
     error = min((fourth - squares) / (n_features * total), away)
     shrinkage = error / away if error > 0.0 else 0.0
     # What is singular all the same gets a little.
-    shrinkage = np.clip(shrinkage, 1e-6, 1.0)
-    out = (1.0 - shrinkage) * covariance
-    out[np.diag_indices(n_features)] += shrinkage * size
-    return out
+    return covariance, float(np.clip(shrinkage, 1e-6, 1.0)), size

@@ -85,6 +85,10 @@ class Training:
         """Return a mixture by what votes for samples held out came out as."""
         raise NotImplementedError
 
+    def _rules(self, samples, spaces, vote):
+        """Return what all samples say together, beside their votes."""
+        return ()
+
     def _supervised_start(self, samples, reader, n_components, unit):
         """Return the start at directions that tell of the targets."""
         raise NotImplementedError
@@ -309,13 +313,15 @@ class Training:
 
     def _voters(self, trial, spaces, samples):
         """Return samples as templates in each of some spaces, and their ballots."""
+        vote = trial.judge.of(samples.targets)
         return Voters(
             samples,
-            trial.judge.of(samples.targets),
+            vote,
             spaces,
             self._ballots(trial.strengths, len(spaces)),
             self.regularization,
             self._limit(),
+            self._rules(samples, spaces, vote),
         )
 
     def _held_out(self, samples):

@@ -73,6 +73,9 @@ class Voters(NamedTuple):
 
     limit : int or None
         How many are looked at.
+
+    rules : tuple of Gaussians
+        What all templates say together, in the second of the spaces.
     """
 
     samples: Samples
@@ -81,9 +84,10 @@ class Voters(NamedTuple):
     ballots: list
     regularization: str
     limit: int | None
+    rules: tuple = ()
 
     def outcomes(self, placed):
-        """Return the outcome of each ballot for new queries.
+        """Return the outcome of each ballot, and of each rule, for new queries.
 
         Parameters
         ----------
@@ -118,13 +122,16 @@ class Voters(NamedTuple):
             mask = Mask(ballot.strength, self.regularization)
             p = mask.values(some.distances, selected_weight(k, some), some.weight)
             outcomes.append(self.vote.outcome(some.places, p, some.weight))
+        for rule in self.rules:
+            outcomes.append(rule.outcome(brought_near(placed[1])))
         return outcomes
 
     def left_out(self):
-        """Return the outcome of each ballot for the templates, each without itself."""
-        everyone = np.arange(len(self.samples.X))
+        """Return the outcomes for the templates, each without itself."""
+        samples = self.samples
+        everyone = np.arange(len(samples.X))
         around = [
-            LeaveOneOut(self.samples, None, None, None, self.limit).around(
+            LeaveOneOut(samples, None, None, None, self.limit).around(
                 space.Z, everyone, everyone
             )
             for space in self.spaces
@@ -133,6 +140,9 @@ class Voters(NamedTuple):
         for ballot in self.ballots:
             k = np.full(len(everyone), ballot.k)
             mask = Mask(ballot.strength, self.regularization)
-            judge = LeaveOneOut(self.samples, self.vote, mask, k, self.limit)
+            judge = LeaveOneOut(samples, self.vote, mask, k, self.limit)
             found.append(judge.outcomes(around[ballot.space], everyone))
+        for rule in self.rules:
+            Z, codes = self.spaces[1].Z, samples.targets
+            found.append(rule.left_out(Z, codes, samples.copy_weight))
         return found
