@@ -150,7 +150,7 @@ def indexed(index, queries, templates, limit, weight):
         tied = (distances[:, count:] <= last * (1.0 + TIED)).any(axis=1)
         distances = np.ascontiguousarray(distances[:, :count])
     if tied.any():
-        if len(queries) > max(1, PAIRS_AT_ONCE // n_templates):
+        if np.count_nonzero(tied) > max(1, PAIRS_AT_ONCE // n_templates):
             return None
         weigh = None if weight is None else weight.__getitem__
         return _with_ties(queries, templates, places, tied, limit, weigh)
@@ -162,7 +162,8 @@ def indexed(index, queries, templates, limit, weight):
 def _with_ties(queries, templates, places, tied, limit, weigh=None, own=None):
     """Return candidates with all that tie with the last of them, which share its room.
 
-    `weigh` maps places to weights. Each weighs one without it.
+    `weigh` maps places to weights. Each weighs one without it. Returns None where so
+    many tie that all queries' candidates cannot be held at once.
     """
     count = places.shape[1]
     away = cdist(queries[tied], templates, "sqeuclidean")
@@ -172,6 +173,8 @@ def _with_ties(queries, templates, places, tied, limit, weigh=None, own=None):
     inside = away <= last * (1.0 + TIED)
     n_inside = inside.sum(axis=1)
     width = int(n_inside.max())
+    if len(queries) > max(1, PAIRS_AT_ONCE // width):
+        return None
     some = np.argsort(~inside, axis=1, kind="stable")[:, :width]
     # Rows with fewer candidates are filled up with absent ones.
     wide = np.zeros((len(queries), width), dtype=np.intp)
