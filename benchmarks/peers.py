@@ -429,8 +429,8 @@ def pot_plan_of(x):
 def import_time():
     """Measure the import in new interpreters."""
     code = (
-        "import sklearn, time; start = time.perf_counter(); import sksoft; "
-        "print(time.perf_counter() - start)"
+        "import sklearn, time; start = time.process_time(); import sksoft; "
+        "print(time.process_time() - start)"
     )
     times = [
         float(subprocess.check_output([sys.executable, "-P", "-c", code]))
@@ -443,7 +443,7 @@ def import_time():
 
 
 def over_budget(numbers, budget):
-    """Return the numbers, flat, that do not keep to a budget, each with its limit.
+    """Return texts of the numbers that do not keep to a budget, by column.
 
     A budget such as '<= 2 / 3, 4' has a limit, or limits of several numbers, for each
     column, or one for all of them.
@@ -454,12 +454,15 @@ def over_budget(numbers, budget):
     limits = [np.array(limit.split(" / "), float) for limit in limits.split(",")]
     if len(limits) == 1:
         limits *= len(numbers)
-    return [
-        (each, f"{sense} {bound:g}")
-        for number, limit in zip(numbers, limits, strict=True)
-        for each, bound in zip(*np.broadcast_arrays(number, limit), strict=True)
-        if not (each <= bound if sense == "<=" else each >= bound)
-    ]
+    over = []
+    for column, (number, limit) in enumerate(zip(numbers, limits, strict=True)):
+        at_strengths = isinstance(number, tuple)
+        pairs = zip(*np.broadcast_arrays(np.atleast_1d(number), limit), strict=True)
+        for strength, (each, bound) in enumerate(pairs):
+            if not (each <= bound if sense == "<=" else each >= bound):
+                note = f", {STRENGTHS[strength]}" * at_strengths
+                over.append((column, f"{note}: {cell(each)} for {sense} {bound:g}"))
+    return over
 
 
 def cell(number):
@@ -485,10 +488,10 @@ def report(name, folder=None):
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns), flush=True)
     for work, *numbers, budget in function():
-        over = over_budget([np.atleast_1d(number) for number in numbers], budget)
+        over = over_budget(numbers, budget)
         kept = "" if budget == "-" else "NO" if over else "yes"
         n_kept += kept == "yes"
-        missed += [f"{name}: {work}: {cell(each)} for {limit}" for each, limit in over]
+        missed += [f"{name}: {work}, {columns[1 + at]}{text}" for at, text in over]
         cells = [work, *map(cell, numbers), budget, kept]
         table.append(cells)
         print("| " + " | ".join(cells) + " |", flush=True)

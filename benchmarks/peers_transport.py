@@ -49,10 +49,10 @@ def topk_against_argsort(repeat=9):
 
 
 def pot_plan(cost, mass, target_mass, epsilon, max_iter):
-    """Return POT's plan, the time it took, and its largest relative marginal error."""
+    """Return POT's plan, its processor time, its largest relative marginal error."""
     import ot
 
-    start = time.perf_counter()
+    start = time.process_time()
     with np.errstate(over="ignore"):
         plan = ot.sinkhorn(
             mass,
@@ -64,7 +64,7 @@ def pot_plan(cost, mass, target_mass, epsilon, max_iter):
             stopThr=1e-12,
             warn=False,
         )
-    elapsed = time.perf_counter() - start
+    elapsed = time.process_time() - start
     rows = np.abs(plan.sum(axis=1) / mass - 1.0).max()
     columns = np.abs(plan.sum(axis=0) / target_mass - 1.0).max()
     return plan, elapsed, max(rows, columns)
@@ -115,4 +115,4 @@ def against_pot():
         yield from topk_against_pot(n)
     for n in (200, 1000):
         # At the larger size POT is not given the time to converge.
-        yield from permutation_against_pot(n, max_iter=3000 if n < 500 else 60)
+        yield from permutation_against_pot(n, max_iter=3000 if n < 500 else 300)
