@@ -5,8 +5,9 @@
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.neighbors import NearestNeighbors
 
-from sksoft.neighbors import _candidates
+from sksoft.neighbors import SoftKNeighborsClassifier, _candidates, _voters
 from sksoft.neighbors._candidates import (
     among_members,
     among_weighted,
@@ -221,3 +222,31 @@ def test_trimmed_location_follows_the_majority():
     # Half a vote of the nearest of the others counts as well.
     value, _ = least_trimmed(y, votes, np.array([3.5]))
     np.testing.assert_allclose(value, [[(3.0 + 0.5 * 50.0) / 3.5]])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_votes_find_with_an_index_what_they_find_without(rng, monkeypatch, weighted):
+    X, y = rng.normal(size=(300, 4)), rng.integers(3, size=300)
+    X[:100] = np.round(X[:100])
+    weight = rng.integers(1, 4, size=300) if weighted else None
+    model = SoftKNeighborsClassifier().fit(X, y, sample_weight=weight)
+    queries = np.vstack([X[:150], rng.normal(size=(50, 4)), [[1e12, 0.0, 0.0, 0.0]]])
+    searches = []
+    search = NearestNeighbors.kneighbors
+
+    def noted(*args, **options):
+        searches.append(args)
+        return search(*args, **options)
+
+    monkeypatch.setattr(NearestNeighbors, "kneighbors", noted)
+    one = model.predict_proba(queries)
+    assert not searches
+    monkeypatch.setattr(_voters, "INDEXED_SAMPLES", 299)
+    np.testing.assert_allclose(model.predict_proba(queries), one, atol=1e-9)
+    assert len(searches) == 3
+    monkeypatch.setattr(_voters, "INDEXED_COMPONENTS", 3)
+    model.predict_proba(queries)
+    assert len(searches) == 3
+    # Jobs are of the index.
+    model.set_params(n_jobs=2).fit(X, y, sample_weight=weight).predict_proba(queries)
+    assert len(searches) == 6

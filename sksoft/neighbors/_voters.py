@@ -15,6 +15,9 @@ from sksoft.neighbors._selection import Mask
 # Queries are brought so near that squared distances tell templates apart: from farther
 # away it is their direction alone that tells which are near.
 FAR = 1e7
+# An index is of use from more samples than this on, of no more components than these.
+INDEXED_SAMPLES = 5000
+INDEXED_COMPONENTS = 15
 
 
 class Ballot(NamedTuple):
@@ -30,6 +33,15 @@ class Space(NamedTuple):
 
     Z: np.ndarray
     index: NearestNeighbors | None
+
+    @property
+    def sooner(self):
+        """The index where it finds neighbours sooner than a look at all of them."""
+        n_templates, n_components = self.Z.shape
+        if self.index is None or self.index.n_jobs is not None:
+            return self.index
+        few = n_templates <= INDEXED_SAMPLES or n_components > INDEXED_COMPONENTS
+        return None if few else self.index
 
 
 def indexed_space(Z, n_neighbors, n_jobs):
@@ -111,7 +123,7 @@ class Voters(NamedTuple):
         """Return the outcomes for queries, None if they are too many at once."""
         candidates, weight = [], self.samples.weight
         for space, Z in zip(self.spaces, placed, strict=True):
-            some = indexed(space.index, brought_near(Z), space.Z, self.limit, weight)
+            some = indexed(space.sooner, brought_near(Z), space.Z, self.limit, weight)
             if some is None:
                 return None
             candidates.append(some)
