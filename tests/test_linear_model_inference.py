@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.linear_model import LinearRegression
 from trimmed import BOTH, contaminated, parameters_of, squares
 
@@ -159,6 +159,32 @@ def test_last_step_descends_where_a_good_row_of_high_leverage_returns(distance):
     found = mm_fit(design, y, start, 1.0, None, 0.95, inverse)
     np.testing.assert_allclose(found.coef, known.coef, rtol=1e-6, atol=1e-9)
     assert (found.weight > 0).sum() >= 190
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("efficiency", [0.85, 0.95])
+def test_every_trimmed_regression_ends_with_the_last_step(
+    Regressor, container, efficiency
+):
+    X, y = contaminated(n_outliers=0)
+    # Wrong rows that no leverage tells, for sparse features have none.
+    y[:20] += 5
+    Y = np.column_stack([y, 2 - 3 * y])
+    reg = Regressor(efficiency=efficiency, random_state=0).fit(container(X), Y)
+    rows = np.column_stack([X, np.ones(100)])
+    for target in range(2):
+        # An M-estimate is least squares under its own weights, Tukey's here.
+        weight = reg.sample_weights_[:, target]
+        root = np.sqrt(weight)[:, None]
+        coef = np.linalg.lstsq(root * rows, root.ravel() * Y[:, target])[0]
+        found = np.append(reg.coef_[target], reg.intercept_[target])
+        np.testing.assert_allclose(found, coef, rtol=1e-6)
+        residual = (Y[:, target] - rows @ found) / reg.scale_[target]
+        near = weight > 0
+        cutoff = np.abs(residual[near]) / np.sqrt(1 - np.sqrt(weight[near]))
+        expected = bisquare_cutoff(efficiency) * (1 + 0.5 * 4 / 100)
+        np.testing.assert_allclose(cutoff, expected, rtol=1e-4)
 
 
 def test_summary():
