@@ -4,8 +4,8 @@
 
     python benchmarks/torch_bridge.py
 
-Medians of processor time over interleaved repetitions, one thread, float64. torchsort
-takes part where it is installed.
+Lower quartiles of processor time over interleaved repetitions (what else runs on a
+machine only adds), one thread, float64. torchsort takes part where it is installed.
 """
 
 import functools
@@ -26,8 +26,8 @@ except ImportError:
 SHAPES = ((128, 100), (10_000, 10), (1, 1_000_000))
 
 
-def medians(functions, repeats, inner):
-    """Return the median time of one call of each function, in seconds."""
+def typical(functions, repeats, inner):
+    """Return the lower quartile of the time of a call of each function, in seconds."""
     for function in functions:
         function()
     times = np.empty((repeats, len(functions)))
@@ -37,7 +37,7 @@ def medians(functions, repeats, inner):
             for _ in range(inner):
                 function()
             times[i, j] = (time.process_time() - start) / inner
-    return np.median(times, axis=0)
+    return np.quantile(times, 0.25, axis=0)
 
 
 class Plain(torch.autograd.Function):
@@ -112,7 +112,7 @@ def overhead():
     print("function of autograd; their difference, the overhead; NumPy alone; that")
     print("difference, of which the engine of autograd has its share")
     for name, (bridge, numpy_after, numpy_alone) in pairs.items():
-        a, b, c = 1e6 * medians((bridge, numpy_after, numpy_alone), 15, 200)
+        a, b, c = 1e6 * typical((bridge, numpy_after, numpy_alone), 300, 20)
         print(f"{name:34}{a:8.1f}{b:8.1f}{a - b:8.1f}{c:8.1f}{a - c:8.1f}")
 
 
@@ -137,8 +137,7 @@ def against_torchsort():
             functools.partial(run, getattr(package, name), x, cotangent, kind, strength)
             for package in (sksoft.torch, torchsort)
         ]
-        repeats = 7 if size > 100_000 else 25
-        a, b = 1e3 * medians(functions, repeats, max(1, 100_000 // size))
+        a, b = 1e3 * typical(functions, 9 if size > 100_000 else 150, 1)
         cells = f"{kind:4}{strength:8g}{a:10.3f}{b:10.3f}{b / a:8.1f}"
         print(f"{name:12}{shape!s:16}{cells}", flush=True)
 
