@@ -193,15 +193,14 @@ cdef inline void pool(
     double strength,
 ) noexcept nogil:
     cdef Py_ssize_t i
-    cdef double total, norm, pooled
-    if share == NULL:
-        norm = n
+    cdef double total = 0.0, norm = n, pooled
+    if share != NULL:
+        norm = sum_of(share, n)
+    if share == NULL or transpose:
         total = sum_of(values, n)
     else:
-        norm = sum_of(share, n)
-        total = 0.0
         for i in range(n):
-            total += values[i] if transpose else share[i] * values[i]
+            total += share[i] * values[i]
     total /= norm
     for i in range(n):
         pooled = total * share[i] if transpose and share != NULL else total
