@@ -224,7 +224,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     >>> model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.95
     True
     >>> model.predict_proba(X[:1]).round(2)
-    array([[0.99, 0.01, 0.  ]])
+    array([[0.99, 0.  , 0.  ]])
     """
 
     _parameter_checks = CLASS_CHECKS | {"vote": one_of("mixed", "soft", "hard")}
