@@ -4,8 +4,9 @@
 
 Usage: python benchmarks/plot_speed.py [CSV [FIGURE]]
 
-The table is what ``peers.py --csv docs/benchmarks length`` writes. No soft rank can be
-faster than a sort of the same numbers, unless its sort is: the line of np.argsort.
+The table is what ``peers.py --csv docs/benchmarks length`` writes, at strengths at
+which a row needs its order. No soft rank can be faster than a sort of the same numbers
+then, unless its sort is: the line of np.argsort.
 """
 
 import csv
@@ -52,7 +53,7 @@ def draw(lengths, times, path):
         )
     axes.set_xlabel("Numbers in the row")
     axes.set_ylabel("Time [ms]")
-    axes.set_title("Soft rank and its gradient, one thread, float64")
+    axes.set_title("Soft rank and its gradient, one thread, float64, half-way strength")
     axes.set_xlim(right=lengths[-1] * 12.0)
     axes.grid(True, which="major", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
