@@ -24,6 +24,7 @@ if sys.byteorder != "little":
 # Every compiled module of the package: name of the module, its sources.
 EXTENSIONS = {
     "sksoft._ground._blocks": ["sksoft/_ground/_blocks.pyx"],
+    "sksoft._ground._exponentials": ["sksoft/_ground/_exponentials.pyx"],
     "sksoft._ground._networks": ["sksoft/_ground/_networks.pyx"],
     "sksoft._ground._order": ["sksoft/_ground/_order.pyx"],
     "sksoft._ground._pairs": ["sksoft/_ground/_pairs.pyx"],
@@ -69,6 +70,7 @@ FINITE = ["-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math"]
 FLAGS = {
     "sksoft._ground._networks": FINITE,
     # Selections need no branch where nobody looks at floating-point exceptions.
+    "sksoft._ground._exponentials": ["-fno-trapping-math"],
     "sksoft._ground._partition": ["-fno-trapping-math"],
     "sksoft._ground._pav_exponential": ["-fno-trapping-math"],
     "sksoft._ground._short_blocks": FINITE,

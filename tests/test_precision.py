@@ -15,6 +15,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoft import jvp, soft_rank, soft_sort, vjp
+from sksoft._ground._exponentials import replace_by_exp
 
 MAGNITUDES = [1e-150, 1e-30, 1e-8, 1.0, 1e8, 1e30, 1e150]
 STRENGTHS = [0.0, 5e-324, 1e-12, 1e-6, 1e-3, 0.1, 1.0, 30.0, 1e6, 1e12, 1e300]
@@ -294,3 +295,27 @@ def test_derivatives_of_sorts_do_not_depend_on_the_unit(method, unit, rng):
         soft_sort, unit * x, unit * t, regularization_strength=unit * 0.7, **params
     )
     assert_allclose(scaled / unit, moved, rtol=1e-11)
+
+
+def test_exponentials_are_right_to_the_last_digit(rng):
+    x = np.concatenate(
+        [
+            -708.0 * rng.random(2000),
+            -rng.random(2000),
+            -(10.0 ** (-20.0 * rng.random(500))),
+            700.0 * rng.random(500),
+            [0.0, -0.0, -708.0, -600.0],
+        ]
+    )
+    result = x.copy()
+    replace_by_exp(result)
+    with mpmath.workdps(30):
+        errors = [abs(mpmath.exp(a) - b) for a, b in zip(x, result, strict=True)]
+    assert (np.array(errors, float) <= np.spacing(result)).all()
+    vanishing = np.array([-708.1, -745.0, -1e5, -1e300, -np.inf])
+    replace_by_exp(vanishing)
+    np.testing.assert_array_equal(vanishing, np.zeros(5))
+    for n in (0, 1, 31, 32, 33, 100):
+        part = x[:n].copy()
+        replace_by_exp(part)
+        np.testing.assert_array_equal(part, result[:n])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoft._ground._blocks import pool_blocks, scale_blocks, shift_blocks
+from sksoft._ground._exponentials import replace_by_exp
 from sksoft._ground._pav_exponential import project_exponential, write_gaps
 from sksoft._ground._pooled_rows import rank_where_pooled
 from sksoft._ground._short_blocks import pool_short_rows
@@ -129,7 +130,7 @@ class Blocks:
     def softmax(self, values, weight=None):
         """Make it weight * exp(values) on each block, up to a factor for each block."""
         shift_blocks(values, self.table)
-        np.exp(values, out=values)
+        replace_by_exp(values.reshape(-1))
         if weight is not None:
             values *= weight
         return values
@@ -151,7 +152,8 @@ def _decays(values, strength=None):
     """Return exp of minus the gap (over the strength) before each sorted value."""
     out = np.empty_like(values)
     write_gaps(values, strength, out)
-    return np.exp(out, out=out)
+    replace_by_exp(out.reshape(-1))
+    return out
 
 
 class ShortBlocks(Blocks):
@@ -536,7 +538,7 @@ class _RankProblem:
             np.empty(3 * values.shape[1] // 4 + 2),
         )
         if kl:
-            np.exp(values, out=values)
+            replace_by_exp(values.reshape(-1))
             scale_blocks(
                 values,
                 decay,

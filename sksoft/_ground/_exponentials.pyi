@@ -1,0 +1,7 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+from numpy.typing import NDArray
+
+def replace_by_exp(x: NDArray[np.float64]) -> None: ...
