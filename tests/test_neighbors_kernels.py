@@ -244,9 +244,8 @@ def test_votes_find_with_an_index_what_they_find_without(rng, monkeypatch, weigh
     monkeypatch.setattr(_voters, "INDEXED_SAMPLES", 299)
     np.testing.assert_allclose(model.predict_proba(queries), one, atol=1e-9)
     assert len(searches) == 3
-    monkeypatch.setattr(_voters, "INDEXED_COMPONENTS", 3)
-    model.predict_proba(queries)
-    assert len(searches) == 3
+    monkeypatch.undo()
+    monkeypatch.setattr(NearestNeighbors, "kneighbors", noted)
     # Jobs are of the index.
     model.set_params(n_jobs=2).fit(X, y, sample_weight=weight).predict_proba(queries)
     assert len(searches) == 6

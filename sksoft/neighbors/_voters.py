@@ -15,9 +15,8 @@ from sksoft.neighbors._selection import Mask
 # Queries are brought so near that squared distances tell templates apart: from farther
 # away it is their direction alone that tells which are near.
 FAR = 1e7
-# An index is of use from more samples than this on, of no more components than these.
+# An index is of use for more samples than this.
 INDEXED_SAMPLES = 5000
-INDEXED_COMPONENTS = 15
 
 
 class Ballot(NamedTuple):
@@ -37,11 +36,9 @@ class Space(NamedTuple):
     @property
     def sooner(self):
         """The index where it finds neighbours sooner than a look at all of them."""
-        n_templates, n_components = self.Z.shape
         if self.index is None or self.index.n_jobs is not None:
             return self.index
-        few = n_templates <= INDEXED_SAMPLES or n_components > INDEXED_COMPONENTS
-        return None if few else self.index
+        return None if len(self.Z) <= INDEXED_SAMPLES else self.index
 
 
 def indexed_space(Z, n_neighbors, n_jobs):
