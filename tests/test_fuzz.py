@@ -111,18 +111,21 @@ def test_planted_faults_of_operators_are_found(name, fault, message, monkeypatch
 
     monkeypatch.setattr(fuzzing, "frozen", frozen)
     mapped = name in ("soft_quantile_normalize", "soft_spearmanr")
-    kind, method = _call.Call, "run"
+    kind, methods = _call.Call, ["run"]
     if mapped:
-        kind, method = rank_statistics._MappedCall, "_linearized"
-    original = getattr(kind, method)
+        kind, methods = rank_statistics._MappedCall, ["run", "linearize"]
 
-    def faulty(self, *args, **kwargs):
-        value, *rest = original(self, *args, **kwargs)
-        planted = np.array(value, order="C")
-        fault(self.call if mapped else self, planted)
-        return (planted[()], *rest)
+    def faulty(original):
+        def faulty_method(self, *args, **kwargs):
+            value, *rest = original(self, *args, **kwargs)
+            planted = np.array(value, order="C")
+            fault(self.call if mapped else self, planted)
+            return (planted[()], *rest)
 
-    monkeypatch.setattr(kind, method, faulty)
+        return faulty_method
+
+    for method in methods:
+        monkeypatch.setattr(kind, method, faulty(getattr(kind, method)))
     with pytest.raises(AssertionError, match=message):
         fuzzing.check(case)
 
