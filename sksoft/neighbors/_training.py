@@ -36,8 +36,11 @@ LBFGS_SAMPLES = 2000
 # n_templates="auto" is all of up to so many samples, and fewer of more.
 ALL_TEMPLATES = 1500
 SOME_TEMPLATES = 1000
-# Leave-one-out scores, and the unit of distance, are estimated on so many samples.
+# Leave-one-out scores, and the unit of distance, are estimated on so many samples, but
+# look at no more pairs of samples than this for more than the last number.
 SCORED_SAMPLES = 2000
+SCORED_PAIRS = 100_000_000
+SCORED_LEAST = 500
 # How votes are mixed is told by samples that a training did not see: so many, but
 # between one in three and one in eight of all, and at most as many as in the last line.
 HELD_OUT_LEAST = 100
@@ -148,8 +151,9 @@ class Training:
         """Return a training of an embedding, which measures where it starts."""
         samples = samples.merged()
         queries = np.arange(len(samples.X))
-        if len(queries) > SCORED_SAMPLES:
-            queries = np.sort(rng.choice(len(queries), SCORED_SAMPLES, replace=False))
+        few = min(SCORED_SAMPLES, max(SCORED_LEAST, SCORED_PAIRS // len(queries)))
+        if len(queries) > few:
+            queries = np.sort(rng.choice(len(queries), few, replace=False))
         surroundings = self._surroundings(plan, samples, start, queries)
         around = surroundings.at(start)
         if strengths is None:
