@@ -13,7 +13,7 @@ form of the violation in Busing 2022), and no difference of z and w is ever form
 from cython cimport floating
 
 from sksoft._ground.inline cimport (
-    Span, at, block_after, is_whole, next_flag, rank_pooled, spans_of, spreads_little,
+    Span, at, block_after, is_whole, next_equal, rank_pooled, spans_of, spreads_little,
     start_before,
 )
 
@@ -180,7 +180,7 @@ cdef Py_ssize_t partition_l2(
     cdef double total, count, before, back, gap
     for i in range(1, n):
         flags[i] = pools(s[i] - s[i - 1], 1.0, strength, sort)
-    i = next_flag(flags, 1, n)
+    i = next_equal(flags, 1, n, 1)
     while i < n:
         start = i - 1
         total = 0.0
@@ -210,7 +210,7 @@ cdef Py_ssize_t partition_l2(
         spans[b].stop = i
         offset[b] = total / count
         b += 1
-        i = next_flag(flags, i + 1, n)
+        i = next_equal(flags, i + 1, n, 1)
     return b
 
 

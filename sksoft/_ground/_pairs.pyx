@@ -10,6 +10,8 @@ e = exp(s) the derivative is weight * e_j / (e_i + e_j): no exponential for each
 
 from libc.math cimport exp, log2, sqrt
 
+from sksoft._ground.inline cimport sum_of
+
 # It brings SKSOFT_CLONED.
 cimport sksoft._ground.side_by_side
 
@@ -45,20 +47,6 @@ cdef inline void shares(
     else:
         for j in range(start, m):
             share[j] = e[j] / (own + e[j])
-
-
-cdef inline double sum_from(read_alone x, Py_ssize_t start, Py_ssize_t m) noexcept nogil:
-    """Return the sum of the entries from start on, of four chains of additions."""
-    cdef Py_ssize_t j, even = start + (m - start) // 4 * 4
-    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
-    for j in range(start, even, 4):
-        a += x[j]
-        b += x[j + 1]
-        c += x[j + 2]
-        d += x[j + 3]
-    for j in range(even, m):
-        a += x[j]
-    return (a + b) + (c + d)
 
 
 cdef inline void exponentials(
@@ -106,7 +94,7 @@ cdef inline void discount_slopes(
     for i in range(m):
         shares(e, i, i + 1, m, scale, wide, share)
         fall_behind(share, i + 1, m, slope)
-        slope[i] += sum_from(share, i + 1, m)
+        slope[i] += sum_of(share + i + 1, m - i - 1)
     for i in range(m):
         term = log2(1.0 + slope[i])
         slope[i] = 1.0 / (LN2 * (1.0 + slope[i]) * term * term)
@@ -193,8 +181,8 @@ cdef void query_forces "sksoft_query"(
             pull,
             curve,
         )
-        pull[i] -= sum_from(force, start, m)
-        curve[i] += sum_from(bend, start, m)
+        pull[i] -= sum_of(force + start, m - start)
+        curve[i] += sum_of(bend + start, m - start)
 
 
 def pair_forces(

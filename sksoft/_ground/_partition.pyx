@@ -9,7 +9,9 @@ tell too few numbers apart, a number of the sample parts the row instead.
 
 from cython cimport floating
 from libc.math cimport INFINITY
-from libc.string cimport memchr, memset
+from libc.string cimport memset
+
+from sksoft._ground.inline cimport next_equal
 
 # Samples that spread less or more have no linear codes: what scales them, or what they are
 # apart, might overflow.
@@ -126,11 +128,11 @@ cdef Py_ssize_t keep_code(
     place[0] -= start
     if place[0] == 0 and start > 0:
         below[0] = largest_before(s, n, codes, counts, code)
-    i = next_code(codes, 0, n, code)
+    i = next_equal(codes, 0, n, code)
     while i < n:
         s[n_kept] = s[i]
         n_kept += 1
-        i = next_code(codes, i + 1, n, code)
+        i = next_equal(codes, i + 1, n, code)
     return n_kept
 
 
@@ -143,20 +145,11 @@ cdef inline double largest_before(
     code -= 1
     while counts[code] == 0:
         code -= 1
-    i = next_code(codes, 0, n, code)
+    i = next_equal(codes, 0, n, code)
     while i < n:
         largest = max(largest, s[i])
-        i = next_code(codes, i + 1, n, code)
+        i = next_equal(codes, i + 1, n, code)
     return largest
-
-
-cdef inline Py_ssize_t next_code(
-    const unsigned char* codes, Py_ssize_t i, Py_ssize_t n, Py_ssize_t code
-) noexcept nogil:
-    cdef const unsigned char* found = NULL
-    if i < n:
-        found = <const unsigned char*> memchr(codes + i, code, n - i)
-    return n if found == NULL else found - codes
 
 
 cdef Py_ssize_t keep_side(

@@ -11,7 +11,7 @@ z and of w apart, each as a sum of exponentials relative to its last entry.
 from libc.math cimport exp, expm1, log
 
 from sksoft._ground._pav_narrow cimport sort_narrow
-from sksoft._ground.inline cimport Span, divided, next_flag, spans_of, start_before
+from sksoft._ground.inline cimport Span, divided, next_equal, spans_of, start_before
 
 # Rows that spread less than this are sorted by their deviations, whose digits would be
 # lost in sums of exponentials near to one.
@@ -147,7 +147,7 @@ cdef inline Py_ssize_t pool(
     cdef double step = vanishing_exp(divided(-1.0, strength))
     cdef double one, two, new_one, new_two, x, y, dx, dy
     flag_neighbours(u, v, weight, decay, n, strength, scale, step, kl, flags)
-    i = next_flag(flags, 1, n)
+    i = next_equal(flags, 1, n, 1)
     while i < n:
         start = i - 1
         one = entry_share(weight, start, scale)
@@ -198,7 +198,7 @@ cdef inline Py_ssize_t pool(
         share[b] = one
         mass[b] = two
         b += 1
-        i = next_flag(flags, i + 1, n)
+        i = next_equal(flags, i + 1, n, 1)
     return b
 
 

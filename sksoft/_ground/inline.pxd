@@ -120,14 +120,14 @@ cdef inline double sum_of(const floating* values, Py_ssize_t n) noexcept nogil:
     return (a + b) + (c + d)
 
 
-cdef inline Py_ssize_t next_flag(
-    const unsigned char* flags, Py_ssize_t i, Py_ssize_t n
+cdef inline Py_ssize_t next_equal(
+    const unsigned char* bytes, Py_ssize_t i, Py_ssize_t n, int value
 ) noexcept nogil:
-    # The first place from i on whose flag is 1, else n.
+    # The first place from i on whose byte has the value, else n.
     cdef const unsigned char* found = NULL
     if i < n:
-        found = <const unsigned char*> memchr(flags + i, 1, n - i)
-    return n if found == NULL else found - flags
+        found = <const unsigned char*> memchr(bytes + i, value, n - i)
+    return n if found == NULL else found - bytes
 
 
 cdef inline Py_ssize_t start_before(

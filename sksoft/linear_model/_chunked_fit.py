@@ -18,12 +18,8 @@ from sksoft.linear_model._chunked_design import (
 )
 from sksoft.linear_model._chunked_mm import mm_fit_in_chunks
 from sksoft.linear_model._design import to_standard
-from sksoft.linear_model._mm import (
-    bisquare_cutoff,
-    bisquare_weight,
-    find_leverage,
-    half_weight,
-)
+from sksoft.linear_model._leverage import find_leverage
+from sksoft.linear_model._mm import bisquare_cutoff, bisquare_weight, half_weight
 from sksoft.linear_model._scale import variance_factor
 from sksoft.linear_model._search import search
 from sksoft.linear_model._trimmed_fit import (

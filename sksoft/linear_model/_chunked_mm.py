@@ -8,20 +8,22 @@ import numpy as np
 
 from sksoft._selection import expected_ranges, quantiles
 from sksoft.linear_model._chunked_design import weighted_products
+from sksoft.linear_model._leverage import (
+    WRONG,
+    Leverage,
+    Posterior,
+    leverage_is_worse,
+    posterior_of,
+)
 from sksoft.linear_model._mm import (
     FEW_COEFFICIENTS,
     MAX_ROUNDS,
     MAX_STEPS,
     NEGLIGIBLE,
-    WRONG,
-    Leverage,
-    Posterior,
     bisquare_cutoff,
     bisquare_slope,
     error_inflation,
-    leverage_is_worse,
     mm_deviation,
-    posterior_of,
     residual_variance,
     row_weights,
     second_round,

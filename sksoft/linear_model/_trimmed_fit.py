@@ -19,10 +19,10 @@ from sksoft.linear_model._design import (
     to_standard,
     whitener,
 )
+from sksoft.linear_model._leverage import find_leverage
 from sksoft.linear_model._mm import (
     bisquare_cutoff,
     bisquare_weight,
-    find_leverage,
     half_weight,
     mm_covariance_root,
     mm_fit,

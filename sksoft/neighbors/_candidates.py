@@ -308,8 +308,7 @@ def smallest_places(rows, count, offset=0.0, slack=0.0):
     unfinished = np.empty(n_rows, np.uint8)
     work, codes = np.empty(n_columns), np.empty(n_columns, np.uint8)
     at = np.full(n_rows, count)
-    order_statistics(rows, at, following, last, work, codes, unfinished)
-    if unfinished.any():
+    if order_statistics(rows, at, following, last, work, codes, unfinished):
         skewed = unfinished == 1
         parts = np.partition(rows[skewed], count - 1, axis=1)
         last[skewed] = parts[:, count - 1]
