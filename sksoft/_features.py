@@ -31,7 +31,16 @@ def validated(estimator, X, y="no_validation", *, reset, **params):
     """
     data = validate_data(estimator, X, y, reset=reset, **params)
     check_range(data[0] if isinstance(data, tuple) else data)
+    if params.get("y_numeric"):
+        check_finite_target(data[1])
     return data
+
+
+def check_finite_target(y):
+    """Raise unless a numeric target is finite: None has become NaN unseen."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        i = int(np.argmax(~np.isfinite(y.reshape(len(y), -1)).all(axis=1)))
+        raise ValueError(f"y must hold finite numbers, got {y[i]} in row {i}.")
 
 
 def check_range(X):

@@ -4,9 +4,10 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import column_or_1d
 
 from sksoft._lists import encode_groups
+from sksoft._validation import check_unmasked
 
 
 class Rows:
@@ -119,7 +120,7 @@ def stacked_labels(y, rows, name="y"):
     lengths = np.diff(rows.starts)
     found = []
     for i, labels in enumerate(y):
-        labels = column_or_1d(labels)
+        labels = column_of_labels(labels, f"{name}[{i}]")
         if len(labels) != lengths[i]:
             raise ValueError(
                 f"{name}[{i}] must have a label for each of {lengths[i]} steps, got "
@@ -129,18 +130,31 @@ def stacked_labels(y, rows, name="y"):
     return np.concatenate(found)
 
 
+def column_of_labels(labels, name):
+    """Return labels as an array of one dimension."""
+    check_unmasked(**{name: labels})
+    try:
+        return column_or_1d(labels)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold labels in a row: {error}") from None
+
+
 def check_sequences(values, rows, name):
     """Raise unless there is one value for each sequence."""
-    if len(values) != len(rows):
+    try:
+        found = len(values)
+    except TypeError:
+        found = repr(values)
+    if found != len(rows):
         raise ValueError(
             f"{name} must have one entry for each of {len(rows)} sequences, got "
-            f"{len(values)}."
+            f"{found}."
         )
 
 
 def labels_and_rows(y_true, y_pred, sequence):
     """Return two arrays of labels and their `Rows`, given alike in lists or stacked."""
-    if len(y_true) and isinstance(y_true, list | tuple) and np.ndim(y_true[0]) == 1:
+    if isinstance(y_true, list | tuple) and y_true and np.ndim(y_true[0]) == 1:
         if sequence is not None:
             raise ValueError("sequence must be None where labels are in lists.")
         lengths = [len(labels) for labels in y_true]
@@ -151,6 +165,10 @@ def labels_and_rows(y_true, y_pred, sequence):
             rows,
             True,
         )
-    y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
-    check_consistent_length(y_true, y_pred)
+    y_true = column_of_labels(y_true, "y_true")
+    y_pred = column_of_labels(y_pred, "y_pred")
+    if len(y_true) != len(y_pred):
+        raise ValueError(
+            f"y_pred must have the length of y_true, {len(y_true)}, got {len(y_pred)}."
+        )
     return y_true, y_pred, rows_of_ids(sequence, len(y_true)), False

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The one place that imports private or version-dependent names of scikit-learn."""
 
+from numbers import Number
+
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
+
+from sksoft._validation import nonnegative_number, real_array
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -29,9 +33,19 @@ def callback_context(estimator):
 
 def check_sample_weight(sample_weight, X):
     """Return the weights of rows, at least 0 and not all 0, in double precision."""
-    weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    try:
+        if isinstance(sample_weight, Number):
+            nonnegative_number(sample_weight, "sample_weight")
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except (TypeError, ValueError) as error:
+        if "sample_weight" in str(error):
+            raise
+        raise ValueError(
+            f"sample_weight must hold numbers >= 0, one for each row: {error}"
+        ) from None
+    real_array(weight, "sample_weight")
     if not weight.any():  # scikit-learn < 1.9 lets it pass
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of arguments: errors name the parameter, the value and what is allowed."""
 
-import math
+import sys
 import warnings
 from numbers import Integral, Real
 
@@ -12,6 +12,7 @@ from sksoft._ground._range import is_within as row_is_within
 
 # Above this, differences and weighted sums of float64 numbers could overflow.
 LARGEST = 1e300
+LARGEST_FLOAT = sys.float_info.max
 # Above this, float64 does not hold every integer.
 LARGEST_EXACT = 2.0**53
 
@@ -161,7 +162,12 @@ def nonnegative_number(value, name, *, finite=True):
     """Return a number >= 0, finite or not, as a float."""
     if not isinstance(value, NUMBERS) or isinstance(value, TRUTHS):
         raise TypeError(f"{name} must be a number >= 0, got {value!r}.")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be at most {LARGEST_FLOAT:g}, got an integer beyond."
+        ) from None
     if not value >= 0.0 or (finite and value == np.inf):
         kind = "finite number" if finite else "number"
         raise ValueError(f"{name} must be a {kind} >= 0, got {value}.")
@@ -189,7 +195,7 @@ def positive_number(value, name, *, finite=True):
 def nonnegative(value, name):
     """Return a finite number >= 0, or a float64 array of such numbers."""
     # The usual case first, as above.
-    if type(value) in (float, int) and 0.0 <= value < math.inf:
+    if type(value) in (float, int) and 0.0 <= value <= LARGEST_FLOAT:
         return float(value)
     if isinstance(value, NUMBERS + TRUTHS):
         return nonnegative_number(value, name)

@@ -12,6 +12,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._documentation import DocumentationLinkMixin
+from sksoft._features import check_finite_target
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress, minimize
 from sksoft._parameters import (
@@ -213,6 +214,7 @@ class MedianOfMeansRegressor(
             dtype=[np.float64, np.float32],
             y_numeric=True,
         )
+        check_finite_target(y)
         present, weight = positive_rows(sample_weight, X)
         weight = as_counts(weight)
         warn_if_undetermined(X[present].shape[0], X.shape[1], self.fit_intercept)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._chunks import example_rows, row_chunks
 from sksoft._documentation import DocumentationLinkMixin
+from sksoft._features import check_finite_target
 from sksoft._lazy_rows import LazyRowsMixin, in_memory, is_collection
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -186,6 +187,7 @@ class TrimmedRegressor(
         )
         if is_numeric(X) and self._needs_chunks(*X.shape):
             return self._fit_chunks(X, y, sample_weight)
+        check_finite_target(y)
         targets = y.astype(np.float64, copy=False).reshape(len(y), -1)
         given = [self._given_starts(target) for target in range(targets.shape[1])]
         present, weight = positive_rows(sample_weight, X)

@@ -15,7 +15,7 @@ from sksoft._lists import (
     checked_target,
     list_shares,
 )
-from sksoft._validation import check_integer, check_unmasked, nonnegative
+from sksoft._validation import check_integer, nonnegative, plain_array
 
 
 class LabelLoss:
@@ -127,8 +127,7 @@ def positive_strength(strength, name="regularization_strength"):
 
 def checked_labels(labels, shape):
     """Return class indices for scores of this shape, flattened."""
-    check_unmasked(target=labels)
-    labels = np.asarray(labels)
+    labels = plain_array(labels, "target")
     if labels.dtype.kind not in "iu":
         raise TypeError(
             f"target must hold class indices, integers, got dtype {labels.dtype}."

@@ -5,7 +5,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import make_scorer
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 
 from sksoft._validation import LARGEST, check_fraction, check_unmasked
 from sksoft._weighted import keep_smallest, positive_rows
@@ -110,11 +110,11 @@ def trimmed_mean_absolute_error(
 def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
     check_unmasked(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     check_fraction(trim_fraction, "trim_fraction", 1, below=True)
-    y_true = check_array(y_true, ensure_2d=False, dtype=np.float64)
-    y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64)
-    check_consistent_length(y_true, y_pred, sample_weight)
-    y_true = y_true.reshape(len(y_true), -1)
-    y_pred = y_pred.reshape(len(y_pred), -1)
+    y_true, y_pred = _targets(y_true, "y_true"), _targets(y_pred, "y_pred")
+    if len(y_true) != len(y_pred):
+        raise ValueError(
+            f"y_pred must have the length of y_true, {len(y_true)}, got {len(y_pred)}."
+        )
     if y_true.shape != y_pred.shape:
         raise ValueError(
             "y_true and y_pred must have the same number of targets, got "
@@ -128,6 +128,15 @@ def _trimmed_mean(y_true, y_pred, trim_fraction, sample_weight, loss):
     if weight is not None:
         mask *= weight
     return float(np.mean(np.sum(mask * losses, axis=1) / kept))
+
+
+def _targets(values, name):
+    """Return targets as a matrix of finite numbers."""
+    try:
+        values = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold finite numbers: {error}") from None
+    return values.reshape(len(values), -1)
 
 
 neg_trimmed_mean_squared_error_scorer = make_scorer(

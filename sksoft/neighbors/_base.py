@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksoft._documentation import DocumentationLinkMixin
+from sksoft._features import check_finite_target
 from sksoft._lazy_rows import LazyRowsMixin
 from sksoft._optimize import fit_progress
 from sksoft._parameters import (
@@ -336,6 +337,8 @@ class SoftNeighborsBase(
         X, y = validate_data(
             scratch, X, y, dtype=DTYPES, reset=reset, **self._y_options
         )
+        if self._y_options:
+            check_finite_target(y)
         names = ("n_features_in_", "feature_names_in_")
         return {n: getattr(scratch, n) for n in names if hasattr(scratch, n)}, X, y
 

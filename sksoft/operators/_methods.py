@@ -23,7 +23,8 @@ def check_method(method, regularization, methods):
         One that the method offers.
     """
     if not isinstance(method, str) or method not in methods:
-        _check_mistaken(method, methods)
+        if isinstance(method, str):
+            _check_mistaken(method, methods)
         check_option(method, "method", tuple(methods))
     choices = methods[method]
     if regularization is None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sksoft._relaxations import beam
 from sksoft._validation import (
     check_integer,
+    plain_array,
     positive_integer,
     real_array,
 )
@@ -83,7 +84,7 @@ def checked_sequences(emissions, lengths):
 
 def checked_lengths(lengths):
     """Return lengths of sequences, integers of at least 1, as an array."""
-    lengths = np.asarray(lengths)
+    lengths = plain_array(lengths, "lengths")
     if lengths.ndim != 1:
         raise ValueError(f"lengths must have one dimension, got {lengths.ndim}.")
     if lengths.size == 0:

@@ -83,7 +83,8 @@ def _checked_piece(transformer, same, X, weight):
         return X, None
     weight = np.asarray(weight, dtype=np.float64)
     if not (weight >= 0.0).all() or np.isinf(weight).any():
-        raise ValueError("sample_weight must hold finite numbers >= 0.")
+        wrong = weight[~((weight >= 0.0) & np.isfinite(weight))][0]
+        raise ValueError(f"sample_weight must hold finite numbers >= 0, got {wrong}.")
     rows = weight > 0.0
     return (X, weight) if rows.all() else (X[rows], weight[rows])
 
