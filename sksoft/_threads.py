@@ -51,8 +51,8 @@ class _Threads:
 # None before anybody did. The threads of a pool end with the last reference to it.
 _threads = None
 _lock = threading.Lock()
-# For each thread, whether it is one of the pool, which must not wait for the pool, and
-# the event that tells it that nobody waits for it any more.
+# For each thread, whether it works on a chunk, for which it must not wait for the pool,
+# and the event that tells it that nobody waits for it any more.
 _local = threading.local()
 
 
@@ -99,8 +99,8 @@ def _current_threads():
 
 
 def _new_threads(n_threads):
-    # A pool starts its threads with the first work.
-    pool = ThreadPoolExecutor(n_threads, "sksoft", _enter_pool)
+    # A pool starts its threads with the first work; whoever calls is one thread more.
+    pool = ThreadPoolExecutor(max(n_threads - 1, 1), "sksoft", _always_has_chunk)
     return _Threads(int(n_threads), pool)
 
 
@@ -166,7 +166,7 @@ def row_chunks(n_rows, row_size):
 def entry_pieces(n):
     """Return slices that cut a row of n entries into pieces, one for a short row."""
     n_pieces = max(-(-n // PIECE_SIZE), 1)
-    if n >= SHARED_ROW_SIZE and not _in_pool():
+    if n >= SHARED_ROW_SIZE and not _has_chunk():
         n_pieces = max(n_pieces, get_num_threads())
     bounds = [n * i // n_pieces for i in range(n_pieces + 1)]
     return [slice(*pair) for pair in itertools.pairwise(bounds)]
@@ -178,16 +178,20 @@ def is_cut(shape):
     return n_rows == 1 and n >= SHARED_ROW_SIZE and len(entry_pieces(n)) > 1
 
 
-def _in_pool():
-    return getattr(_local, "in_pool", False)
+def _has_chunk():
+    return getattr(_local, "has_chunk", False)
 
 
-def _enter_pool():
-    _local.in_pool = True
+def _always_has_chunk():
+    _local.has_chunk = True
 
 
 def map_chunks(function, *sequences):
-    """Apply a function to each chunk, on the thread pool where there are several."""
+    """Apply a function to each chunk, on the thread pool and here if there are several.
+
+    The pool takes them from the first on. This thread takes what is left from the last
+    on, for the time to wake another is as long as short work takes.
+    """
     if len(sequences[0]) == 1:
         return [function(*chunk) for chunk in zip(*sequences, strict=True)]
 
@@ -196,7 +200,7 @@ def map_chunks(function, *sequences):
         return function(*chunk)
 
     threads = _current_threads()
-    if threads.n_threads == 1 or _in_pool():
+    if threads.n_threads == 1 or _has_chunk():
         return list(map(run, *sequences))
     # Whoever waits for this thread waits for those of the pool.
     abandoned = getattr(_local, "abandoned", None) or threading.Event()
@@ -207,14 +211,20 @@ def map_chunks(function, *sequences):
 
     chunks = list(zip(*sequences, strict=True))
     try:
-        futures = [_submitted(threads.pool, run_in_pool, chunk) for chunk in chunks]
-        return [
-            run(*chunk) if future is None else future.result()
-            for future, chunk in zip(futures, chunks, strict=True)
+        _local.has_chunk = True
+        futures = [
+            _submitted(threads.pool, run_in_pool, chunk) for chunk in chunks[:-1]
+        ]
+        results = [
+            run(*chunk) if future is None or future.cancel() else future.result()
+            for future, chunk in zip([None, *futures[::-1]], chunks[::-1], strict=True)
         ]
     except BaseException:
         abandoned.set()
         raise
+    finally:
+        _local.has_chunk = False
+    return results[::-1]
 
 
 def _submitted(pool, function, arguments):

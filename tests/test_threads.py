@@ -266,6 +266,35 @@ def change_threads(n_times):
     return disturb
 
 
+def test_the_caller_works_on_chunks_too():
+    """It is one of the threads, and does all by itself while the others are busy."""
+    sksoft.set_num_threads(2)
+    meeting = threading.Barrier(2, timeout=60)
+
+    def meet(_):
+        meeting.wait()
+        return threading.current_thread()
+
+    pooled, caller = map_chunks(meet, [0, 1])
+    assert caller is threading.current_thread() is not pooled
+    begun, release = threading.Event(), threading.Event()
+
+    def occupy(chunk):
+        if chunk == 0:
+            begun.set()
+            assert release.wait(60)
+
+    other = threading.Thread(target=map_chunks, args=(occupy, [0, 1]))
+    other.start()
+    try:
+        assert begun.wait(60)
+        found = map_chunks(lambda chunk: (chunk, threading.current_thread()), range(5))
+    finally:
+        release.set()
+        other.join(60)
+    assert found == [(chunk, threading.current_thread()) for chunk in range(5)]
+
+
 @pytest.mark.usefixtures("hasty_interpreter")
 def test_the_number_of_threads_is_always_known():
     def work(_):
