@@ -9,7 +9,7 @@ stacked, and a loop where they cannot.
 
 import inspect
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
@@ -53,6 +53,22 @@ def strength_name(operator):
         if name in names:
             return name
     return None
+
+
+def static_names(function):
+    """Return the names of the arguments that shapes and ways of computing depend on."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if _is_static(p.annotation))
+
+
+def _is_static(annotation):
+    if get_origin(annotation) is Literal:
+        return True
+    kinds = get_args(annotation) or (annotation,)
+    return all(
+        kind in (int, bool, str, type(None)) or get_origin(kind) is Literal
+        for kind in kinds
+    )
 
 
 def bridged_signature(operator, straight_through):
@@ -110,14 +126,20 @@ def publish(namespace, bridged_operator, bridged_loss, operator_doc, loss_doc):
         namespace[name] = bridged
 
 
-def parted(arguments, is_array, differentiable=()):
+def parted(arguments, is_array, static, differentiable=()):
     """Part arguments into the names of arrays, the arrays, and pairs of the others.
 
-    A tuple in the place of a differentiable argument counts as so many arrays.
+    Static arguments must not be arrays. A tuple in the place of a differentiable
+    argument counts as so many arrays.
     """
     names, arrays, options = [], [], []
     for name, value in arguments.items():
         if is_array(value):
+            if name in static:
+                raise TypeError(
+                    f"{name} must be a constant of Python, on which shapes or the way "
+                    f"of computing depend, got {type(value).__name__}."
+                )
             names.append(name)
             arrays.append(value)
         elif name in differentiable and isinstance(value, tuple):

@@ -36,8 +36,11 @@ from sksoft._bridge import (
     popped_straight_through,
     positional_names,
     publish,
+    static_names,
     strength_name,
 )
+from sksoft._lists import encode_groups
+from sksoft._validation import check_unmasked
 
 try:
     import jax
@@ -61,14 +64,30 @@ def __dir__():
 def _to_numpy(array):
     """Return an array of the callback in a dtype that NumPy knows of itself."""
     array = np.asarray(array)
-    if array.dtype in (jnp.bfloat16, np.float16):
+    if _is_real(array) and array.dtype not in (np.float64, np.float32):
         return array.astype(np.float32)
     return array
 
 
 def _frozen(value):
-    """Return lists as tuples, which can be hashed."""
+    """Return lists, and arrays that JAX has not, as tuples, which can be hashed."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _option(name, value):
+    """Return an argument that is no array as a pair that can be hashed."""
+    check_unmasked(**{name: value})
+    value = _frozen(value)
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a number, a text, a function or a list, got "
+            f"{type(value).__name__} {value!r}."
+        ) from None
+    return name, value
 
 
 def _leading(arrays, ndims):
@@ -394,20 +413,49 @@ def _checked(name, x):
         raise TypeError(
             f"{name} must be an array of a floating-point dtype, got {x.dtype}."
         )
-    return jnp.asarray(x)
+    return _as_jax(name, x)
 
 
 def _is_array(value):
     return isinstance(value, jax.Array) or (
-        isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+        isinstance(value, np.ndarray) and value.dtype.kind in "fiubc"
     )
 
 
-def _parted(arguments, differentiable=()):
+def _as_jax(name, value):
+    """Return an array of real numbers as one of JAX."""
+    check_unmasked(**{name: value})
+    if not (_is_real(value) or value.dtype.kind in "iub"):
+        raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}.")
+    if isinstance(value, np.ndarray):
+        value = _canonical(name, value)
+    return jnp.asarray(value)
+
+
+def _canonical(name, array):
+    """Return an array of NumPy in a dtype of JAX, which must hold its integers."""
+    if name == "groups":
+        # Rounded, different groups might be the same.
+        return encode_groups(array, array.size).astype(np.int32)
+    kind = array.dtype.kind
+    if kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    if kind in "iu" and array.size:
+        limits = jnp.iinfo(jax.dtypes.canonicalize_dtype(array.dtype))
+        if not limits.min <= array.min() <= array.max() <= limits.max:
+            raise ValueError(
+                f"{name} must hold integers from {limits.min} to {limits.max}, got "
+                f"values from {array.min()} to {array.max()}: JAX has larger ones "
+                "with its option jax_enable_x64 only."
+            )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _parted(arguments, static, differentiable=()):
     """Return the names of arrays, the arrays, and the other arguments as pairs."""
-    names, arrays, options = parted(arguments, _is_array, differentiable)
-    options = tuple((name, _frozen(value)) for name, value in options)
-    return tuple(names), [jnp.asarray(array) for array in arrays], options
+    names, arrays, options = parted(arguments, _is_array, static, differentiable)
+    arrays = [_as_jax(*pair) for pair in zip(names, arrays, strict=True)]
+    return tuple(names), arrays, tuple(_option(*pair) for pair in options)
 
 
 def _bridged_operator(operator):
@@ -415,6 +463,7 @@ def _bridged_operator(operator):
     positions = positional_names(operator)
     strength = strength_name(operator)
     operator_name = operator.__name__
+    static = static_names(operator)
 
     def bridged(*args, **params):
         straight_through = popped_straight_through(params, strength)
@@ -422,7 +471,7 @@ def _bridged_operator(operator):
         if "x" not in arguments:
             inspect.signature(operator).bind(**arguments)
         x = _checked("x", arguments.pop("x"))
-        names, arrays, options = _parted(arguments)
+        names, arrays, options = _parted(arguments, static)
         arrays = [x, *arrays]
         spec = Spec(operator_name, options, straight_through)
         ndims = tuple(array.ndim for array in arrays)
@@ -435,13 +484,14 @@ def _bridged_loss(loss):
     """Return a loss as a function of arrays of JAX."""
     positions = positional_names(loss)
     loss_name, (first, *others) = loss.__name__, GRADIENTS[loss.__name__]
+    static = static_names(loss)
 
     def bridged(*args, **params):
         arguments = by_name(loss, positions, args, params)
         if first not in arguments:
             inspect.signature(loss).bind(**arguments)
         scores = _checked(first, arguments.pop(first))
-        names, arrays, options = _parted(arguments, others)
+        names, arrays, options = _parted(arguments, static, others)
         arrays = [scores, *arrays]
         ndims = tuple(array.ndim for array in arrays)
         return _loss_call(loss_name, (first, *names), options, ndims)(*arrays)

@@ -27,6 +27,7 @@ from sksoft._bridge import (
     popped_straight_through,
     positional_names,
     publish,
+    static_names,
     strength_name,
 )
 
@@ -44,7 +45,9 @@ from sksoft.torch._operators import PlainOperator, Run, TransformedOperator, val
 from sksoft.torch._tensors import (
     checked_tensor,
     forward_mode_active,
+    is_recorded,
     transforms_active,
+    uncompiled,
 )
 
 __all__ = [*OPERATORS, *LOSSES]
@@ -64,17 +67,25 @@ def _bridged_operator(operator):
     strength = strength_name(operator)
     operator_name = operator.__name__
 
+    static = static_names(operator)
+
     def bridged(*args, **params):
         straight_through = popped_straight_through(params, strength)
         arguments = by_name(operator, positions, args, params)
         if "x" not in arguments:
             inspect.signature(operator).bind(**arguments)
         x = checked_tensor("x", arguments.pop("x"))
-        names, tensors, options = parted(arguments, _is_tensor)
+        names, tensors, options = parted(arguments, _is_tensor, static)
         names, tensors = ("x", *names), (x, *tensors)
-        if torch.compiler.is_compiling():
+        if x.is_meta or is_recorded():
             function = operator_name + "!" * straight_through
             return compiled_operator(*encoded(function, names, tensors, options))
+        call = names, tensors, options, straight_through
+        if transforms_active():
+            return uncompiled(run_eagerly, *call)
+        return run_eagerly(*call)
+
+    def run_eagerly(names, tensors, options, straight_through):
         wrt = ()
         if torch.is_grad_enabled():
             wrt = tuple(
@@ -97,13 +108,14 @@ def _bridged_loss(loss):
     """Return a loss as a function of tensors."""
     positions = positional_names(loss)
     loss_name, (first, *others) = loss.__name__, GRADIENTS[loss.__name__]
+    static = static_names(loss)
 
     def bridged(*args, **params):
         arguments = by_name(loss, positions, args, params)
         if first not in arguments:
             inspect.signature(loss).bind(**arguments)
         scores = checked_tensor(first, arguments.pop(first))
-        names, tensors, options = parted(arguments, _is_tensor, others)
+        names, tensors, options = parted(arguments, _is_tensor, static, others)
         names = (first, *names)
         tensors = [scores, *map(torch.as_tensor, tensors)]
         differentiated = False
@@ -112,9 +124,15 @@ def _bridged_loss(loss):
                 differentiated = True
                 if not has_gradient(loss_name, name):
                     raise no_loss_gradient(loss_name, name)
-        if torch.compiler.is_compiling():
+        if scores.is_meta or is_recorded():
             call = encoded(loss_name, names, tensors, options)
             return compiled_loss(*call)[0]
+        call = names, tensors, options, differentiated
+        if transforms_active():
+            return uncompiled(run_eagerly, *call)
+        return run_eagerly(*call)
+
+    def run_eagerly(names, tensors, options, differentiated):
         call = LossCall(loss_name, names, options)
         if transforms_active() or forward_mode_active():
             return TransformedLoss.apply(call, *tensors)[0]
@@ -132,7 +150,8 @@ This is :func:`sksoft.{name}`, which documents the arguments, for tensors.
 Parameters
 ----------
 x : torch.Tensor
-    The values, of a floating-point dtype. float16 and bfloat16 are computed in float32.
+    The values, of a floating-point dtype; those of less than 32 bits are computed in
+    float32.
 *args, **params
     The other arguments of :func:`sksoft.{name}`; arrays among them may be tensors.
 {straight_through}
@@ -145,7 +164,8 @@ values : torch.Tensor
 Raises
 ------
 TypeError
-    If `x` is not a tensor of a floating-point dtype; else as :func:`sksoft.{name}`.
+    If `x` is not a tensor of a floating-point dtype, or a tensor is sparse or has no
+    values; else as :func:`sksoft.{name}`.
 ValueError
     If an argument without a derivative requires a gradient; else as
     :func:`sksoft.{name}`.
@@ -178,8 +198,8 @@ value : torch.Tensor
 Raises
 ------
 TypeError
-    If `{first}` is not a tensor of a floating-point dtype; else as
-    :func:`sksoft.losses.{name}`.
+    If `{first}` is not a tensor of a floating-point dtype, or a tensor is sparse or has
+    no values; else as :func:`sksoft.losses.{name}`.
 ValueError
     If another argument requires a gradient; else as :func:`sksoft.losses.{name}`.
 NotImplementedError

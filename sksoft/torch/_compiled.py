@@ -9,7 +9,12 @@ other options.
 
 import torch
 
-from sksoft._bridge import Spec, has_gradient, output_shape
+from sksoft._bridge import (
+    Spec,
+    check_differentiable_shapes,
+    has_gradient,
+    output_shape,
+)
 from sksoft.torch._losses import LossCall, loss_of
 from sksoft.torch._operators import Run, gradients_of, value_of
 
@@ -90,8 +95,12 @@ def _compiled_pullback(
 
 @_compiled_pullback.register_fake
 def _(cotangent, wrt, call, tensors, numbers):
-    like = dict(zip(_decoded_run(call, numbers).names, tensors, strict=True))
-    return [torch.empty_like(like[name]) for name in wrt.split(",")]
+    run = _decoded_run(call, [_known(number) for number in numbers])
+    like = dict(zip(run.names, tensors, strict=True))
+    wrt = wrt.split(",")
+    shapes = {name: tuple(tensor.shape) for name, tensor in like.items()}
+    check_differentiable_shapes(run.spec, shapes, wrt)
+    return [torch.empty_like(like[name]) for name in wrt]
 
 
 def _keep_inputs(ctx, inputs, output):

@@ -11,7 +11,7 @@ from sksoft._bridge import evaluate_loss, has_gradient
 from sksoft.torch._tensors import (
     Linear,
     forward_mode_active,
-    to_numpy,
+    to_arrays,
     to_tensor,
     transforms_active,
 )
@@ -28,7 +28,7 @@ class LossCall(NamedTuple):
 
 def value_of_loss(call, tensors):
     """Return the value of a loss as a tensor, and its gradients by name as arrays."""
-    arrays = dict(zip(call.names, map(to_numpy, tensors), strict=True))
+    arrays = to_arrays(call.names, tensors)
     value, gradients = evaluate_loss(call.loss, arrays, call.options)
     return to_tensor(value, tensors[0]), gradients
 
@@ -131,7 +131,9 @@ class TransformedLoss(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, call, *tensors):
-        # A loss is one mean over its rows: here there are several.
+        # A loss is one mean over its rows: here there are several, or none.
+        if not info.batch_size:
+            return _none_of(call, in_dims[1:], tensors)
         parts = []
         for i in range(info.batch_size):
             part = (
@@ -141,6 +143,19 @@ class TransformedLoss(torch.autograd.Function):
             parts.append(TransformedLoss.apply(call, *part))
         outputs = tuple(torch.stack(column) for column in zip(*parts, strict=True))
         return outputs, (0,) * len(outputs)
+
+
+def _none_of(call, in_dims, tensors):
+    """Return what an empty batch has: no values and no gradients."""
+    shapes = [
+        tensor.shape if dim is None else tensor.movedim(dim, 0).shape[1:]
+        for tensor, dim in zip(tensors, in_dims, strict=True)
+    ]
+    outputs = [tensors[0].new_empty(0)]
+    for name, tensor, shape in zip(call.names, tensors, shapes, strict=True):
+        if has_gradient(call.loss, name) and tensor.is_floating_point():
+            outputs.append(tensor.new_empty((0, *shape)))
+    return tuple(outputs), (0,) * len(outputs)
 
 
 def _fixed(gradients, tensors):

@@ -8,6 +8,7 @@ from sksoft._bridge import evaluate, linearize
 from sksoft.torch._tensors import (
     Linear,
     forward_mode_active,
+    to_arrays,
     to_numpy,
     to_tensor,
     transforms_active,
@@ -30,15 +31,11 @@ class Run:
         # The same run with one more leading axis.
         self.child = None
 
-    def arrays(self, tensors):
-        """Return the tensors as arrays by name."""
-        return dict(zip(self.names, map(to_numpy, tensors), strict=True))
-
     def linearized(self, tensors, wrt):
         """Return the linear maps, from the forward pass where they were kept."""
         if self.linear is None or wrt != self.wrt:
             self.wrt = wrt
-            arrays = self.arrays(tensors)
+            arrays = to_arrays(self.names, tensors)
             self.linear = linearize(self.spec, arrays, wrt, self.leading)
         return self.linear
 
@@ -74,12 +71,12 @@ def value_of(run, tensors):
     if run.keep:
         value = run.linearized(tensors, run.wrt).value
     else:
-        value = evaluate(run.spec, run.arrays(tensors), run.leading)
+        value = evaluate(run.spec, to_arrays(run.names, tensors), run.leading)
     return to_tensor(value, tensors[0])
 
 
 def gradients_of(run, wrt, cotangent, tensors):
-    gradients = run.linearized(tensors, wrt).pullback(to_numpy(cotangent))
+    gradients = run.linearized(tensors, wrt).pullback(to_numpy(cotangent, "cotangent"))
     return tuple(
         to_tensor(gradient, tensors[run.names.index(name)])
         for name, gradient in zip(wrt, gradients, strict=True)
@@ -171,7 +168,7 @@ class _Pushforward(Linear):
     @staticmethod
     def forward(run, tangent, *tensors):
         linear = run.linearized(tensors, run.wrt)
-        return to_tensor(linear.pushforward(to_numpy(tangent)), tangent)
+        return to_tensor(linear.pushforward(to_numpy(tangent, "tangent")), tangent)
 
     @staticmethod
     def vmap(info, in_dims, run, tangent, *tensors):

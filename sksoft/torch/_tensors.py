@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tensors as arrays, and arrays as tensors."""
 
+import sys
+
 import numpy as np
 import torch
 from torch.autograd import forward_ad
 
-# Computed in single precision and rounded.
-HALF = (torch.float16, torch.bfloat16)
+# Others, of fewer bits, are computed in single precision and rounded.
+COMPUTED = (torch.float64, torch.float32)
 
 # Whether torch.func is at work, which takes the longer of two ways. Where PyTorch does
 # not tell, it is always taken.
@@ -19,11 +21,54 @@ def forward_mode_active():
     return getattr(forward_ad, "_current_level", 0) >= 0
 
 
-def to_numpy(tensor):
+# How many modes see what the dispatcher is asked for: fake tensors, tracers, counters.
+_dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+
+
+def is_recorded():
+    """Return whether PyTorch records what is called, and has to see one operator."""
+    if torch.compiler.is_compiling():
+        # A custom operator has no formulas for torch.func: what is called there is left
+        # to the interpreter.
+        return not transforms_active()
+    return _dispatch_modes() > 0
+
+
+def uncompiled(function, *args):
+    """Call a function, leaving it and what it calls to the interpreter.
+
+    Where torch.compile meets transforms it tries the functions that they call.
+    """
+    # To import it takes seconds, and nothing is compiled without it.
+    if "torch._dynamo" in sys.modules:
+        function = torch.compiler.disable(function)
+    return function(*args)
+
+
+# It is not looked into either.
+uncompiled._torchdynamo_disable = True
+
+
+def to_numpy(tensor, name="x"):
     """Return a tensor as an array, in a dtype that NumPy has."""
-    if tensor.dtype in HALF:
-        tensor = tensor.float()
-    return tensor.numpy(force=True)
+    dtype = tensor.dtype
+    try:
+        if dtype.is_floating_point and dtype not in COMPUTED:
+            tensor = tensor.float()
+        return tensor.numpy(force=True)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise TypeError(
+            f"{name} must be a dense tensor that holds values, got one of layout "
+            f"{tensor.layout} and dtype {dtype} on the device {tensor.device}: {error}"
+        ) from error
+
+
+def to_arrays(names, tensors):
+    """Return tensors as arrays by name."""
+    return {
+        name: to_numpy(tensor, name)
+        for name, tensor in zip(names, tensors, strict=True)
+    }
 
 
 def to_tensor(array, like):

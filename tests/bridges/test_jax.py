@@ -250,6 +250,65 @@ def test_integer_arrays_raise(name):
         getattr(soft, name)(jnp.arange(15).reshape(3, 5), **arrays, **options)
 
 
+def test_arrays_of_numpy_that_jax_has_not():
+    x, target = jnp.arange(4.0), jnp.asarray([3.0, 1.0, 2.0, 0.0])
+    expected = soft.soft_spearman_loss(x, target, groups=jnp.asarray([0, 0, 1, 1]))
+    # Rounded to 32 bits these would be one group.
+    for groups in (
+        np.array([2**40, 2**40, 0, 0]),
+        np.array([1e9, 1e9, 1e9 + 1.0, 1e9 + 1.0]),
+        np.array(["a", "a", "b", "b"]),
+        np.array(["a", "a", 1, 1], dtype=object),
+    ):
+        assert soft.soft_spearman_loss(x, target, groups=groups) == expected
+    expected = soft.soft_rank(x, weights=target)
+    for dtype in (np.longdouble, ">f8", ">i4"):
+        array = np.asarray(target).astype(dtype)
+        assert_array_equal(soft.soft_rank(x, weights=array), expected)
+    assert_array_equal(soft.soft_rank(np.arange(4.0, dtype=">f8")), soft.soft_rank(x))
+    with pytest.raises(
+        ValueError, match=r"^target must hold integers from -2147483648"
+    ):
+        soft.topk_cross_entropy_loss(x[None], np.array([2**32 + 1]))
+    masked = np.ma.array([1.0, 2.0, 3.0, 4.0], mask=[0, 1, 0, 0])
+    with pytest.raises(TypeError, match=r"^x must be a plain array, got a masked"):
+        soft.soft_rank(masked)
+    with pytest.raises(
+        TypeError, match=r"^weights must be a plain array, got a masked"
+    ):
+        soft.soft_rank(x, weights=masked)
+
+
+def test_what_must_be_known_when_traced():
+    x = jnp.asarray(X)
+    for function in (
+        lambda k: soft.soft_topk_sorted(x, k),
+        lambda k: soft.topk_cross_entropy_loss(x, jnp.asarray([0, 1, 2]), k=k),
+    ):
+        with pytest.raises(
+            TypeError, match=r"^k must be a constant of Python, on whic"
+        ):
+            jax.jit(function)(2)
+        with pytest.raises(
+            TypeError, match=r"^k must be a constant of Python, on whic"
+        ):
+            jax.vmap(function)(jnp.asarray([1, 2]))
+    with pytest.raises(TypeError, match=r"^axis must be a constant of Python, on whic"):
+        jax.jit(lambda axis: soft.soft_rank(x, axis=axis))(0)
+    with pytest.raises(
+        TypeError, match=r"^method must be a number, a text, a function"
+    ):
+        soft.soft_rank(x, method={})
+    imaginary = jax.ShapeDtypeStruct((), jnp.complex64)
+    with pytest.raises(TypeError, match=r"^regularization_strength must hold real num"):
+        jax.eval_shape(
+            lambda s: soft.soft_rank(x, regularization_strength=s), imaginary
+        )
+    imaginary = jax.ShapeDtypeStruct(x.shape, jnp.complex64)
+    with pytest.raises(TypeError, match=r"^target must hold real numbers, got dtype"):
+        jax.eval_shape(lambda y: soft.soft_auc_loss(x, y), imaginary)
+
+
 def test_forward_mode():
     x, tangent = jnp.asarray(X), jnp.asarray(W)
 
@@ -312,7 +371,9 @@ def test_straight_through(name):
     )
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize(
+    "dtype", [jnp.float16, jnp.bfloat16, jnp.float8_e4m3fn, jnp.float8_e5m2]
+)
 def test_half_precision(dtype):
     x = jnp.asarray(X, dtype)
     value = soft.soft_rank(x, regularization_strength=0.5)

@@ -3,6 +3,9 @@
 """The operators and losses for PyTorch: make test-torch."""
 
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +24,9 @@ from bridge_cases import (
     undifferentiable,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import sksoft
 import sksoft.torch as soft
@@ -178,6 +183,72 @@ def test_custom_operators():
     torch.library.opcheck(torch.ops.sksoft.operator.default, call)
     call = ("soft_spearman_loss;scores,target;;", [x, torch.randn(4)], [])
     torch.library.opcheck(torch.ops.sksoft.loss.default, call)
+
+
+# The compiler makes instances of functions of autograd, of which PyTorch warns.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_transforms_within_compiled_functions(compiler):
+    x, target = torch.tensor(X), torch.tensor(W)
+
+    def total(x):
+        return (soft.soft_rank(x, regularization_strength=0.5) ** 2).sum()
+
+    def loss(x):
+        return soft.soft_spearman_loss(x, target[0])
+
+    for function in (
+        torch.vmap(total),
+        torch.func.grad(total),
+        torch.vmap(torch.func.grad(total)),
+        torch.vmap(torch.func.grad(loss)),
+        lambda x: torch.func.jvp(total, (x,), (target,))[1],
+    ):
+        compiled = compiler(function, backend="aot_eager")
+        assert torch.equal(compiled(x), function(x))
+
+
+def test_gradients_without_a_formula_raise_when_compiled(compiler):
+    x, y = torch.tensor(X), torch.tensor(W, requires_grad=True)
+    compiled = compiler(lambda x, y: soft.soft_spearmanr(x, y), backend="aot_eager")
+    with pytest.raises(Exception, match=r"y must not require a gradient: soft_spear"):
+        compiled(x, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("soft_sort", ()), ("soft_spearman_loss", (W,))]
+)
+def test_records_without_values(name, arguments):
+    function, x = getattr(soft, name), torch.tensor(X)
+    others = [torch.tensor(array) for array in arguments]
+    value = function(x, *others)
+    # What is recorded holds for other values too.
+    recorded = make_fx(lambda x: function(x, *others))(x)
+    assert torch.equal(
+        recorded(2.0 * x[:, [2, 0, 1, 3, 4]]),
+        function(2.0 * x[:, [2, 0, 1, 3, 4]], *others),
+    )
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        fake = function(torch.empty(3, 5, dtype=torch.float64), *others)
+    meta = x.to("meta").requires_grad_()
+    without = function(meta, *(other.to("meta") for other in others))
+    for found in (fake, without):
+        assert (found.shape, found.dtype) == (value.shape, value.dtype)
+    assert without.is_meta
+    assert torch.autograd.grad(without.sum(), meta)[0].shape == x.shape
+
+
+def test_an_empty_batch_of_losses():
+    x = torch.empty(0, 3, 5)
+
+    def loss(x):
+        return soft.soft_spearman_loss(x, torch.tensor(W))
+
+    assert torch.vmap(loss)(x).shape == (0,)
+
+
+def test_other_devices():
+    script = Path(__file__).with_name("other_device.py")
+    subprocess.run([sys.executable, script], check=True)
 
 
 def test_second_derivatives_raise():
@@ -363,14 +434,16 @@ def test_straight_through(name):
         getattr(soft, name)(**given, **options, straight_through=1)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
+)
 def test_half_precision(dtype):
     x = torch.tensor(X, dtype=dtype, requires_grad=True)
     value = soft.soft_rank(x, regularization_strength=0.5)
     assert value.dtype == dtype
     expected = soft.soft_rank(x.detach().float(), regularization_strength=0.5)
     assert torch.equal(value, expected.to(dtype))
-    value.sum().backward()
+    value.backward(torch.ones(value.shape).to(dtype))
     assert x.grad.dtype == dtype
 
 
@@ -523,6 +596,20 @@ def test_wrong_input():
         soft.soft_spearman_loss(x)
     with pytest.raises(ValueError, match=r"^x must hold finite numbers"):
         soft.soft_rank(torch.tensor([1.0, torch.nan]))
+    with pytest.raises(TypeError, match=r"^x must be a dense tensor that holds val"):
+        soft.soft_rank(x.to_sparse())
+    with pytest.raises(TypeError, match=r"^target must be a dense tensor that hold"):
+        soft.soft_spearman_loss(x, x.to_sparse())
+    with pytest.raises(TypeError, match=r"^weights must be a dense tensor .* meta: "):
+        soft.soft_rank(x, weights=x.to("meta"))
+    with pytest.raises(TypeError, match=r"^k must be a constant of Python, on which"):
+        soft.soft_topk_sorted(x, torch.tensor(2))
+    with pytest.raises(TypeError, match=r"^k must be a constant of Python, on which"):
+        torch.vmap(lambda k: soft.soft_topk_sorted(x, k))(torch.tensor([1, 2]))
+    with pytest.raises(TypeError, match=r"^x must be a tensor of a floating-point d"):
+        soft.soft_rank(x.to(torch.complex128))
+    with pytest.raises(TypeError, match=r"^x must be a tensor of a floating-point d"):
+        soft.soft_rank(x > 0)
     with pytest.raises(ValueError, match="between 0 and 4"):
         soft.topk_cross_entropy_loss(x, torch.tensor([0, 7, 1]))
 
