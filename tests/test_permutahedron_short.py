@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sksoft
+from sksoft._relaxations import permutahedron
 
 KINDS = ("normal", "ties", "halves", "skewed", "near", "extreme")
 
@@ -95,3 +96,65 @@ def test_ranks_that_need_no_order(n, dtype, rng):
         difference = gradient - pull(cotangent.astype(np.float64)).astype(dtype)
         tiny = 1e-5 if dtype is np.float32 else 1e-11
         assert np.abs(difference[~np.broadcast_to(at_kinks, len(x))]).max() < tiny
+
+
+@pytest.mark.parametrize(
+    ("operator", "regularization"),
+    [
+        (sksoft.soft_rank, "kl"),
+        (sksoft.soft_rank, "entropic"),
+        (sksoft.soft_sort, "entropic"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 7, 10, 16])
+def test_entropic_short_rows_are_as_longer_ones(
+    operator, regularization, kind, n, rng, monkeypatch
+):
+    x = batch(kind, n, rng)
+    cotangent, tangent = rng.normal(size=(2, *x.shape))
+    tied = [0.0, 0.5, 1.0, 2.0]
+    for each in [*tied, 1e-300, 1e-4, 0.3, 30.0, rng.choice(tied, size=50)]:
+        strength = np.broadcast_to(each, 50).copy()
+        params = {
+            "regularization": regularization,
+            "regularization_strength": strength,
+        }
+        results = []
+        for longest in (permutahedron.SHORT, 0):
+            monkeypatch.setattr(permutahedron, "SHORT", longest)
+            value, pullback = sksoft.vjp(
+                operator, x, wrt=("x", "regularization_strength"), **params
+            )
+            _, tangent_out = sksoft.jvp(operator, x, tangent, **params)
+            results.append([value, *pullback(cotangent), tangent_out])
+        monkeypatch.undo()
+        (value, by_x, by_strength, moved), old = results
+        step = np.maximum(strength, 1e-300)
+        slope = n / step if operator is sksoft.soft_rank else np.ones(50)
+        # The products of subnormal numbers have few digits.
+        spread = np.ptp(x, axis=1) + 1e-310
+        if operator is sksoft.soft_sort:
+            spread = n / step
+        size = 1.0 + np.abs(old[0]).max(axis=1)
+        assert (np.abs(value - old[0]).max(axis=1) <= 1e-13 * size).all()
+        assert (np.abs(by_x - old[1]).max(axis=1) <= 1e-13 * slope).all()
+        assert (np.abs(moved - old[3]).max(axis=1) <= 1e-13 * slope).all()
+        with np.errstate(over="ignore", invalid="ignore"):
+            tiny = 1e-13 * n * slope * spread / step
+            near = np.abs(by_strength - old[2]) <= tiny
+        assert (near | (by_strength == old[2])).all()
+
+
+def test_equal_tangents_leave_nothing(rng):
+    # Whatever the shares of entries that are pooled.
+    x = np.repeat(rng.normal(size=(40, 3)), 4, axis=1)
+    for regularization in ("kl", "entropic"):
+        _, pullback = sksoft.vjp(
+            sksoft.soft_rank,
+            x,
+            wrt="regularization_strength",
+            regularization=regularization,
+            regularization_strength=np.full(40, 1e-12),
+        )
+        np.testing.assert_array_equal(pullback(rng.normal(size=x.shape)), np.zeros(40))

@@ -15,7 +15,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoft import jvp, soft_rank, soft_sort, vjp
-from sksoft._ground._exponentials import replace_by_exp
+from sksoft._ground._exponentials import replace_by_exp, replace_by_log
 
 MAGNITUDES = [1e-150, 1e-30, 1e-8, 1.0, 1e8, 1e30, 1e150]
 STRENGTHS = [0.0, 5e-324, 1e-12, 1e-6, 1e-3, 0.1, 1.0, 30.0, 1e6, 1e12, 1e300]
@@ -318,4 +318,29 @@ def test_exponentials_are_right_to_the_last_digit(rng):
     for n in (0, 1, 31, 32, 33, 100):
         part = x[:n].copy()
         replace_by_exp(part)
+        np.testing.assert_array_equal(part, result[:n])
+
+
+def test_logarithms_are_right_to_the_last_digit(rng):
+    x = np.concatenate(
+        [
+            np.exp(rng.uniform(-700.0, 700.0, 500)),
+            np.exp(rng.uniform(-3.0, 3.0, 2000)),
+            np.exp(1e-3 * rng.normal(size=500)),
+            np.sqrt([0.5, 2.0]),
+            np.nextafter(1.0, [0.0, 2.0]),
+            [2.3e-308, 0.5, 2.0, 1.7e308],
+        ]
+    )
+    result = x.copy()
+    replace_by_log(result)
+    with mpmath.workdps(30):
+        errors = [abs(mpmath.log(a) - b) for a, b in zip(x, result, strict=True)]
+    assert (np.array(errors, float) <= np.spacing(np.abs(result))).all()
+    ones = np.ones(33)
+    replace_by_log(ones)
+    np.testing.assert_array_equal(ones, np.zeros(33))
+    for n in (0, 1, 31, 32, 33, 100):
+        part = x[:n].copy()
+        replace_by_log(part)
         np.testing.assert_array_equal(part, result[:n])

@@ -88,35 +88,41 @@ def project_exponential(
     in 3 n / 4 + 2 numbers.
     """
     cdef Py_ssize_t r, n = s.shape[1]
-    cdef const double* u
-    cdef const double* v
-    cdef const double* w
-    cdef Span* spans
+    cdef const double* v = NULL
+    cdef const double* w = NULL
     with nogil:
         for r in range(s.shape[0] if n > 0 else 0):
-            u = v = w = NULL
-            spans = spans_of(&blocks[r, 0])
-            if sort:
-                v = &s[r, 0]
-            else:
-                u = &s[r, 0]
-                if target is not None:
-                    v = &target[r, 0]
+            if target is not None:
+                v = &target[r, 0]
             if weight is not None:
                 w = &weight[r, 0]
-            if sort and s[r, n - 1] - s[r, 0] < NARROW:
-                blocks[r, 0] = sort_narrow(
-                    &s[r, 0], n, strength[r], spans, &decay[r, 0], &work[0]
-                )
-                continue
-            blocks[r, 0] = partition(
-                u, v, w, &decay[r, 0], n, strength[r], kl, spans, &work[0],
-                <unsigned char*> &work[n // 2 + 1],
+            blocks[r, 0] = project_row(
+                &s[r, 0], &decay[r, 0], v, w, n, strength[r], sort, kl,
+                spans_of(&blocks[r, 0]), &work[0],
             )
-            evaluate_exponential(
-                &s[r, 0], u, v, w, n, strength[r], kl, spans, blocks[r, 0], &decay[r, 0],
-                &work[0],
-            )
+
+
+cdef Py_ssize_t project_row(
+    double* s, double* decay, const double* target, const double* weight, Py_ssize_t n,
+    double strength, bint sort, bint kl, Span* spans, double* work,
+) noexcept nogil:
+    # Returns the number of blocks.
+    cdef const double* u = s
+    cdef const double* v = target
+    cdef Py_ssize_t n_blocks
+    if sort:
+        u = NULL
+        v = s
+    if sort and s[n - 1] - s[0] < NARROW:
+        return sort_narrow(s, n, strength, spans, decay, work)
+    n_blocks = partition(
+        u, v, weight, decay, n, strength, kl, spans, work,
+        <unsigned char*> (work + n // 2 + 1),
+    )
+    evaluate_exponential(
+        s, u, v, weight, n, strength, kl, spans, n_blocks, decay, work
+    )
+    return n_blocks
 
 
 cdef Py_ssize_t partition(

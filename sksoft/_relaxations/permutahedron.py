@@ -11,7 +11,9 @@ from sksoft._ground._exponentials import replace_by_exp
 from sksoft._ground._pav_exponential import project_exponential, write_gaps
 from sksoft._ground._pooled_rows import rank_where_pooled
 from sksoft._ground._short_blocks import pool_short_rows
+from sksoft._ground._short_exponential import project_short_exponential
 from sksoft._ground._short_rows import project_short_rows
+from sksoft._ground._short_shares import pool_short_shares
 from sksoft._pav import note_long_row, project_entries, project_l2, rank_weighted_l2
 from sksoft._relaxations._bounds import (
     bisect_pooled,
@@ -164,14 +166,69 @@ class ShortBlocks(Blocks):
         # Of each row the bits of the entries at which its blocks start.
         self.starts = np.empty(n_rows, np.uint32)
 
-    def pool(self, values, out, take=None, put=None, strength=None, **kwargs):
-        """Apply pooling, or what it leaves; see the kernel ``pool_short_rows``."""
-        pool_short_rows(values, take, put, strength, self.starts, out)
+    def pool(
+        self,
+        values,
+        out,
+        take=None,
+        put=None,
+        share=None,
+        factor=None,
+        strength=None,
+        transpose=False,
+    ):
+        """Apply pooling, or what it leaves; see the kernels of short rows."""
+        if share is None:
+            pool_short_rows(values, take, put, strength, self.starts, out)
+            return
+        pool_short_shares(
+            values,
+            take,
+            put,
+            share,
+            strength,
+            self.starts,
+            factor is not None,
+            transpose,
+            out,
+        )
+
+    def noted(self):
+        """Return the same blocks as the kernels of longer rows note them."""
+        blocks = Blocks((len(self.starts), self.n))
+        begins = (self.starts[:, None] >> np.arange(self.n + 1, dtype=np.uint32)) & 1
+        begins[:, self.n] = 1
+        goes_on = begins[:, 1:] == 0
+        starts = (begins[:, :-1] == 1) & goes_on
+        stops = (begins[:, :-1] == 0) & ~goes_on
+        blocks.table[:, 0] = starts.sum(axis=1)
+        for column, places, shift in ((1, starts, 0), (2, stops, 1)):
+            rows, entries = np.nonzero(places)
+            number = np.cumsum(places, axis=1)[places] - 1
+            blocks.table[rows, column + 2 * number] = entries + shift
+        return blocks
 
 
 def are_short(shape):
     """Return whether L2 projections of rows run side by side, and sort them."""
     return shape[0] >= SIDE_BY_SIDE and 0 < shape[1] <= SHORT
+
+
+def project_short(rows, strength, sort, kl, out, keep):
+    """Write entropic soft sorts or ranks of short rows.
+
+    Return the order as the blocks take it, the blocks, and the shares where they are
+    kept.
+    """
+    n_rows, n = rows.shape
+    blocks = ShortBlocks(rows.shape)
+    grouped = -(-n_rows // SIDE_BY_SIDE), SIDE_BY_SIDE * n
+    offsets = np.empty(grouped, np.uint16)
+    share = np.empty(grouped) if keep else None
+    project_short_exponential(
+        rows, strength, sort, kl, out, offsets, blocks.starts, share
+    )
+    return offsets, blocks, share
 
 
 def project_uniform(rows, order, strength, sort, out):
@@ -250,7 +307,8 @@ class PermutahedronSort(Operator):
     def forward(self, rows, order, out, *, keep, regularization_strength):
         share = None
         target = np.empty_like(out) if self.descending else out
-        short = not self.entropic and are_short(rows.shape)
+        n = rows.shape[1]
+        short = 0 < n <= SHORT if self.entropic else are_short(rows.shape)
         if not short and order is None:
             if keep or order_beats_sort(rows.shape):
                 order = ascending_order(rows)
@@ -258,7 +316,11 @@ class PermutahedronSort(Operator):
                 # As below, so that zeros of both signs sort to the same bits.
                 rows = np.add(rows, 0.0)
                 rows.sort(axis=1)
-        if self.entropic:
+        if self.entropic and short:
+            order, blocks, share = project_short(
+                rows, regularization_strength, True, False, target, keep
+            )
+        elif self.entropic:
             blocks = Blocks(rows.shape)
             values = rows.astype(np.float64) if order is None else taken(rows, order)
             result = target if target.dtype == np.float64 else np.empty(target.shape)
@@ -272,7 +334,7 @@ class PermutahedronSort(Operator):
             order, blocks = project_uniform(
                 rows, order, regularization_strength, True, target
             )
-        if order is not None:
+        if order is not None and not (self.entropic and short):
             np.add(target, 0.0, out=target)
         if self.descending:
             out[...] = target[:, ::-1]
@@ -311,6 +373,8 @@ class PermutahedronSort(Operator):
     def pull_regularization_strength(self, state, cotangent):
         """<cotangent, -(i - pooled i) / strength^2>, the derivative in the strength."""
         _, blocks, _, strength = state
+        if self.entropic and isinstance(blocks, ShortBlocks):
+            blocks = blocks.noted()
         positions = np.tile(np.arange(1.0, blocks.n + 1.0), (len(strength), 1))
         # Finite numbers differ by too little for a strength below this to pool them.
         safe = np.maximum(strength, 1e-301)
@@ -375,10 +439,17 @@ class PermutahedronRank(Operator):
         targets=None,
     ):
         problem = share = factor = None
-        if self.regularization == "l2" and weights is None and targets is None:
+        uniform = weights is None and targets is None
+        if self.regularization == "l2" and uniform:
             order, blocks = project_uniform(
                 rows, order, regularization_strength, False, out
             )
+        elif uniform and 0 < rows.shape[1] <= SHORT:
+            kl = self.regularization == "kl"
+            order, blocks, share = project_short(
+                rows, regularization_strength, False, kl, out, keep
+            )
+            factor = share if kl else None
         else:
             order = ascending_order(rows) if order is None else order
             blocks = Blocks(rows.shape)

@@ -1,0 +1,8 @@
+# Authors: The sksoft developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What other kernels call of _exponentials.pyx: for whole multiples of 32 numbers."""
+
+
+cdef void exp_lanes "sksoft_exp" (double* x, Py_ssize_t n) noexcept nogil
+
+cdef void log_lanes "sksoft_log" (double* x, Py_ssize_t n) noexcept nogil
