@@ -84,6 +84,14 @@ def test_clear_errors(plt, fitted):
         TrimmingDisplay.from_estimator(Ridge().fit(X, y), X, y)
 
 
+def test_rows_beyond_two_and_a_half_scales_are_dropped(plt):
+    residuals = np.array([0.0, 4.9, -4.9, 5.1, -5.1])
+    display = TrimmingDisplay.from_predictions(residuals, np.zeros(5), scale=2.0)
+    np.testing.assert_array_equal(display.support, [True, True, True, False, False])
+    assert display.cutoff == 2.5
+    np.testing.assert_array_equal(display.residuals, residuals / 2.0)
+
+
 def test_style_of_the_points(plt):
     y = np.array([0.0, 0.0, 9.0])
     style = {"color": "C7", "marker": "s", "label": "row", "s": 9.0}

@@ -4,6 +4,7 @@
 
 import inspect
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from sksoft.neighbors import (
     _solvers,
 )
 from sksoft.neighbors._objective import Samples
+from sksoft.neighbors._selection import distance_unit
+from sksoft.neighbors._solvers import PATIENCE, Budget
 from sksoft.neighbors._starts import shrunk_covariance
 from sksoft.neighbors._training import Training
 from sksoft.neighbors._value_vote import value_reader
@@ -577,6 +580,35 @@ def test_an_iteration_that_gains_little_does_not_end_training(wine):
     gains = -len(y) * np.diff(model.loss_curve_)
     assert gains[:2].max() < 0.5 < gains[2:].max()
     assert model.n_iter_ > 5
+
+
+def test_a_budget_counts_repetitions():
+    def least_gain(n_rows, weight):
+        left_out = SimpleNamespace(weight=weight)
+        problem = SimpleNamespace(X=np.zeros((n_rows, 1)), leave_one_out=left_out)
+        return Budget(None, problem).least_gain
+
+    assert least_gain(3, np.array([2.0, 1.0, 4.0])) == least_gain(7, None)
+    assert least_gain(7, None) == 0.5 * least_gain(3, np.array([1.0, 0.5, 2.0]))
+
+
+def test_epochs_that_gain_less_than_the_tolerance_are_counted(wine):
+    X, y = wine
+    options = {"solver": "adam", "max_iter": 20, "random_state": 0, "vote": "soft"}
+    # Of losses below one no gain is as large; the first epoch always counts.
+    model = SoftKNeighborsClassifier(tol=1.0, **options).fit(X, y)
+    assert model.n_iter_ == 1 + PATIENCE + 1
+    assert SoftKNeighborsClassifier(tol=0.0, **options).fit(X, y).n_iter_ == 20
+
+
+def test_samples_that_coincide_do_not_tell_the_unit():
+    reached = np.array([0.0, 0.0, 0.0])
+    distances = [np.array([[0.0, 4.0], [0.0, 9.0]]), np.array([[0.0, 25.0]])]
+    assert distance_unit(reached, distances, None) == 9.0
+    assert distance_unit(reached, distances, np.array([5.0, 1.0, 1.0])) == 4.0
+    # Where none is apart there is no unit.
+    assert distance_unit(reached, [np.zeros((3, 2))], None) == 1.0
+    assert distance_unit(np.array([0.0, 2.0, 3.0]), distances, None) == 2.0
 
 
 def lengths_one(components):

@@ -251,3 +251,27 @@ def test_squares_have_no_scale(rng, factor):
     np.testing.assert_allclose(
         one.predict_proba(X), other.predict_proba(factor * X - 7.0), atol=1e-6
     )
+
+
+def test_weights_of_squared_errors_are_repetitions(rng):
+    values, target = rng.normal(size=(8, 2, 3)), rng.normal(size=(8, 2))
+    copies = np.array([1, 3, 2, 1, 5, 1, 2, 4])
+    found = squared_weights(values, target, copies.astype(float))
+    repeated = squared_weights(
+        np.repeat(values, copies, axis=0), np.repeat(target, copies, axis=0), None
+    )
+    np.testing.assert_allclose(found, repeated, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:The minimisation reached")
+def test_squares_are_pulled_to_their_start_four_times_as_much(rng, monkeypatch):
+    penalties, minimize = {}, _training.Training._minimize
+
+    def noted(self, trial, *args, **options):
+        penalties[trial.plan.curved] = trial.alpha
+        return minimize(self, trial, *args, **options)
+
+    monkeypatch.setattr(_training.Training, "_minimize", noted)
+    X, y = rng.normal(size=(260, 3)), rng.integers(2, size=260)
+    SoftKNeighborsClassifier(alpha=0.1, max_iter=1).fit(X, y)
+    assert penalties == {False: 0.1, True: 0.4}

@@ -239,6 +239,37 @@ def test_strengths_of_ranks_are_divided_by_the_length_of_queries():
     )
 
 
+def test_lengths_of_queries_count_as_often_as_these():
+    rng = np.random.default_rng(0)
+    X, lengths = rng.normal(size=(12, 2)), np.array([2, 4, 6])
+    y, qid = np.arange(12) % 3, np.repeat([0, 1, 2], lengths)
+    rows = np.r_[:12, 6:12]
+    repeated = SoftNDCGRanker(method="permutahedron").fit(
+        X[rows], y[rows], qid=np.repeat([0, 1, 2, 3], [2, 4, 6, 6])
+    )
+    weighted = SoftNDCGRanker(method="permutahedron").fit(
+        X, y, qid=qid, sample_weight=np.repeat([1.0, 1.0, 2.0], lengths)
+    )
+    assert weighted.regularization_strength_ == pytest.approx(
+        repeated.regularization_strength_, rel=1e-4
+    )
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-3)
+
+
+def test_the_second_fit_is_held_at_the_first_in_units_of_its_scores(monkeypatch):
+    (X, y), qid = data_of(SoftNDCGRanker)
+    first_fit = SoftNDCGRanker._first_fit
+
+    def coef(factor):
+        monkeypatch.setattr(
+            SoftNDCGRanker, "_first_fit", lambda *args: factor * first_fit(*args)
+        )
+        return SoftNDCGRanker(tol=1e-9).fit(X, y, **qid).coef_
+
+    # Larger scores of the same order are moved by as large a share.
+    np.testing.assert_allclose(coef(8.0), 8.0 * coef(1.0), rtol=1e-4)
+
+
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("C", [0.1, 1.0, np.inf])
 def test_two_classes_are_logistic_regression(fit_intercept, C):

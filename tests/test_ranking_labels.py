@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sksoft.datasets import make_label_ranking
 from sksoft.metrics import kendall_tau_scorer, spearman_score
 from sksoft.ranking import SoftLabelRanker, order_from_ranks, ranks_from_order
+from sksoft.ranking._label_ranker import _centred_scores
 
 
 def problem(n_samples=200, n_labels=4, seed=0):
@@ -246,3 +247,10 @@ def test_ranks_that_are_all_missing_are_refused():
 def test_masked_orders_are_refused(convert):
     with pytest.raises(TypeError, match="must be a plain array, got a masked array"):
         convert(np.ma.array([0, 1, 2]))
+
+
+def test_fits_begin_at_scores_as_wide_as_if_all_labels_were_ranked():
+    y = np.array([[1.0, 2.0, 3.0], [1.0, np.nan, 2.0], [np.nan, 1.0, np.nan]])
+    # The expected place among three of the first of two is 4 / 3.
+    scores = [[1.0, 0.0, -1.0], [2 / 3, 0.0, -2 / 3], [0.0, 0.0, 0.0]]
+    np.testing.assert_allclose(_centred_scores(y), scores, atol=1e-12)

@@ -192,6 +192,16 @@ def test_lists_are_stacked_rows(fitted):
     assert_array_equal(weighted.coef_, stacked.coef_)
 
 
+def test_the_penalty_is_a_fifth_of_the_mean_squared_length_of_rows():
+    X, y = np.array([[1.0, 0.0], [0.0, 3.0], [2.0, 0.0]]), [0, 1, 0]
+    tagger = BeamSearchTagger(max_iter=1)
+    weighted = clone(tagger).fit(X, y, sample_weight=[1.0, 2.0, 4.0])
+    assert weighted.alpha_ == pytest.approx(0.2 * (1.0 + 2 * 9.0 + 4 * 4.0) / 7)
+    rows = np.repeat(np.arange(3), [1, 2, 4])
+    repeated = clone(tagger).fit(X[rows], np.array(y)[rows])
+    assert repeated.alpha_ == pytest.approx(weighted.alpha_)
+
+
 @pytest.mark.parametrize("batch_size", [32, 3, None])
 def test_a_weight_is_a_repetition(batch_size):
     X, y, sequence = problem(50)

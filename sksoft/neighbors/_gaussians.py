@@ -96,9 +96,8 @@ class Gaussians(NamedTuple):
         own_distance = grown**2 * np.einsum("ij,ij->i", own, own) / kept
         distances[each, codes] = own_distance
         log_dets = np.tile(self._log_dets(), (n_samples, 1))
-        if shared:
-            log_dets += np.log(kept)[:, None]
-        else:
+        # What all classes share does not change their probabilities.
+        if not shared:
             log_dets[each, codes] += np.log(kept)
         return self._probabilities(distances, sizes, log_dets)
 
