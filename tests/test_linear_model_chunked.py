@@ -23,6 +23,7 @@ from sksoft.linear_model import (
 )
 from sksoft.linear_model._chunked_mm import mm_fit_in_chunks
 from sksoft.linear_model._chunked_rows import chunked_designs, training_rows
+from sksoft.linear_model._leverage import Leverage
 
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
@@ -311,6 +312,33 @@ def test_worse_leverage_is_told_in_chunks(data):
     expected = LeastTrimmedSquaresRegressor(random_state=0).fit(X, y)
     lazy = da.from_array(X, chunks=(333, 3))
     assert_same(LeastTrimmedSquaresRegressor(random_state=0).fit(lazy, y), expected)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("n_wrong", [15, 100])
+def test_weights_of_the_last_step_are_repetitions(n_wrong, monkeypatch):
+    # The sample, which tells the units, is all rows.
+    monkeypatch.setattr(_chunked_rows, "SAMPLE_SIZE", 10_000)
+    rng = np.random.default_rng(0)
+    X, errors = rng.normal(size=(1500, 3)), rng.normal(size=1500)
+    errors[:n_wrong] += 5.0 + rng.exponential(6.0, size=n_wrong)
+    X[:100, 0] += 9.0
+    # Weights that follow the errors change the share of wrong rows, and their median.
+    w = np.where(np.abs(errors) > 8.0, 3, 1) + (np.arange(1500) % 2)
+    start = np.array([0.1, 0.2, 0.3, 0.0])
+
+    def fit(X, y, w):
+        rows = training_rows(X, y, w, "Regressor")
+        (design,) = chunked_designs(rows, True, 0.0, True, np.random.RandomState(0))
+        leverage = Leverage(np.zeros(3), np.eye(3), 16.0)
+        fit = mm_fit_in_chunks(design, start, 0.6, leverage, 0.95)
+        return fit.coef, fit.scale, fit.rule.cutoff, fit.rule.posterior
+
+    y = X @ [1.0, 2.0, 3.0] * 0.3 + errors
+    weighted = fit(X, y, w.astype(float))
+    repeated = fit(np.repeat(X, w, axis=0), np.repeat(y, w), None)
+    for found, expected in zip(weighted, repeated, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.usefixtures("small_chunks")
