@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The last step of trimmed regressions: scales, standard errors, tests, summaries."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse, stats
@@ -9,9 +11,13 @@ from sklearn.linear_model import LinearRegression
 from trimmed import BOTH, contaminated, parameters_of, squares
 
 from sksoft.linear_model._design import Units, make_design
+from sksoft.linear_model._leverage import find_apart, leverage_is_worse
 from sksoft.linear_model._mm import (
     bisquare_cutoff,
     choice_inflation,
+    log_chance,
+    log_choices,
+    mm_covariance_root,
     mm_fit,
     residual_variance,
 )
@@ -221,3 +227,156 @@ def test_high_leverage_is_believed_less_where_it_is_worse():
     reg = squares().fit(X, y)
     residual = np.abs(y - reg.predict(X)) / reg.scale_
     assert reg.sample_weights_[residual < 2].min() > 0.65
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("strength", [0.0, 3.0, np.inf])
+@pytest.mark.parametrize("reweight", [True, False])
+def test_features_that_tell_nothing_new_take_no_degrees_of_freedom(
+    Regressor, container, strength, reweight
+):
+    rng = np.random.default_rng(0)
+    level = rng.integers(4, size=60)
+    X = np.column_stack([rng.normal(size=60), *(level == k for k in range(1, 4))])
+    # How far a row is does not matter to what it tells.
+    X[0, 0] = 1e7
+    y = X.sum(axis=1) + rng.normal(size=60)
+    reg = Regressor(
+        regularization_strength=strength,
+        reweight=reweight,
+        starts="deterministic",
+        # Numbers of rows kept depend on the number of columns.
+        trim_fraction=0.2,
+        random_state=0,
+    )
+    reg.fit(container(X), y)
+    scale, errors, table = reg.scale_, reg.standard_errors_, reg.summary()
+    redundant = np.column_stack([X, np.full(60, 3.0), np.zeros(60), level == 0])
+    reg.fit(container(redundant), y)
+    np.testing.assert_allclose(reg.scale_, scale, rtol=1e-3)
+    np.testing.assert_allclose(reg.standard_errors_[0], errors[0], rtol=1e-3)
+    assert "on 55 degrees of freedom" in table
+    assert "on 55 degrees of freedom" in reg.summary()
+    # A feature of zeros has no coefficient to test.
+    assert reg.standard_errors_[5] == 0
+    assert reg.summary().splitlines()[8].split()[3:5] == ["nan", "nan"]
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("n_samples", [1, 3, 4])
+def test_no_more_rows_than_coefficients_tell_no_errors(Regressor, n_samples):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(n_samples, 3)), rng.normal(size=(n_samples, 2))
+    reg = Regressor(random_state=0)
+    with warnings.catch_warnings():
+        # Fewer rows than coefficients are told of.
+        warnings.simplefilter("ignore", UserWarning)
+        reg.fit(X, Y)
+    assert np.isnan(reg.standard_errors_).all()
+    table = reg.summary()
+    assert table.count("on 0 degrees of freedom") == 2
+    assert table.splitlines()[3].split()[2:] == ["nan"] * 5
+    # A row more, or a penalty, and there is something to tell.
+    reg.fit(rng.normal(size=(6, 3)), rng.normal(size=(6, 2)))
+    assert (reg.standard_errors_ > 0).all()
+    reg.set_params(alpha=1.0).fit(X, Y)
+    assert np.isfinite(reg.standard_errors_).all()
+
+
+def test_tests_of_an_exact_fit():
+    X = np.arange(20.0)[:, None]
+    table = squares().fit(X, 3 * X.ravel()).summary()
+    assert table.splitlines()[3].split()[2:5] == ["0", "inf", "0"]
+
+
+@pytest.mark.parametrize("Regressor", BOTH)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_coefficients_that_fit_most_rows_by_chance_are_not_believed(
+    Regressor, container
+):
+    rng = np.random.default_rng(0)
+    reg = Regressor(fit_intercept=False, max_iter=1000, random_state=0)
+    errors, least, wrong = [], [], []
+    for _ in range(40):
+        X, y = rng.normal(size=(44, 18)), rng.normal(size=44)
+        reg.fit(container(X), y)
+        errors.append(np.sum(reg.coef_**2))
+        least.append(np.sum(np.linalg.lstsq(X, y)[0] ** 2))
+        limit = stats.t.ppf(0.975, 26) * reg.standard_errors_
+        wrong.append(np.abs(reg.coef_) > limit)
+    # An MM-estimate that begins at the trimmed fit has an efficiency of 0.6, a level of
+    # 12 %.
+    assert np.mean(least) / np.mean(errors) > 0.9
+    assert np.mean(wrong) < 0.08
+
+
+@pytest.mark.parametrize("tight", [True, False])
+@pytest.mark.parametrize("distance", [10.0, 1e4])
+def test_wrong_rows_are_dropped_where_rows_are_few(tight, distance):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(60, 16))
+        y = X.sum(axis=1) + rng.normal(size=60)
+        if tight:
+            X[:15] *= 0.1
+            X[:15, 0] += distance
+            y[:15] = -y[:15] - distance
+        else:
+            y[:15] += distance * np.arange(1, 16)
+        reg = squares().fit(X, y)
+        assert (reg.sample_weights_[:15] == 0).all()
+        assert np.abs(reg.coef_ - 1).max() < 1
+
+
+def test_repetitions_where_rows_are_few():
+    rng = np.random.default_rng(0)
+    units, n_kept = Units(np.zeros(9), np.ones(9)), []
+    for _ in range(8):
+        X, y = rng.normal(size=(30, 9)), rng.standard_t(3, size=30)
+        counts = rng.integers(1, 3, size=30)
+        # Coefficients that fit ten rows exactly.
+        few = np.column_stack([X, np.ones(30)])[:10]
+        start = np.linalg.solve(few, y[:10])
+        weighted = make_design(X, counts.astype(float), units, True, 0.0)
+        repeated = make_design(np.repeat(X, counts, axis=0), None, units, True, 0.0)
+        found = mm_fit(weighted, y, start, 0.3, None, 0.95)
+        other = mm_fit(repeated, np.repeat(y, counts), start, 0.3, None, 0.95)
+        np.testing.assert_allclose(found.coef, other.coef, rtol=1e-6)
+        np.testing.assert_allclose(
+            np.linalg.norm(mm_covariance_root(weighted, found), axis=1),
+            np.linalg.norm(mm_covariance_root(repeated, other), axis=1),
+            rtol=1e-6,
+        )
+        n_kept.append((found.weight > 0).sum())
+    assert max(n_kept) > 28
+
+
+def test_chance_of_rows_that_seem_wrong():
+    # The F test of two of ten rows, beside three coefficients; 45 choices of two.
+    chance = log_chance(9.0, 4.0, 2.0, 7.0)
+    np.testing.assert_allclose(chance, stats.f.logsf(2.5 / (4 / 5), 2, 5))
+    np.testing.assert_allclose(log_choices(10.0, 2.0), np.log(45))
+    assert log_chance(9.0, 0.0, 2.0, 7.0) < -500
+
+
+def test_rows_that_are_left_out_do_not_seem_apart():
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(200):
+        X = rng.normal(size=(40, 12))
+        design = make_design(X, None, Units(np.zeros(12), np.ones(12)), True, 0.0)
+        kept = np.arange(40) >= 10
+        apart = find_apart(design, kept)
+        shares.append([apart[:10].mean(), apart[10:].mean()])
+    # The standard errors are 0.003 and 0.002.
+    np.testing.assert_allclose(np.mean(shares, axis=0), 0.025, atol=0.012)
+    X[:10] += 10
+    design = make_design(X, None, Units(np.zeros(12), np.ones(12)), True, 0.0)
+    assert find_apart(design, kept)[:10].all()
+    assert find_apart(design, np.arange(40) >= 28) is None
+
+
+def test_leverage_of_rows_that_count_half():
+    # Rounding must not make all wrong rows seem to be of high leverage.
+    assert not leverage_is_worse(2.5, 20.0, 2.5, 18.5)

@@ -19,6 +19,8 @@ from sksoft.linear_model._design import (
     FARTHEST,
     RANK_TOLERANCE,
     Design,
+    directions_gram,
+    gram_rank,
     standardized_target,
     whitener,
 )
@@ -83,6 +85,16 @@ class ChunkedDesign:
         self.penalty = penalty
         self.as_given = as_given
         self.shape = (n_rows, sample.shape[1])
+
+    @cached_property
+    def rank(self):
+        """Number of coefficients that the rows determine; all under a penalty."""
+        rank = self.sample.rank
+        if rank < self.shape[1]:
+            rank = gram_rank(
+                self.reduce(lambda design, z: directions_gram(design.matrix))
+            )
+        return rank
 
     @property
     def fit_intercept(self):

@@ -130,7 +130,7 @@ def mm_fit_in_chunks(design, coef, scale, leverage, efficiency, inverse=None):
         scale,
         new_scale,
         design.reduce(beyond) / design.total,
-        design.shape[1],
+        design.rank,
         design.total,
     )
     rule = Bisquare(new_scale, second, None, leverage)
@@ -289,7 +289,7 @@ def _wrong_width(design, coef, rule, weight):
 
 def _design_scale(design, coef, rule):
     """Return the scale that the weighted residuals tell, each with its own variance."""
-    n_columns, total = design.shape[1], design.total
+    n_columns, total = design.rank, design.total
     transform, start = None, rule
     if n_columns >= NEGLIGIBLE * total:
         transform = design.whitener(design.normal_equations(coef, rule).gram)
@@ -360,15 +360,15 @@ def _covariance_root(design, coef, rule):
     slope, square, influence, mass, gram = design.reduce(statistic)
     total = design.total
     deviation = mm_deviation(
-        slope / total, square / total, influence, mass / total, design.shape[1], total
+        slope / total, square / total, influence, mass / total, design.rank, total
     )
-    if design.shape[1] > FEW_COEFFICIENTS * total:
+    if design.rank > FEW_COEFFICIENTS * total:
         # The sample tells how slopes are distributed.
         sample = design.sample
         standard = sample.residual(coef, design.sample_target) / rule.scale
         deviation *= error_inflation(
             bisquare_slope(standard, rule.cutoff),
             sample.sample_weight / sample.total,
-            design.shape[1] / total,
+            design.rank / total,
         )
     return design.whitener(gram) * deviation * rule.scale

@@ -3,6 +3,7 @@
 """Rows in standardised units, and the weighted least squares problems over them."""
 
 import warnings
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ RANK_TOLERANCE = 1e-11
 FARTHEST = 1e50
 # The normal equations of more features are out of proportion to sparse rows.
 MAX_SPARSE_FEATURES = 2000
+# Rows for each column among which the rank of all is sought first.
+RANK_ROWS = 10
 # Entries of the blocks of rows in which leverages are found.
 BLOCK_ENTRIES = 2_000_000
 # Entries of the blocks of rows that are weighted for a Gram matrix.
@@ -60,6 +63,18 @@ class Design:
     def weight_or_none(self):
         """The sample weights, None if all are one."""
         return self.sample_weight if self.weighted else None
+
+    @cached_property
+    def rank(self):
+        """Number of coefficients that the rows determine; all under a penalty."""
+        n_rows, n_columns = self.shape
+        if self.penalty.any():
+            return n_columns
+        stride = max(1, n_rows // (RANK_ROWS * n_columns))
+        rank = gram_rank(directions_gram(self.matrix[::stride]))
+        if rank < n_columns and stride > 1:
+            rank = gram_rank(directions_gram(self.matrix))
+        return rank
 
     def unweighted(self):
         """Return the same rows, each counted once."""
@@ -171,6 +186,23 @@ def _scale_rows(matrix, factors):
     if sparse.issparse(matrix):
         return matrix.multiply(factors[:, None]).tocsr()
     return matrix * factors[:, None]
+
+
+def directions_gram(matrix):
+    """Return the sum of ``x x^T / x^T x`` over rows: it has the rank of the rows."""
+    if sparse.issparse(matrix):
+        length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    else:
+        length = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
+    rows = _scale_rows(matrix, 1 / np.where(length > 0, length, 1.0))
+    gram = rows.T @ rows
+    return gram.toarray() if sparse.issparse(gram) else gram
+
+
+def gram_rank(gram):
+    """Return the rank of a Gram matrix, at the tolerance of `whitener`."""
+    values = linalg.eigvalsh(gram)
+    return int((values > values[-1] * RANK_TOLERANCE).sum())
 
 
 def whitener(gram):

@@ -9,6 +9,7 @@ from scipy import sparse, stats
 from sklearn.utils.random import sample_without_replacement
 
 from sksoft._weighted import keep_smallest, weighted_median
+from sksoft.linear_model._design import whitener
 
 # A row whose residual is beyond this many scales counts as wrong in the comparison of
 # high with low leverage.
@@ -105,6 +106,49 @@ def find_leverage(design, mask, rng):
     return Leverage(location, transform, float(limit))
 
 
+def find_apart(design, kept):
+    """Return which rows lie far from those kept, each judged by the others alone.
+
+    Squared distances are beyond a quantile of Hotelling's distribution of normal
+    features, so that rows do not seem apart because they were left out.
+
+    Parameters
+    ----------
+    design : Design
+        Standardised rows.
+
+    kept : ndarray of shape (n_samples,)
+        Which rows are kept.
+
+    Returns
+    -------
+    apart : ndarray of shape (n_samples,) or None
+        None where rows are sparse, or too few are kept to tell.
+    """
+    if sparse.issparse(design.matrix):
+        return None
+    features, counts = design.matrix[:, : design.n_features], design.sample_weight
+    counts = counts * kept
+    total = counts.sum()
+    centred = features - counts @ features / total
+    transform = whitener((centred.T * counts) @ centred)
+    size = transform.shape[1]
+    freedom = total - size - 1
+    if size == 0 or freedom <= 0:
+        return None
+    along = centred @ transform
+    square = np.einsum("ij,ij->i", along, along)
+    inside = np.clip(total / (total - 1) * square, 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        inside = inside / (1 - inside) * freedom / size
+    outside = total / (total + 1) * square * (freedom + 1) / size
+    return np.where(
+        kept,
+        inside > stats.f.ppf(LEVERAGE_QUANTILE, size, freedom),
+        outside > stats.f.ppf(LEVERAGE_QUANTILE, size, freedom + 1),
+    )
+
+
 def _scatter(features, weight):
     """Return mean, whitening transform and squared distances of weighted rows."""
     location = weight @ features / weight.sum()
@@ -190,8 +234,16 @@ def leverage_is_worse(n_both, total, n_wrong, n_high):
         return False
     if n_both * total <= n_wrong * n_high:
         return False
-    counts = np.round([n_both - 1, total, n_wrong, n_high])
-    return bool(stats.hypergeom.sf(*counts) <= LEVEL)
+    return bool(log_association(n_both, total, n_wrong, n_high) <= np.log(LEVEL))
+
+
+def log_association(n_both, total, n_wrong, n_high):
+    """Return the logarithm of the chance that so many rows are both by accident.
+
+    Parameters are those of `leverage_is_worse`.
+    """
+    n_both, total, n_wrong, n_high = np.round([n_both, total, n_wrong, n_high])
+    return stats.hypergeom.logsf(n_both - 1, total, n_wrong, n_high)
 
 
 def posterior_of(n_both, n_high, width):

@@ -12,10 +12,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special, stats
 
 from sksoft.linear_model._design import whitener
-from sksoft.linear_model._leverage import Posterior, find_posterior
+from sksoft.linear_model._leverage import (
+    Posterior,
+    find_apart,
+    find_posterior,
+    log_association,
+)
 
 # The standard normal distribution on a grid.
 GRID = np.linspace(-10.0, 10.0, 8001)
@@ -49,6 +54,10 @@ CHOSEN_VARIANCES = 2.0
 MANY_COEFFICIENTS = 1 / 3, 1 / 2
 FEW_FREEDOM = 30.0
 MOST_CHOICE = 4.0
+# Where there are more coefficients than this share of the rows, some may fit most rows
+# by chance and seem robust: the level of a test that the rows they drop are wrong.
+SHORT_OF_ROWS = 0.1
+CHANCE_LEVEL = 0.1
 MAX_STEPS = 100
 MAX_ROUNDS = 20
 
@@ -208,6 +217,12 @@ def mm_fit(design, y, coef, scale, high, efficiency, inverse=None):
     fit : MMFit
         Coefficients, scale and weights.
 
+    Notes
+    -----
+    With many coefficients for the rows, some coefficients fit most rows well by chance.
+    There the estimate must drop rows that are significantly wrong; otherwise it is the
+    one that begins at least squares, if that drops fewer.
+
     References
     ----------
     .. [1] V. J. Yohai (1987). High breakdown-point and high efficiency robust estimates
@@ -216,6 +231,61 @@ def mm_fit(design, y, coef, scale, high, efficiency, inverse=None):
        regression for small samples. Computational Statistics & Data Analysis 55(8),
        2504-2515.
     """
+    fit = _fit_from(design, y, coef, scale, high, efficiency, inverse)
+    if design.rank <= SHORT_OF_ROWS * design.total:
+        return fit
+    kept, counts = fit.weight > 0, design.sample_weight
+    freedom, n_dropped = design.total - design.rank, counts @ ~kept
+    if not 0 < n_dropped < freedom:
+        return fit
+    coef, square = _least_squares(design, y, np.ones(len(y)))
+    _, square_kept = _least_squares(design, y, kept.astype(np.float64))
+    chance = log_chance(square, square_kept, n_dropped, freedom)
+    chance += log_choices(design.total, n_dropped)
+    if chance > np.log(CHANCE_LEVEL):
+        # Where those dropped are apart in their features too, there were fewer choices.
+        apart = find_apart(design, kept)
+        if apart is not None:
+            n_both = counts @ (apart & ~kept)
+            chance += log_association(n_both, design.total, n_dropped, counts @ apart)
+    if chance <= np.log(CHANCE_LEVEL):
+        return fit
+    scale = np.sqrt(square / freedom)
+    other = _fit_from(design, y, coef, scale, high, efficiency, None)
+    return other if counts @ (other.weight == 0) < n_dropped else fit
+
+
+def _least_squares(design, y, mask):
+    """Return the coefficients of some rows, and their sum of squares."""
+    coef = design.solve(mask, y)
+    squares = mask * design.residual(coef, y) ** 2
+    return coef, design.sample_weight @ squares + design.penalty @ coef**2
+
+
+def log_chance(square, square_kept, n_dropped, freedom):
+    """Return the logarithm of the level at which the F test calls rows wrong.
+
+    Parameters
+    ----------
+    square, square_kept : float
+        Least sums of squares of all rows, and of those kept.
+
+    n_dropped, freedom : float
+        Weight of the others, less than the degrees of freedom.
+    """
+    left = freedom - n_dropped
+    excess = max(square - square_kept, 0.0) / n_dropped
+    ratio = excess * left / max(square_kept, 1e-300)
+    return stats.f.logsf(ratio, n_dropped, left)
+
+
+def log_choices(total, n_dropped):
+    """Return the logarithm of the number of choices of so many rows."""
+    return -np.log(total + 1) - special.betaln(n_dropped + 1, total - n_dropped + 1)
+
+
+def _fit_from(design, y, coef, scale, high, efficiency, inverse):
+    """Return the MM-estimate that begins at coefficients and a scale."""
     first = bisquare_cutoff(efficiency)
     coef, residual, posterior, inverse = m_estimate(
         design, y, coef, scale, high, first, 1e-4, inverse
@@ -223,7 +293,7 @@ def mm_fit(design, y, coef, scale, high, efficiency, inverse=None):
     new_scale = design_scale(design, residual, scale, high, first, posterior)
     beyond = design.sample_weight @ (np.abs(residual) > first * scale) / design.total
     new_scale, second = second_round(
-        first, scale, new_scale, beyond, design.shape[1], design.total
+        first, scale, new_scale, beyond, design.rank, design.total
     )
     coef, residual, posterior, _ = m_estimate(
         design, y, coef, new_scale, high, second, 1e-9, inverse
@@ -314,7 +384,7 @@ def design_scale(design, residual, scale, high, cutoff, posterior):
 
     A residual is smaller than its error by the share that its row has in the fit.
     """
-    n_columns, total = design.shape[1], design.total
+    n_columns, total = design.rank, design.total
     if n_columns < NEGLIGIBLE * total:
         share = n_columns / total
     else:
@@ -372,15 +442,13 @@ def mm_covariance_root(design, fit):
         counts @ slope**2 / design.total,
         counts @ (weight * residual) ** 2,
         counts @ weight / design.total,
-        design.shape[1],
+        design.rank,
         design.total,
     )
-    if design.shape[1] > FEW_COEFFICIENTS * design.total:
-        ratio = design.shape[1] / max(design.total, design.shape[1] + 1.0)
+    if design.rank > FEW_COEFFICIENTS * design.total:
+        ratio = design.rank / max(design.total, design.rank + 1.0)
         deviation *= error_inflation(slope, counts / design.total, ratio)
-        deviation *= choice_inflation(
-            counts @ (weight == 0), design.shape[1], design.total
-        )
+        deviation *= choice_inflation(counts @ (weight == 0), design.rank, design.total)
     return whitener(design.gram(weight)) * deviation * fit.scale
 
 

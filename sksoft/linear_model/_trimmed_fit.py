@@ -262,7 +262,7 @@ def _hard_fit(design, z, kept, method, given, rounding, rng):
 def raw_scale(design, mean_square, kept, strength, power=2, entropic=False):
     """Return the scale that the mean square under a mask tells."""
     share = min(kept / design.total, 1.0)
-    ratio = min(design.shape[1] / design.total, 0.9)
+    ratio = min(design.rank / design.total, 0.9)
     factor = consistency_factor(share, strength, power, entropic)
     softness = strength * (ENTROPIC_SOFTNESS if entropic else 1.0)
     small = small_sample_factor(RAW, share, ratio, softness)

@@ -46,8 +46,11 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
         Whether to finish by an MM-step: an M-estimate with Tukey's bisquare function
         that begins at the trimmed fit and its scale, efficient on clean rows and as
         robust. Rows of high leverage weigh less where they are worse than the others;
-        for sparse features, which have no robust scatter, this is left out. At infinite
-        strength there is nothing robust to begin at, and no such step.
+        for sparse features, which have no robust scatter, this is left out. With more
+        than one coefficient for 10 rows, it begins at least squares instead unless the
+        rows that it drops are significantly wrong: some coefficients fit most of few
+        rows by chance. At infinite strength there is nothing robust to begin at, and no
+        such step.
 
     efficiency : float, default=0.95
         Efficiency of the MM-step at normal errors, in [0.3, 1). Less is more robust
@@ -125,7 +128,9 @@ class LeastTrimmedSquaresRegressor(TrimmedRegressor):
 
     standard_errors_ : ndarray of shape (n_parameters,) or (n_targets, n_parameters)
         Standard errors of the coefficients and, last, of the intercept, for errors
-        that are independent of the features.
+        that are independent of the features. 0 for a coefficient that is 0 because no
+        row tells it, as that of a constant feature; NaN where there are no more rows
+        than coefficients.
 
     loss_curve_ : list of float or list of lists
         Soft objective at each iteration.
@@ -212,8 +217,11 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
         Whether to finish by an MM-step: an M-estimate with Tukey's bisquare function
         that begins at the trimmed fit and its scale, efficient on clean rows and as
         robust. Rows of high leverage weigh less where they are worse than the others;
-        for sparse features, which have no robust scatter, this is left out. At infinite
-        strength there is nothing robust to begin at, and no such step.
+        for sparse features, which have no robust scatter, this is left out. With more
+        than one coefficient for 10 rows, it begins at least squares instead unless the
+        rows that it drops are significantly wrong: some coefficients fit most of few
+        rows by chance. At infinite strength there is nothing robust to begin at, and no
+        such step.
 
     efficiency : float, default=0.95
         Efficiency of the MM-step at normal errors, in [0.3, 1). Less is more robust
@@ -291,7 +299,9 @@ class LeastTrimmedAbsoluteRegressor(TrimmedRegressor):
 
     standard_errors_ : ndarray of shape (n_parameters,) or (n_targets, n_parameters)
         Standard errors of the coefficients and, last, of the intercept, for errors
-        that are independent of the features.
+        that are independent of the features. 0 for a coefficient that is 0 because no
+        row tells it, as that of a constant feature; NaN where there are no more rows
+        than coefficients.
 
     loss_curve_ : list of float or list of lists
         Soft objective at each iteration.

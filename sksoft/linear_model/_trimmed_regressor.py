@@ -390,7 +390,13 @@ class TrimmedRegressor(
         self.n_iter_ = max(max(len(curve) - 1 for curve in loss_curves), 1)
         self.breakdown_point_ = self._breakdown_point(design.total, kept, least)
         self._quantiles = [fit.quantiles for fit in fits]
-        self._degrees_of_freedom = max(design.total - design.shape[1], 1.0)
+        freedom = design.total - design.rank
+        if design.penalty.any():
+            freedom = max(freedom, 1.0)
+        if freedom <= 0:
+            # Rows without freedom tell nothing about their errors.
+            self.standard_errors_ = np.full_like(self.standard_errors_, np.nan)
+        self._degrees_of_freedom = max(freedom, 0.0)
 
     def _round_threshold(self, size):
         """Allow for the rounding of single predictions of such sizes."""
@@ -435,7 +441,7 @@ class TrimmedRegressor(
 
         Errors are those of ``standard_errors_``; tests and 95 % intervals refer to
         Student's distribution with as many degrees of freedom as there are rows beyond
-        coefficients.
+        the coefficients that they determine. What they do not tell is printed as nan.
 
         Returns
         -------
@@ -466,7 +472,8 @@ class TrimmedRegressor(
             ]
             values = np.append(coef, intercepts[target])[: len(names)]
             for name, value, error in zip(names, values, errors[target], strict=True):
-                t = value / error if error > 0 else np.copysign(np.inf, value)
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    t = value / error
                 p = 2 * special.stdtr(freedom, -abs(t))
                 low, high = value - reach * error, value + reach * error
                 lines.append(
