@@ -41,8 +41,7 @@ cdef inline double target_decay(
 
 
 cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
-    # A row that is not there stands for 1..n.
-    return row[i] if row != NULL else i + 1.0
+    return row[i] if row != NULL else i + 1.0  # without a row, 1..n
 
 
 def write_gaps(const double[:, ::1] s, const double[::1] strength, double[:, ::1] out):
@@ -109,19 +108,15 @@ cdef Py_ssize_t project_row(
     # Returns the number of blocks.
     cdef const double* u = s
     cdef const double* v = target
+    cdef unsigned char* flags = <unsigned char*> (work + n // 2 + 1)
     cdef Py_ssize_t n_blocks
     if sort:
+        if s[n - 1] - s[0] < NARROW:
+            return sort_narrow(s, n, strength, spans, decay, work)
         u = NULL
         v = s
-    if sort and s[n - 1] - s[0] < NARROW:
-        return sort_narrow(s, n, strength, spans, decay, work)
-    n_blocks = partition(
-        u, v, weight, decay, n, strength, kl, spans, work,
-        <unsigned char*> (work + n // 2 + 1),
-    )
-    evaluate_exponential(
-        s, u, v, weight, n, strength, kl, spans, n_blocks, decay, work
-    )
+    n_blocks = partition(u, v, weight, decay, n, strength, kl, spans, work, flags)
+    evaluate_exponential(s, u, v, weight, n, strength, kl, spans, n_blocks, decay, work)
     return n_blocks
 
 
@@ -199,8 +194,7 @@ cdef inline Py_ssize_t pool(
             if start > 0:
                 dx = vanishing_exp(divided(item(u, start - 1) - item(u, i - 1), strength))
                 dy = target_decay(v, start - 1, i - 1, kl)
-        spans[b].start = start
-        spans[b].stop = i
+        spans[b] = Span(start, i)
         share[b] = one
         mass[b] = two
         b += 1
