@@ -135,7 +135,8 @@ cdef inline void write_entries(
         rank_entries_l2(row, first, last, 0.5 * (n + 1), s[0], offset[0], strength, NULL, out)
         return
     for i in range(first, last):
-        out[i if sort else place[i]] = <floating> (s[i] if sort else i + 1)
+        # Zeros of both signs sort to the same bits.
+        out[i if sort else place[i]] = <floating> (s[i] + 0.0 if sort else i + 1)
     for b in range(block_after(spans, n_blocks, first), n_blocks):
         if spans[b].start >= last:
             break

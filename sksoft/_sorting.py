@@ -180,15 +180,13 @@ def _sorted_by_codes(row, pieces, order):
         pieces,
     )
     shifts = range(place_bits, place_bits + n_digits * DIGIT_BITS, DIGIT_BITS)
-    last_counts = _digit_counts(keys, shifts[-1], pieces)
-    leading = last_counts.sum(axis=0)
+    counts = _digit_counts(keys, shifts, pieces)
+    leading = counts[-1].sum(axis=0)
     # Were numbers even within a leading digit, so many others would share their codes.
     others = np.square(leading, dtype=np.float64).sum() / n * (1 << DIGIT_BITS)
     if others / n_codes > CROWDED:
         return False
-    # The passes before move no key from one piece to another if there is but one.
-    known = last_counts if len(pieces) == 1 else None
-    keys = _sorted_keys(keys, spare, shifts, pieces, known)
+    keys = _sorted_keys(keys, spare, shifts, counts, pieces)
     return _read(row, keys, place_bits, pieces, order)
 
 
@@ -200,7 +198,8 @@ def _sorted_by_patterns(row, place_bits, pieces, order):
         lambda part: write_patterns(row[part], part.start, place_bits, keys[part]),
         pieces,
     )
-    keys = _sorted_keys(keys, spare, shifts, pieces)
+    counts = _digit_counts(keys, shifts, pieces)
+    keys = _sorted_keys(keys, spare, shifts, counts, pieces)
     return _read(row, keys, place_bits, pieces, order)
 
 
@@ -210,25 +209,27 @@ def _room(order, n_passes):
     return (keys, spare) if n_passes % 2 else (spare, keys)
 
 
-def _sorted_keys(keys, spare, shifts, pieces, last_counts=None):
+def _sorted_keys(keys, spare, shifts, counts, pieces):
     """Return keys sorted by the digits that begin at these bits."""
-    for shift in shifts:
-        counts = last_counts if shift == shifts[-1] else None
-        if counts is None:
-            counts = _digit_counts(keys, shift, pieces)
-        if counts.sum(axis=0).max() < len(keys):
-            _distribute(keys, shift, counts, pieces, spare)
+    moved = False
+    for shift, count in zip(shifts, counts, strict=True):
+        if moved and len(pieces) > 1:
+            # From one piece to another.
+            (count,) = _digit_counts(keys, [shift], pieces)
+        if count.sum(axis=0).max() < len(keys):
+            _distribute(keys, shift, count, pieces, spare)
             keys, spare = spare, keys
+            moved = True
     return keys
 
 
-def _digit_counts(keys, shift, pieces):
-    """Return how many keys of each piece have each value of a digit."""
-    counts = np.empty((len(pieces), 1 << DIGIT_BITS), np.intp)
+def _digit_counts(keys, shifts, pieces):
+    """Return, for each digit, how many keys of each piece have each of its values."""
+    counts = np.empty((len(pieces), len(shifts), 1 << DIGIT_BITS), np.intp)
     map_chunks(
-        lambda part, count: count_digits(keys[part], shift, count), pieces, counts
+        lambda part, count: count_digits(keys[part], shifts[0], count), pieces, counts
     )
-    return counts
+    return counts.swapaxes(0, 1)
 
 
 def _distribute(keys, shift, counts, pieces, out):

@@ -148,18 +148,26 @@ def pool_blocks(
                 b += 1
                 part = NULL if share is None else &share[r, start]
                 scale = NULL if factor is None else &factor[r, start]
-                for i in range(stop - start):
-                    work[i] = value[at(source, start + i)]
-                    if scale != NULL and transpose:
-                        work[i] *= scale[i]
                 if part == NULL and n <= LONGEST:
+                    for i in range(stop - start):
+                        work[i] = value[at(source, start + i)]
                     pool_short(&work[0], stop - start, residual, quotient)
+                    for i in range(stop - start):
+                        result[at(goal, start + i)] = <floating> work[i]
+                elif part == NULL:
+                    pool(
+                        value, source, goal, start, stop, residual, quotient, &work[0], result
+                    )
+                elif transpose:
+                    pool_shares(
+                        value, source, goal, start, stop, part, scale, True, residual,
+                        quotient, &work[0], result,
+                    )
                 else:
-                    pool(&work[0], part, stop - start, transpose, residual, quotient)
-                for i in range(stop - start):
-                    if scale != NULL and not transpose:
-                        work[i] *= scale[i]
-                    result[at(goal, start + i)] = <floating> work[i]
+                    pool_shares(
+                        value, source, goal, start, stop, part, scale, False, residual,
+                        quotient, &work[0], result,
+                    )
 
 
 cdef inline void pool_row(
@@ -189,19 +197,64 @@ cdef inline void pool_short(
 
 
 cdef inline void pool(
-    double* values, const double* share, Py_ssize_t n, bint transpose, bint residual,
-    double strength,
+    const floating* values, const Py_ssize_t* source, const Py_ssize_t* goal,
+    Py_ssize_t start, Py_ssize_t stop, bint residual, double strength, double* work,
+    floating* out,
 ) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double total = 0.0, norm = n, pooled
-    if share != NULL:
-        norm = sum_of(share, n)
-    if share == NULL or transpose:
-        total = sum_of(values, n)
-    else:
-        for i in range(n):
-            total += share[i] * values[i]
-    total /= norm
+    # Sums are added up as `sum_of` does, while values are taken.
+    cdef Py_ssize_t i, j, n = stop - start, quads = n - n % 4
+    cdef double total[4]
+    cdef double value
+    for j in range(4):
+        total[j] = 0.0
+    for i in range(0, quads, 4):
+        for j in range(4):
+            value = values[at(source, start + i + j)]
+            total[j] += value
+            if residual:
+                work[i + j] = value
+    for i in range(quads, n):
+        work[i] = values[at(source, start + i)]
+        total[0] += work[i]
+    value = ((total[0] + total[1]) + (total[2] + total[3])) / n
     for i in range(n):
-        pooled = total * share[i] if transpose and share != NULL else total
-        values[i] = (values[i] - pooled) / strength if residual else pooled
+        out[at(goal, start + i)] = <floating> (
+            (work[i] - value) / strength if residual else value
+        )
+
+
+cdef inline void pool_shares(
+    const floating* values, const Py_ssize_t* source, const Py_ssize_t* goal,
+    Py_ssize_t start, Py_ssize_t stop, const double* share, const double* scale,
+    bint transpose, bint residual, double strength, double* work, floating* out,
+) noexcept nogil:
+    cdef Py_ssize_t i, j, n = stop - start, quads = n - n % 4
+    cdef double total[4]
+    cdef double norm[4]
+    cdef double value, pooled
+    for j in range(4):
+        total[j] = norm[j] = 0.0
+    for i in range(0, quads, 4):
+        for j in range(4):
+            value = values[at(source, start + i + j)]
+            if transpose and scale != NULL:
+                value *= scale[i + j]
+            work[i + j] = value
+            total[j] += value if transpose else share[i + j] * value
+            norm[j] += share[i + j]
+    for i in range(quads, n):
+        value = values[at(source, start + i)]
+        if transpose and scale != NULL:
+            value *= scale[i]
+        work[i] = value
+        total[0] += value if transpose else share[i] * value
+        norm[0] += share[i]
+    pooled = (total[0] + total[1]) + (total[2] + total[3])
+    pooled /= (norm[0] + norm[1]) + (norm[2] + norm[3])
+    for i in range(n):
+        value = pooled * share[i] if transpose else pooled
+        if residual:
+            value = (work[i] - value) / strength
+        if not transpose and scale != NULL:
+            value *= scale[i]
+        out[at(goal, start + i)] = <floating> value

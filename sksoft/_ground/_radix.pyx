@@ -182,15 +182,39 @@ def write_patterns(
             keys[i] = (pattern & ~mask) | <uint64_t> (first + i)
 
 
-def count_digits(const uint64_t[::1] keys, Py_ssize_t shift, Py_ssize_t[::1] counts):
-    """Count the values of the digit that begins at a bit."""
-    cdef Py_ssize_t i
-    cdef uint64_t mask = counts.shape[0] - 1
+def count_digits(const uint64_t[::1] keys, Py_ssize_t shift, Py_ssize_t[:, ::1] counts):
+    """Count the values of one digit or of several that follow, from a bit on."""
+    cdef Py_ssize_t i, n_digits = counts.shape[0], n_values = counts.shape[1]
+    cdef Py_ssize_t n = keys.shape[0]
     with nogil:
-        for i in range(counts.shape[0]):
-            counts[i] = 0
-        for i in range(keys.shape[0]):
-            counts[(keys[i] >> shift) & mask] += 1
+        for i in range(n_digits * n_values):
+            (&counts[0, 0])[i] = 0
+        if n == 0:
+            pass
+        elif n_digits == 1:
+            # The compiler writes a loop for each number of digits.
+            count(&keys[0], n, shift, 1, n_values, &counts[0, 0])
+        elif n_digits == 2:
+            count(&keys[0], n, shift, 2, n_values, &counts[0, 0])
+        elif n_digits == 3:
+            count(&keys[0], n, shift, 3, n_values, &counts[0, 0])
+        else:
+            count(&keys[0], n, shift, n_digits, n_values, &counts[0, 0])
+
+
+cdef inline void count(
+    const uint64_t* keys, Py_ssize_t n, Py_ssize_t shift, Py_ssize_t n_digits,
+    Py_ssize_t n_values, Py_ssize_t* counts,
+) noexcept nogil:
+    cdef Py_ssize_t i, d, bits = 0
+    cdef uint64_t key, mask = n_values - 1
+    while 1 << bits < n_values:
+        bits += 1
+    for i in range(n):
+        key = keys[i] >> shift
+        for d in range(n_digits):
+            counts[d * n_values + <Py_ssize_t> (key & mask)] += 1
+            key >>= bits
 
 
 def distribute(

@@ -313,7 +313,7 @@ class PermutahedronSort(Operator):
             if keep or order_beats_sort(rows.shape):
                 order = ascending_order(rows)
             else:
-                # As below, so that zeros of both signs sort to the same bits.
+                # Zeros of both signs sort to the same bits.
                 rows = np.add(rows, 0.0)
                 rows.sort(axis=1)
         if self.entropic and short:
@@ -334,7 +334,8 @@ class PermutahedronSort(Operator):
             order, blocks = project_uniform(
                 rows, order, regularization_strength, True, target
             )
-        if order is not None and not (self.entropic and short):
+        if order is not None and self.entropic != short:
+            # As above; the kernels of other rows do.
             np.add(target, 0.0, out=target)
         if self.descending:
             out[...] = target[:, ::-1]
