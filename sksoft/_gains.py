@@ -53,14 +53,19 @@ class DiscountedGain:
                 "discount must return a tuple of discounts and their derivatives, got "
                 f"{type(pair).__name__}."
             )
-        pair = tuple(np.asarray(part, dtype=np.float64) for part in pair)
+        pair = tuple(map(np.asarray, pair))
         for part in pair:
+            if part.dtype.kind not in "fiub":
+                raise TypeError(
+                    f"discount must return real numbers, got dtype {part.dtype}."
+                )
             if part.shape != ranks.shape or not np.isfinite(part).all():
                 raise ValueError(
                     "discount must return finite numbers of the shape of the ranks, "
                     f"{ranks.shape}, got {part}."
                 )
-        return pair
+        value, slope = pair
+        return value.astype(np.float64), slope.astype(np.float64)
 
     def discounts(self, m):
         """Return the discounts of the ranks 1 to m, 0 beyond the cutoff."""

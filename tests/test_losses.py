@@ -386,10 +386,12 @@ def test_errors_of_label_losses(loss, labels, params, error, message):
         loss([[0.0, 1.0, 2.0]], labels, **params)
 
 
+@pytest.mark.parametrize("strength", [0, 0.0, -1.0])
 @pytest.mark.parametrize("loss", [topk_cross_entropy_loss, smooth_topk_svm_loss])
-def test_strengths_that_must_be_positive(loss):
-    with pytest.raises(ValueError, match="regularization_strength must be > 0"):
-        loss([[0.0, 1.0, 2.0]], [0], regularization_strength=0.0)
+def test_strengths_that_must_be_positive(loss, strength):
+    message = f"regularization_strength must be > 0, got {float(strength)}"
+    with pytest.raises(ValueError, match=message):
+        loss([[0.0, 1.0, 2.0]], [0], regularization_strength=strength)
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,12 @@ def test_ndcg_with_discounts_of_ones_own():
     [
         ("zipf", ValueError, "discount must be one of 'log2'"),
         (lambda r: 1.0 / r, TypeError, "discount must return a tuple"),
+        (lambda r: (1j / r, r), TypeError, "discount must return real numbers, got"),
+        (
+            lambda r: (1.0 / r, None),
+            TypeError,
+            "discount must return real numbers, got",
+        ),
         (lambda r: (1.0, 0.0), ValueError, "of the shape of the ranks"),
         (lambda r: (r, 0.0 * r + 1.0), ValueError, "not increase with the rank"),
         (lambda r: (2.0 - r, 0.0 * r - 1.0), ValueError, "must be at least 0"),

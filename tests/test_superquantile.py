@@ -66,6 +66,22 @@ def test_weights_are_repetitions():
     assert_allclose(pullback(1.0), gradient, atol=1e-13)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("unit", [2.0**-1060, 1e-300, 1e-290, 1e17, 1e290, 3e299])
+def test_weights_of_any_unit(method, unit):
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(3, 7)), rng.integers(0, 4, size=(3, 7)) * 1.0
+    params = {"method": method, "regularization_strength": 0.3, "wrt": ("x", "weights")}
+    expected, pullback = vjp(superquantile, x, 0.4, weights=weights, **params)
+    d_x, d_weights = pullback(np.ones(3))
+    value, pullback = vjp(superquantile, x, 0.4, weights=unit * weights, **params)
+    found_x, found_weights = pullback(np.ones(3))
+    assert_allclose(value, expected, rtol=1e-12)
+    assert_allclose(found_x, d_x, rtol=1e-9, atol=1e-12)
+    if unit > 1e-300:
+        assert_allclose(unit * found_weights, d_weights, rtol=1e-9, atol=1e-12)
+
+
 def test_exact_derivatives():
     rng = np.random.default_rng(3)
     x, weights = rng.normal(size=(3, 11)), rng.uniform(0.5, 2.0, size=(3, 11))

@@ -131,6 +131,8 @@ class BandState(NamedTuple):
     growth: list
     # The band, where there is only one.
     only: _Band | None
+    # The power of two by which the weights of each row were divided, if they were.
+    exponent: np.ndarray | None = None
 
 
 class BandMean(Operator):
@@ -292,6 +294,19 @@ class Quantile(BandMean):
 
 class Superquantile(Quantile):
     """All the mass from N q on: the mean of the largest values."""
+
+    def forward(self, rows, order, out, *, weights=None, **parameters):
+        if weights is None:
+            return super().forward(rows, order, out, **parameters)
+        # Only ratios of weights matter: their sums neither vanish nor overflow.
+        exponent = np.frexp(weights.max(axis=1, keepdims=True))[1]
+        weights = np.ldexp(weights, -exponent)
+        state = super().forward(rows, order, out, weights=weights, **parameters)
+        return None if state is None else state._replace(exponent=exponent)
+
+    def pull_weights(self, state, cotangent):
+        with np.errstate(over="ignore"):
+            return np.ldexp(super().pull_weights(state, cotangent), -state.exponent)
 
     def bands(self, total, q):
         start = total * q.reshape(-1, 1)

@@ -15,7 +15,7 @@ from sksoft._lists import (
     checked_target,
     list_shares,
 )
-from sksoft._validation import check_integer, nonnegative, plain_array
+from sksoft._validation import NUMBERS, check_integer, nonnegative, plain_array
 
 
 class LabelLoss:
@@ -119,10 +119,9 @@ def one_strength(strength, name="regularization_strength"):
 
 def positive_strength(strength, name="regularization_strength"):
     """Return a strength, which must be one positive number."""
-    strength = one_strength(strength, name)
-    if strength == 0.0:
-        raise ValueError(f"{name} must be > 0, got 0.0.")
-    return strength
+    if isinstance(strength, NUMBERS) and strength <= 0.0:
+        raise ValueError(f"{name} must be > 0, got {float(strength)}.")
+    return one_strength(strength, name)
 
 
 def checked_labels(labels, shape):

@@ -36,7 +36,11 @@ __all__ = [
 ]
 
 
-def _bind_bands(operator, x, axis, strength, weights=None, shared=None, least=1.0):
+# In sums of more repetitions one would be lost to rounding.
+MOST_REPETITIONS = 1e12
+
+
+def _bind_bands(operator, x, axis, strength, weights=None, shared=None, *, count=True):
     check_flag(operator.keepdims, "keepdims")
     strength = nonnegative(strength, "regularization_strength")
     vectors = {}
@@ -49,14 +53,15 @@ def _bind_bands(operator, x, axis, strength, weights=None, shared=None, least=1.
             f"x must have at least one entry along the axis, got shape {np.shape(x)}."
         )
     if weights is not None and call.n_rows:
-        total = call.parameters["weights"].sum(axis=1).min()
-        if total == 0.0:
+        total = call.parameters["weights"].sum(axis=1)
+        if total.min() == 0.0:
             raise ValueError("weights must have a positive sum, got only zeros.")
-        if total < least:
-            raise ValueError(
-                "weights count repetitions and must sum to at least 1 along the axis, "
-                f"got a sum of {total}."
-            )
+        for sum_ in (total.min(), total.max()):
+            if count and not 1.0 <= sum_ <= MOST_REPETITIONS:
+                raise ValueError(
+                    "weights count repetitions and must sum to at least 1 and at most "
+                    f"{MOST_REPETITIONS:g} along the axis, got a sum of {sum_}."
+                )
     return call
 
 
@@ -103,7 +108,8 @@ def soft_quantile(
     axis : int, default=-1
         The axis of the samples.
     weights : array-like of shape (n,) or of the shape of `x`, default=None
-        Non-negative repetitions of the values, with a sum of at least 1.
+        Non-negative repetitions of the values, with a sum of at least 1 and at most
+        1e12.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
     method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
@@ -129,8 +135,8 @@ def soft_quantile(
         If an array does not hold real numbers.
     ValueError
         If `x` is empty along the axis, holds NaN or infinite values, `q` lies outside
-        [0, 1], the strength or a weight is negative, the weights sum to less than 1, a
-        shape does not broadcast, or an option is unknown.
+        [0, 1], the strength or a weight is negative, the weights sum to less than 1
+        or to more than 1e12, a shape does not broadcast, or an option is unknown.
 
     See Also
     --------
@@ -189,7 +195,8 @@ def soft_median(
     axis : int, default=-1
         The axis of the samples.
     weights : array-like of shape (n,) or of the shape of `x`, default=None
-        Non-negative repetitions of the values, with a sum of at least 1.
+        Non-negative repetitions of the values, with a sum of at least 1 and at most
+        1e12.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
     method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
@@ -259,7 +266,8 @@ def soft_trimmed_mean(
     axis : int, default=-1
         The axis of the samples.
     weights : array-like of shape (n,) or of the shape of `x`, default=None
-        Non-negative repetitions of the values, with a sum of at least 1.
+        Non-negative repetitions of the values, with a sum of at least 1 and at most
+        1e12.
     keepdims : bool, default=False
         Whether the axis is kept, with length 1.
     method : {"permutahedron", "sinkhorn", "laplace"}, default="permutahedron"
@@ -387,7 +395,7 @@ def superquantile(
         raise ValueError(f"q must be at least 0 and below 1, got {q}.")
     operator = Superquantile(_mask_method(method), keepdims, q.shape)
     strength = regularization_strength
-    return _bind_bands(operator, x, axis, strength, weights, {"q": q}, least=0.0)
+    return _bind_bands(operator, x, axis, strength, weights, {"q": q}, count=False)
 
 
 @differentiable()
