@@ -242,6 +242,7 @@ def test_votes_find_with_an_index_what_they_find_without(rng, monkeypatch, weigh
     one = model.predict_proba(queries)
     assert not searches
     monkeypatch.setattr(_voters, "INDEXED_SAMPLES", 299)
+    model.fit(X, y, sample_weight=weight)
     np.testing.assert_allclose(model.predict_proba(queries), one, atol=1e-9)
     assert len(searches) == 3
     monkeypatch.undo()

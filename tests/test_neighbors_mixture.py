@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Votes that are mixed by what they say of samples held out."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -34,6 +35,21 @@ def test_weights_make_what_came_most_likely(rng):
     double = likelihood_weights(likelihood[:50], np.full(50, 2.0))
     repeated = likelihood_weights(np.repeat(likelihood[:50], 2, axis=0), None)
     np.testing.assert_allclose(double, repeated)
+
+
+@pytest.mark.parametrize("n_votes", [2, 8])
+def test_no_vote_gains_by_more_weight(rng, n_votes):
+    # Votes that are alike, and weights of many magnitudes, are hard cases.
+    likelihood = rng.uniform(size=(80, 1)) + 0.1 * rng.uniform(size=(80, n_votes))
+    likelihood[:20] = rng.uniform(size=(20, n_votes)) < 0.2
+    sample_weight = rng.exponential(size=80) ** 6
+    sample_weight /= sample_weight.mean()
+    weights = likelihood_weights(likelihood, sample_weight)
+    # One sample in all speaks for each vote alike.
+    likelihood = np.maximum(likelihood, 1e-4)
+    gain = (sample_weight / (likelihood @ weights)) @ likelihood
+    np.testing.assert_allclose(gain + 1.0 / n_votes / weights, 81.0, rtol=1e-6)
+    np.testing.assert_allclose(weights.sum(), 1.0)
 
 
 def test_no_samples_leave_all_votes_alike():
@@ -193,8 +209,8 @@ def test_what_is_trained_on_what(rng, monkeypatch, learnt, estimator):
 
     assert trained(19) == [(19, False)]
     assert trained(90) == [(60, False), (90, False)]
-    assert trained(900) == [(787, False), (787, True), (900, False)]
-    assert trained(900, hidden_layer_sizes=(2,)) == [(787, False), (900, False)]
+    assert trained(900) == [(675, False), (675, True), (900, False)]
+    assert trained(900, hidden_layer_sizes=(2,)) == [(675, False), (900, False)]
     monkeypatch.setattr(_training, "HELD_OUT_MOST", 50)
     assert trained(900) == [(850, False), (850, True), (900, False)]
 
@@ -229,6 +245,68 @@ def test_a_training_that_tells_how_to_mix_is_shorter(rng, monkeypatch):
     assert many == model.n_iter_
     # Batches of 32: five or eight make an epoch, and a third of the steps are made.
     assert 5 * few == pytest.approx(8 * many / 3, abs=5)
+
+
+def test_iterations_that_tell_how_to_mix_are_fewer(rng, monkeypatch):
+    found, by_lbfgs = {}, _training.by_lbfgs
+
+    def noted(*args, stage, **options):
+        solution = by_lbfgs(*args, stage=stage, **options)
+        found.setdefault(stage, []).append(solution.n_iter)
+        return solution
+
+    monkeypatch.setattr(_training, "by_lbfgs", noted)
+    X = rng.normal(size=(700, 10))
+    for y in (X[:, 0] > 0.0, X[:, 0] * X[:, 1] > 0.0):
+        SoftKNeighborsClassifier().fit(X, y)
+    most = {stage: max(each) for stage, each in found.items()}
+    assert (most["part"], most["curved"]) == (5, 7)
+    assert 7 < most["whole"] <= 15
+
+
+@pytest.mark.parametrize(("n_samples", "n_votes"), [(120, 4), (300, 6)])
+def test_neighbours_can_be_all_that_vote(rng, n_samples, n_votes):
+    X = rng.normal(size=(n_samples, 3))
+    y = (X[:, 0] + X[:, 1] > 0.0).astype(int)
+    mixed = SoftKNeighborsClassifier().fit(X, y)
+    model = SoftKNeighborsClassifier(vote="neighbors").fit(X, y)
+    assert mixed.vote_weights_.shape == (n_votes + 2,)
+    assert model.vote_weights_.shape == (n_votes,)
+    np.testing.assert_allclose(model.vote_weights_.sum(), 1.0)
+    np.testing.assert_array_equal(model.components_, mixed.components_)
+    # Far away neighbours stay what they are, and normal distributions are sure.
+    far = 1e3 * np.array([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]])
+    frequencies = model.vote_weights_[-1] * np.bincount(y) / n_samples
+    least = np.array([[frequencies[0], frequencies[1]]])
+    assert (model.predict_proba(far) >= least - 1e-12).all()
+    assert len(model._fitted.voters.rules) == 0
+    assert len(mixed._fitted.voters.rules) == 2
+
+
+@pytest.mark.parametrize("votes", [("mixed", "neighbors"), ("neighbors", "mixed")])
+def test_another_vote_takes_effect_with_the_next_fit(rng, votes):
+    X = rng.normal(size=(120, 3))
+    y = (X[:, 0] > 0.0).astype(int)
+    one = SoftKNeighborsClassifier(vote=votes[0], max_iter=0).partial_fit(X, y)
+    other = SoftKNeighborsClassifier(vote=votes[0], max_iter=0).partial_fit(X, y)
+    one.set_params(vote=votes[1])
+    # Too few for another training: templates alone are new.
+    for model in (one, other):
+        model.partial_fit(X[:5] + 0.1, y[:5])
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    np.testing.assert_array_equal(one.vote_weights_, other.vote_weights_)
+
+
+def test_a_model_holds_few_copies_of_its_samples(rng):
+    X, y = rng.normal(size=(2000, 50)), rng.integers(2, size=2000)
+    model = SoftKNeighborsClassifier(max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    # As they came, trained, with squares, and what is shown of them.
+    assert len(pickle.dumps(model)) < 4.4 * X.nbytes
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
 def test_squares_tell_a_class_around_another(rng):

@@ -248,7 +248,7 @@ class SoftNeighborsBase(
             samples=samples,
             vote=vote,
             spaces=spaces,
-            rules=self._rules(samples, spaces, vote),
+            rules=self._rules(samples, spaces, vote) if voters.rules else (),
         )
         return before._replace(
             X=framed,
@@ -271,7 +271,7 @@ class SoftNeighborsBase(
         start = plan.origin if before is None else before.theta
         trial = self._trial(plan, samples, start, rng)
         task = Task(trial, None, samples, None, framed, members, weight, X.dtype)
-        held_out, learnt = self._held_out(samples)
+        held_out, learnt = self._held_out(trial.samples)
         if held_out is None:
             return task
         return self._mixed_beforehand(task, plan, learnt, held_out, rng)
@@ -282,7 +282,7 @@ class SoftNeighborsBase(
         rng = deepcopy(rng)
         plan = self._plan_of_part(plan, learnt)
         trial = self._trial(plan, learnt, plan.origin, rng)
-        theta = self._minimize(trial, rng, part=True).x
+        theta = self._minimize(trial, rng, stage="part").x
         if len(task.samples.X) >= CURVED_SAMPLES and not self._hidden():
             task = task._replace(curved=self._curved(trial, rng))
         embeddings = mixed_embeddings(plan, theta, task.curved)
@@ -359,7 +359,9 @@ class SoftNeighborsBase(
             whole = (counts == np.floor(counts)).all()
             own = counts - 1.0 if whole else np.zeros(len(counts))
         targets = reader.encode(y[members])
-        samples = Samples(framed[members], targets, counts, own)
+        # All rows are held once.
+        X = framed if len(members) == len(framed) else framed[members]
+        samples = Samples(X, targets, counts, own)
         samples = self._reweighted(samples, reader)
         if samples.weight is not None and not samples.weight.all():
             some = samples.weight > 0.0

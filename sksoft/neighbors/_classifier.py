@@ -98,16 +98,17 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     dropout : float, default=0.2
         Share of the hidden units that a step of Adam leaves out, in [0, 1).
 
-    vote : {"mixed", "soft", "hard"}, default="mixed"
+    vote : {"mixed", "neighbors", "soft", "hard"}, default="mixed"
         What predictions use: "soft" is the soft mask, as in training, "hard" exactly
-        `n_neighbors` equal votes. "mixed" is a mixture of the soft votes of
+        `n_neighbors` equal votes. "neighbors" is a mixture of the soft votes of
         `n_neighbors` and of 3 times as many in the trained embedding, of 3 times as
         many in the one it starts from, of both numbers in a linear embedding of the
-        features and their squares, of normal distributions of the classes in the
-        embedding that training starts from, with one covariance and with a covariance
-        each, and of the frequencies of the classes. Its weights make the classes of
-        samples held out most likely, which are from a third of few samples to an eighth
-        of many, at most 1000; training is repeated with them. Squares are embedded for
+        features and their squares, and of the frequencies of the classes. "mixed" adds
+        what is no vote of neighbours: normal distributions of the classes in the
+        embedding that training starts from, with one covariance (linear discriminant
+        analysis) and with a covariance each. The weights make the classes of samples
+        held out most likely, which are a third of fewer than 400 samples and a quarter
+        of more, at most 1000; training is repeated with them. Squares are embedded for
         at least 250 samples without hidden layers; normal distributions are left out
         where their covariances would have more than 10 million entries. Of fewer than
         20 samples the vote is "soft". Another vote takes effect with the next fit.
@@ -155,8 +156,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         :meth:`partial_fit`, those kept of the stream.
 
     vote_weights_ : ndarray of shape (8,), (6,) or (4,)
-        With ``vote="mixed"``, the weights of the votes in the order above, of sum one;
-        two fewer without squares, and without normal distributions.
+        With ``vote="mixed"``, the weights of the votes of neighbours in the order
+        above, of the two normal distributions and of the frequencies, of sum one; two
+        fewer without squares, and without normal distributions.
 
     regularization_strength_ : float
         The strength of the mask in units of squared distances of the embedding.
@@ -198,6 +200,10 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     The embedding that training arrives at is kept only if its leave-one-out score is
     at least that of the start; otherwise the start is kept, with a warning.
 
+    :meth:`transform`, :meth:`kneighbors` and ``embedding_`` are those of the trained
+    embedding. Predictions by these neighbours alone are those of ``vote="soft"`` and
+    ``vote="hard"``; what share the others have in a mixture is in ``vote_weights_``.
+
     ``X=None`` in the methods that predict stands for the training samples, each without
     itself, as in scikit-learn's neighbours.
 
@@ -227,7 +233,9 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
     array([[0.99, 0.  , 0.  ]])
     """
 
-    _parameter_checks = CLASS_CHECKS | {"vote": one_of("mixed", "soft", "hard")}
+    _parameter_checks = CLASS_CHECKS | {
+        "vote": one_of("mixed", "neighbors", "soft", "hard")
+    }
 
     def __init__(
         self,
@@ -248,7 +256,7 @@ class SoftKNeighborsClassifier(ClassifierMixin, ClassNeighborsBase):
         max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-5,
         dropout: float = 0.2,
-        vote: Literal["mixed", "soft", "hard"] = "mixed",
+        vote: Literal["mixed", "neighbors", "soft", "hard"] = "mixed",
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
         warm_start: bool = False,
         reservoir_size: int = 10_000,

@@ -13,6 +13,8 @@ LEAST_SAMPLES = 20
 LEAST_LIKELIHOOD = 1e-4
 # What is believed of the weights beforehand, in samples that speak for all alike.
 PRIOR_SAMPLES = 1.0
+# Newton's method stops where a step would gain half the square of this.
+SMALLEST_DECREMENT = 1e-6
 STEPS = 200
 
 
@@ -98,13 +100,23 @@ def likelihood_weights(likelihood, sample_weight):
     likelihood = np.maximum(likelihood, LEAST_LIKELIHOOD)
     n_votes = likelihood.shape[1]
     weight = np.ones(len(likelihood)) if sample_weight is None else sample_weight
+    prior = PRIOR_SAMPLES / n_votes
+    # With this price of a unit of weight the weights sum to one where all is balanced.
+    price = weight.sum() + PRIOR_SAMPLES
     mixed = np.full(n_votes, 1.0 / n_votes)
     for _ in range(STEPS):
-        # What each sample credits the votes with that made it likely.
-        mixed = mixed * ((weight / (likelihood @ mixed)) @ likelihood)
-        mixed += PRIOR_SAMPLES / n_votes
-        mixed /= mixed.sum()
-    return mixed
+        credit = likelihood / (likelihood @ mixed)[:, None]
+        gradient = price - weight @ credit - prior / mixed
+        curvature = (weight[:, None] * credit).T @ credit
+        curvature[np.diag_indices(n_votes)] += prior / mixed**2
+        step = np.linalg.solve(curvature, gradient)
+        decrement = np.sqrt(max(gradient @ step, 0.0))
+        # No weight shrinks to zero, and each step gains: in units of its prior the
+        # likelihood is self-concordant.
+        mixed = mixed - step / (1.0 + decrement / np.sqrt(prior))
+        if decrement < SMALLEST_DECREMENT:
+            break
+    return mixed / mixed.sum()
 
 
 def squared_weights(values, target, sample_weight):

@@ -120,10 +120,10 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
         of 3 times as many in the trained embedding, of 3 times as many in the one it
         starts from, of both numbers in a linear embedding of the features and their
         squares, and of all samples. Its weights predict samples held out best, which
-        are from a third of few samples to an eighth of many, at most 1000; training is
-        repeated with them. Squares are embedded for at least 250 samples without hidden
-        layers. Of fewer than 20 samples the vote is "mean". Another vote takes effect
-        with the next fit.
+        are a third of fewer than 400 samples and a quarter of more, at most 1000;
+        training is repeated with them. Squares are embedded for at least 250 samples
+        without hidden layers. Of fewer than 20 samples the vote is "mean". Another vote
+        takes effect with the next fit.
 
     trim_fraction : float, default=0.25
         The share that a trimmed loss or vote leaves out, in [0, 0.5].

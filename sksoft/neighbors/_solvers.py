@@ -3,6 +3,7 @@
 """How the training objective is minimised: L-BFGS, or Adam on minibatches."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,18 +12,8 @@ from sksoft._optimize import Adam, Solution, minimize
 
 # Epochs without an improvement by tol after which Adam stops.
 PATIENCE = 10
-# Iterations of L-BFGS that training takes by itself. It goes on while one gains such a
-# share of all that was gained, and so much in the sum of the samples' losses: smaller
-# gains say nothing of new samples. The first ones, which know nothing of the curvature,
-# may gain little before others gain much.
-LBFGS_BUDGET = 15
-LEAST_ITERATIONS = 4
-# The same for a training on a part of the samples, that tells how votes are mixed; Adam
-# takes one in so many epochs.
-PART_BUDGET = 8
+# A training on a part of the samples takes one in so many epochs of Adam.
 PART_OF_EPOCHS = 3
-LEAST_SHARE = 0.003
-LEAST_GAIN = 0.4
 # Steps of Adam, with and without hidden layers.
 LEAST_STEPS = 256
 LEAST_STEPS_HIDDEN = 600
@@ -32,7 +23,43 @@ LEAST_EPOCHS = 10
 MANY_STEPS = 1500
 
 
-class Budget:
+class Budget(NamedTuple):
+    """Iterations of L-BFGS that a training takes by itself.
+
+    Smaller gains than these say nothing of new samples.
+
+    Attributes
+    ----------
+    most : int
+        How many at most.
+
+    least : int
+        How many at least: the first ones, which know nothing of the curvature, may gain
+        little before others gain much.
+
+    gain : float
+        What an iteration gains, in the sum of the samples' losses, if others follow.
+
+    share : float, default=0.003
+        What share of all that was gained.
+    """
+
+    most: int
+    least: int
+    gain: float
+    share: float = 0.003
+
+
+# For all samples; for a part of them, which only tells how votes are mixed; and for
+# squares, whose embedding votes but is trained on that part alone.
+BUDGETS = {
+    "whole": Budget(most=15, least=4, gain=0.4),
+    "part": Budget(most=5, least=3, gain=2.0),
+    "curved": Budget(most=7, least=4, gain=2.0),
+}
+
+
+class Spending:
     """Progress that ends a search when an iteration has gained next to nothing.
 
     Parameters
@@ -42,14 +69,18 @@ class Budget:
 
     problem : Problem
         What is minimised.
+
+    budget : Budget
+        How many iterations, and what is next to nothing.
     """
 
-    def __init__(self, progress, problem):
+    def __init__(self, progress, problem, budget):
         self.progress = progress
         self.problem = problem
+        self.budget = budget
         weight = problem.leave_one_out.weight
         n_samples = len(problem.X) if weight is None else weight.sum()
-        self.least_gain = LEAST_GAIN / n_samples
+        self.least_gain = budget.gain / n_samples
         self.previous, self.count = None, 0
 
     @property
@@ -72,18 +103,19 @@ class Budget:
         gain = (first if self.previous is None else self.previous) - value
         self.previous = value
         self.count += 1
-        least = max(LEAST_SHARE * (first - value), self.least_gain)
-        return stop or (self.count >= LEAST_ITERATIONS and gain < least)
+        least = max(self.budget.share * (first - value), self.least_gain)
+        return stop or (self.count >= self.budget.least and gain < least)
 
 
-def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes, part):
+def by_lbfgs(problem, theta, *, max_iter, tol, progress, attributes, stage):
     """Minimise over all samples; a `max_iter` of None is a budget, not a promise."""
     with warnings.catch_warnings():
-        if max_iter is None or part:
+        if max_iter is None or stage != "whole":
             warnings.simplefilter("ignore", ConvergenceWarning)
         if max_iter is None:
-            progress = Budget(progress, problem)
-            max_iter = PART_BUDGET if part else LBFGS_BUDGET
+            budget = BUDGETS[stage]
+            progress = Spending(progress, problem, budget)
+            max_iter = budget.most
         return minimize(
             problem,
             theta,
@@ -160,7 +192,7 @@ class Minibatches:
             start = stop
         return total / n_samples, theta
 
-    def minimize(self, problem, theta, *, max_iter, tol, progress, attributes, part):
+    def minimize(self, problem, theta, *, max_iter, tol, progress, attributes, stage):
         """Minimise by Adam with a learning rate that falls to zero as a cosine."""
         n_steps = n_batches(len(problem.X), self.batch_size)
         n_epochs = max_iter
@@ -169,7 +201,7 @@ class Minibatches:
             least = LEAST_STEPS_HIDDEN if hidden else LEAST_STEPS
             fewest = min(LEAST_EPOCHS, -(-MANY_STEPS // n_steps))
             n_epochs = int(np.clip(-(-least // n_steps), fewest, MOST_EPOCHS))
-            if part:
+            if stage != "whole":
                 n_epochs = -(-n_epochs // PART_OF_EPOCHS)
         adam = Adam(len(theta))
         solution = Solution(x=theta, value=np.inf)

@@ -25,7 +25,7 @@ from sksoft.neighbors._selection import Mask, distance_unit, kth_distances
 from sksoft.neighbors._solvers import Minibatches, by_lbfgs
 from sksoft.neighbors._starts import given_start, identity_start, principal_start
 from sksoft.neighbors._state import Embedding, Plan, Trial
-from sksoft.neighbors._voters import Ballot, Space, Voters, indexed_space
+from sksoft.neighbors._voters import Ballot, Space, Voters, indexed_space, voting_space
 
 # learning_rate_init="auto" is this much over the square root of the number of inputs
 # of the linear part; with hidden layers, the second number.
@@ -42,9 +42,9 @@ SCORED_SAMPLES = 2000
 SCORED_PAIRS = 100_000_000
 SCORED_LEAST = 500
 # How votes are mixed is told by samples that a training did not see: so many, but
-# between one in three and one in eight of all, and at most as many as in the last line.
+# between one in three and one in four of all, and at most as many as in the last line.
 HELD_OUT_LEAST = 100
-HELD_OUT_OF = (3, 8)
+HELD_OUT_OF = (3, 4)
 HELD_OUT_MOST = 1000
 # Squares are of use from so many samples on.
 CURVED_SAMPLES = 250
@@ -168,9 +168,13 @@ class Training:
             alpha = self._auto_alpha * samples.X.shape[1] / samples.total_weight
         return Trial(plan, samples, start, judge, strengths, float(alpha), surroundings)
 
+    def _mixes(self):
+        """Return whether predictions are a mixture of votes."""
+        return self.vote in ("mixed", "neighbors")
+
     def _multiples(self):
         """Return the numbers of neighbours that vote, over `n_neighbors`."""
-        return (1, WIDE) if self.vote == "mixed" else (1,)
+        return (1, WIDE) if self._mixes() else (1,)
 
     def _surroundings(self, plan, samples, start, queries):
         """Return what the queries vote among, without themselves."""
@@ -246,8 +250,8 @@ class Training:
         dropout = self.dropout if self._hidden() else 0.0
         return Minibatches(batch_size, n_templates, rate, dropout, rng)
 
-    def _minimize(self, trial, rng, progress=None, attributes=None, part=False):
-        """Return where a training arrives; one on a part of the samples is shorter."""
+    def _minimize(self, trial, rng, progress=None, attributes=None, stage="whole"):
+        """Return where a training arrives; the stages of a mixed vote are shorter."""
         max_iter = None if is_auto(self.max_iter) else self.max_iter
         if max_iter == 0 or trial.strengths[0] == 0.0:
             # A hard mask has no gradient: nothing can be learnt.
@@ -264,9 +268,9 @@ class Training:
         }
         problem = self._problem(trial)
         if solver == "lbfgs":
-            return by_lbfgs(problem, trial.start, part=part, **options)
+            return by_lbfgs(problem, trial.start, stage=stage, **options)
         batches = self._minibatches(problem, rng)
-        return batches.minimize(problem, trial.start, part=part, **options)
+        return batches.minimize(problem, trial.start, stage=stage, **options)
 
     def _guarded(self, trial, solution):
         """Return the embedding to keep, never worse than the start, and its score."""
@@ -294,7 +298,7 @@ class Training:
     def _ballots(self, strengths, n_spaces):
         """Return the votes that predictions may mix."""
         k = float(self.n_neighbors)
-        if self.vote != "mixed":
+        if not self._mixes():
             return [Ballot(0, k, self._vote_strength(strengths[0]))]
         near, wide = strengths
         ballots = [
@@ -310,14 +314,21 @@ class Training:
 
     def _spaces(self, embeddings, samples):
         """Return samples as templates in each of some embeddings."""
-        return [
-            indexed_space(embedding.place(samples.X), self.n_neighbors, self.n_jobs)
-            for embedding in embeddings
-        ]
+        spaces = []
+        for embedding in embeddings:
+            Z = embedding.place(samples.X)
+            if np.array_equal(Z, samples.X):
+                # At an identity start samples need not be held twice.
+                Z = samples.X
+            # Neighbours are asked for in the first one.
+            space = voting_space if spaces else indexed_space
+            spaces.append(space(Z, self.n_neighbors, self.n_jobs))
+        return spaces
 
     def _voters(self, trial, spaces, samples):
         """Return samples as templates in each of some spaces, and their ballots."""
         vote = trial.judge.of(samples.targets)
+        rules = self._rules(samples, spaces, vote) if self.vote == "mixed" else ()
         return Voters(
             samples,
             vote,
@@ -325,13 +336,13 @@ class Training:
             self._ballots(trial.strengths, len(spaces)),
             self.regularization,
             self._limit(),
-            self._rules(samples, spaces, vote),
+            rules,
         )
 
     def _held_out(self, samples):
         """Return samples that tell how votes are mixed, or None, and the others."""
         n_samples = n_copies(samples).sum()
-        if self.vote != "mixed" or n_samples < LEAST_SAMPLES:
+        if not self._mixes() or n_samples < LEAST_SAMPLES:
             return None, samples
         every = np.clip(n_samples / HELD_OUT_LEAST, *HELD_OUT_OF)
         every = max(int(every), int(np.ceil(n_samples / HELD_OUT_MOST)))
@@ -363,7 +374,7 @@ class Training:
                 lambda theta: plan.embed(theta, X), origin
             ),
         )
-        return Embedding(plan, self._minimize(trial, rng, part=True).x)
+        return Embedding(plan, self._minimize(trial, rng, stage="curved").x)
 
     def _plan_of_part(self, plan, samples):
         """Return a plan that knows the targets of some samples alone."""

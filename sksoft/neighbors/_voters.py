@@ -50,6 +50,13 @@ def indexed_space(Z, n_neighbors, n_jobs):
     return Space(Z, index)
 
 
+def voting_space(Z, n_neighbors, n_jobs):
+    """Return a space of templates, with an index only where votes make use of it."""
+    if n_jobs is None and len(Z) <= INDEXED_SAMPLES:
+        return Space(Z, None)
+    return indexed_space(Z, n_neighbors, n_jobs)
+
+
 def brought_near(Z):
     """Return rows of an embedding, those too far away to square at a distance FAR."""
     size = np.abs(Z).max(axis=1, initial=0.0)
