@@ -11,7 +11,8 @@ A ratio is the median over repeats of the ratio within a pair: ours and theirs t
 turns, so that a machine that slows down slows both. "hard" and "half-way" are strengths
 at half the lower bound of ``sksoft.strength_bounds``, and at the geometric mean of the
 two bounds; 1.0 is the default strength, at which long rows of spread 1 are a single
-block, whose ranks need no sort. What is not installed is skipped, and said so.
+block, whose ranks need no sort. What is not installed is skipped, and said so. Where
+SKSOFT_BEFORE names the folder of an older build of sksoft, times are compared with it.
 
 A new comparison is a function that yields rows, decorated with :func:`section`.
 """
@@ -29,6 +30,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from peers_before import over_before
 from peers_transport import against_pot, topk_against_argsort
 from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
@@ -215,6 +217,29 @@ def torchsort():
         ]
         budget = ">= 6" if regularization == "l2" else ">= 5"
         yield f"`{name}` {regularization}", *times_faster, budget
+
+
+@section(
+    "Time as a multiple of the older build's: forward + vjp, float64, at strengths "
+    + ", ".join(STRENGTHS),
+    ("work", *map(str, SHAPES), "budget"),
+)
+def before():
+    """Compare with an older build of our own, whatever NumPy's sort takes."""
+    folder = os.environ["SKSOFT_BEFORE"]
+    for name, regularization in OPERATORS:
+        cases = [
+            (
+                name,
+                shape,
+                {"regularization": regularization, "regularization_strength": s},
+            )
+            for shape in SHAPES
+            for s in strengths(getattr(sksoft, name), normal(shape), regularization)
+        ]
+        ratios = iter(over_before(folder, cases))
+        grouped = list(zip(ratios, ratios, ratios, strict=True))
+        yield f"`{name}` {regularization}", *grouped, "<= 1"
 
 
 def rank_by(isotonic, x, strength):
@@ -549,7 +574,9 @@ def main():
     parser.add_argument("section", nargs="*", choices=[*SECTIONS, []])
     parser.add_argument("--csv", metavar="FOLDER", help="where to write the tables")
     arguments = parser.parse_args()
-    names = arguments.section or SECTIONS
+    names = arguments.section or [
+        name for name in SECTIONS if name != "before" or "SKSOFT_BEFORE" in os.environ
+    ]
     sksoft.set_num_threads(1)
     describe()
     start = time.perf_counter()
