@@ -143,6 +143,55 @@ def test_fitted_attributes_are_those_of_a_linear_model(mix):
     classifier = TopKLogisticRegression(mix=mix).fit(*crowded(60))
     fitted = {name for name in vars(classifier) if name.endswith("_")}
     assert fitted == {
-        "classes_", "coef_", "intercept_", "loss_curve_", "n_features_in_", "n_iter_",
-        "regularization_strength_",
+        "C_", "classes_", "coef_", "intercept_", "loss_curve_", "n_features_in_",
+        "n_iter_", "regularization_strength_",
     }  # fmt: skip
+
+
+def test_penalty_is_chosen():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300] / 16.0, y[:300]
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.uniform(size=300) < 0.4, rng.integers(10, size=300), y)
+    clean, chosen = (TopKLogisticRegression().fit(X, target) for target in (y, noisy))
+    # Wrong labels ask for a larger penalty.
+    assert chosen.C_ < 0.5 * clean.C_
+    fixed = TopKLogisticRegression(C=chosen.C_).fit(X, noisy)
+    np.testing.assert_allclose(chosen.coef_, fixed.coef_, rtol=1e-6, atol=1e-9)
+    assert fixed.C_ == chosen.C_
+    # What it gains, on other rows.
+    X, y = load_digits(return_X_y=True)
+    gain = [
+        top_k_accuracy_score(y[300:], model.predict_proba(X[300:] / 16.0), k=3)
+        for model in (chosen, TopKLogisticRegression(C=10.0).fit(X[:300] / 16.0, noisy))
+    ]
+    assert gain[0] > gain[1] + 0.03
+
+
+@pytest.mark.parametrize("factor", [2.0**-800, 2.0**-500, 2.0**500, 2.0**800])
+def test_choice_of_the_penalty_in_any_unit(factor):
+    X, y = crowded(60, n_classes=4)
+    expected = TopKLogisticRegression(k=2).fit(X, y).decision_function(X)
+    scaled = TopKLogisticRegression(k=2).fit(factor * X, y)
+    np.testing.assert_allclose(
+        scaled.decision_function(factor * X), expected, rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_choice_of_the_penalty_counts_repetitions(n_classes, class_weight):
+    X, y = crowded(60, n_classes=n_classes)
+    times = np.random.default_rng(1).integers(0, 3, size=60)
+    classifier = TopKLogisticRegression(class_weight=class_weight, k=1)
+    C = classifier.fit(X, y, times).C_
+    classifier.fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    np.testing.assert_allclose(C, classifier.C_)
+    # It goes with the unit of the features, and with that of the weights.
+    classifier.fit(8.0 * X, y, times)
+    np.testing.assert_allclose(classifier.C_, C / 64.0)
+    if class_weight is None:
+        classifier.fit(X, y, np.full(60, 0.25))
+        probability = classifier.predict_proba(X)
+        classifier.fit(X, y)
+        np.testing.assert_allclose(probability, classifier.predict_proba(X), atol=1e-3)

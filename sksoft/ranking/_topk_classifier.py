@@ -24,6 +24,7 @@ from sksoft._parameters import (
     one_of,
     positive_or_infinite,
     verbosity,
+    word_or,
 )
 from sksoft._sklearn_compat import CallbackSupportMixin, with_callbacks
 from sksoft._validation import (
@@ -32,7 +33,7 @@ from sksoft._validation import (
     positive_integer,
     positive_number,
 )
-from sksoft._weighted import positive_rows
+from sksoft._weighted import as_counts, positive_rows
 from sksoft._whole_fit import whole_fit
 from sksoft.losses._cross_entropy import CrossEntropy
 from sksoft.losses._reduction import LabelObjective, checked_k
@@ -74,10 +75,12 @@ class TopKLogisticRegression(
         logarithm of its entry in the soft top-k mask [2]_, or the smoothed top-k
         hinge [3]_.
 
-    C : float, default=1.0
+    C : float or "auto", default="auto"
         Inverse of the penalty of the squared coefficients, positive, as in
-        :class:`sklearn.linear_model.LogisticRegression`. Its best value depends on the
-        data: choose it by cross-validation.
+        :class:`sklearn.linear_model.LogisticRegression`. "auto" takes one by
+        generalised cross-validation of ridge regression on the indicators of the
+        classes, whose squares have about the curvature of the cross entropy where all
+        classes are as likely.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in
@@ -117,6 +120,9 @@ class TopKLogisticRegression(
 
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Intercepts of the scores; for two classes, of their difference.
+
+    C_ : float
+        The inverse of the penalty.
 
     regularization_strength_ : float
         The strength of the top-k loss, in units of the scores; for "ranking", of the
@@ -172,7 +178,7 @@ class TopKLogisticRegression(
         "k": positive_integer,
         "mix": fraction(1.0),
         "loss": one_of("ranking", "cross_entropy", "svm"),
-        "C": positive_or_infinite,
+        "C": word_or(("auto",), positive_or_infinite),
         "class_weight": class_weights,
         "regularization_strength": positive_number,
         "fit_intercept": check_flag,
@@ -188,7 +194,7 @@ class TopKLogisticRegression(
         k: int = 3,
         mix: float = 0.5,
         loss: Literal["ranking", "cross_entropy", "svm"] = "cross_entropy",
-        C: float = 1.0,
+        C: float | Literal["auto"] = "auto",
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
         regularization_strength: float = 0.3,
         fit_intercept: bool = True,
@@ -251,6 +257,7 @@ class TopKLogisticRegression(
         X, y = X[rows], y[rows]
         weight = np.ones(len(X)) if weight is None else weight
         given = None if sample_weight is None else weight
+        counts = as_counts(given)
         classes, labels = np.unique(y, return_inverse=True)
         n_classes = len(classes)
         if n_classes < 2:
@@ -266,7 +273,18 @@ class TopKLogisticRegression(
         # About the curvature of the cross entropy in a score.
         curvature = 0.25 if binary else (n_classes - 1.0) / n_classes**2
         design = Design(X, weight, self.fit_intercept)
-        penalty = design.in_units(1.0 / (max(self.C, LEAST_C) * curvature))
+        if self.C == "auto":
+            indicators = (labels[:, np.newaxis] == np.arange(n_classes)).astype(float)
+            # Weights of classes do not make rows more or fewer.
+            n_free = len(X) if counts is None else counts.sum()
+            penalty, alpha = design.penalty(
+                indicators, n_free=n_free - self.fit_intercept
+            )
+            with np.errstate(over="ignore", divide="ignore"):
+                C = float(1.0 / np.float64(alpha * curvature))
+        else:
+            penalty = design.in_units(1.0 / (max(self.C, LEAST_C) * curvature))
+            C = float(self.C)
         scorer = Scorer(design, 1 if binary else n_classes, (), penalty)
         rate = curvature / weight.sum()
 
@@ -275,6 +293,7 @@ class TopKLogisticRegression(
             linear = {name: found[name] for name in ("coef_", "intercept_")}
             return {
                 "classes_": classes,
+                "C_": C,
                 "regularization_strength_": strength,
                 **linear,
             }
