@@ -62,8 +62,13 @@ def project_short_exponential(
     cdef floating few_out[LONGEST * LANES]
     cdef double few_strengths[LANES]
     cdef uint32_t few_starts[LANES]
+    cdef uint16_t in_place[LONGEST * LANES]
+    cdef double room[WORK]
+    cdef Group* g = <Group*> aligned(room)
     if n == 0 or n_rows == 0:
         return
+    g.n_powers = 0
+    set_offsets(in_place, n)
     with nogil:
         if n_rows < LANES:
             for lane in range(LANES):
@@ -72,7 +77,8 @@ def project_short_exponential(
             if share is not None:
                 shares = &share[0, 0]
             project_group(
-                few, few_strengths, n, kind, few_out, &offsets[0, 0], few_starts, shares
+                g, few, few_strengths, n, kind, in_place, few_out, &offsets[0, 0], few_starts,
+                shares,
             )
             memcpy(&out[0, 0], few_out, n_rows * n * sizeof(floating))
             memcpy(&starts[0], few_starts, n_rows * sizeof(uint32_t))
@@ -81,20 +87,17 @@ def project_short_exponential(
                 shares = &share[r // 32, 0]
             lane = min(r, n_rows - LANES)
             project_group(
-                &x[lane, 0], &strength[lane], n, kind, &out[lane, 0], &offsets[r // 32, 0],
-                &starts[lane], shares,
+                g, &x[lane, 0], &strength[lane], n, kind, in_place, &out[lane, 0],
+                &offsets[r // 32, 0], &starts[lane], shares,
             )
 
 
 cdef void project_group(
-    const floating* x, const double* strength, Py_ssize_t n, int kind, floating* out,
-    uint16_t* places, uint32_t* starts, double* share,
+    Group* g, const floating* x, const double* strength, Py_ssize_t n, int kind,
+    const uint16_t* in_place, floating* out, uint16_t* places, uint32_t* starts,
+    double* share,
 ) noexcept nogil:
     cdef Py_ssize_t k, lane
-    cdef uint16_t in_place[LONGEST * LANES]
-    cdef double room[WORK]
-    cdef Group* g = <Group*> aligned(room)
-    set_offsets(in_place, n)
     transpose(x, n, g.s)
     order_lanes(x, g.s, n, places)
     gather(x, places, n, g.s)
@@ -114,7 +117,7 @@ cdef void project_group(
                 )
         if share != NULL:
             memcpy(share, g.share, n * LANES * sizeof(double))
-    scatter(g.s, &in_place[0] if kind == SORT else places, n, out)
+    scatter(g.s, in_place if kind == SORT else places, n, out)
 
 
 cdef int is_hard "sksoft_is_hard" (

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What `_short_exponential.pyx` knows of `_short_minorants.pyx`."""
 
-from sksoft._ground.side_by_side cimport LANES, ROOM
+from sksoft._ground.side_by_side cimport LANES, ROOM, STRIDE
 
 cdef extern from *:
     """
@@ -15,7 +15,8 @@ cdef enum:
     KL = 0
     ENTROPIC = 1
     SORT = 2
-    WORK = 5608  # ten arrays of entries, five of rows, and what it takes to align them
+    # Ten arrays of entries, six of rows, a table, and what it takes to align them.
+    WORK = 5930
 
 
 cdef struct Group "sksoft_group":
@@ -29,13 +30,16 @@ cdef struct Group "sksoft_group":
     double mass[ROOM]  # that of the targets, or of their exponentials over the entry's
     double share[ROOM]
     double log[ROOM]
-    double power[ROOM]
+    double power[ROOM]  # of the step of a sort, and inverse sums of powers
     double inverse[ROOM]
     double strength[LANES]
     double distance[LANES]  # of the positions of a sort, and its exponential
     double step[LANES]
     double left[LANES]  # whether a row is left to the kernel for all rows
     double bits[LANES]
+    double powered[LANES]  # the strengths whose powers are known
+    Py_ssize_t n_powers  # 1 where they are all the same, with a table of their products
+    double table[STRIDE * STRIDE]
 
 
 cdef void project_lanes(Group* g, Py_ssize_t n, int kind) noexcept nogil

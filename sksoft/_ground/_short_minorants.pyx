@@ -15,7 +15,7 @@ targets at most exp(15) times, or of KL the mean target itself at most 16 times.
 """
 
 from libc.math cimport exp, fabs
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from sksoft._ground._exponentials cimport exp_lanes, log_lanes
 from sksoft._ground.side_by_side cimport LANES, STRIDE, chosen
@@ -49,16 +49,19 @@ cdef double EXP_1 = exp(-1.0)
 
 cdef void project_lanes(Group* g, Py_ssize_t n, int kind) noexcept nogil:
     cdef Py_ssize_t lane
+    cdef const double* inverse = INVERSE + kind % 2 * STRIDE * STRIDE
     if kind == SORT:
+        if g.n_powers == 0 or memcmp(g.powered, g.strength, sizeof(g.strength)) != 0:
+            powers(g, n)
         sort_exponents(g, n)
-        powers(g, n)
+        inverse = &g.table[0] if g.n_powers == 1 else NULL
     else:
         rank_exponents(g, n)
         for lane in range(LANES):
             g.step[lane] = 1.0 if kind == KL else EXP_1
     memcpy(g.e, g.exponent, n * LANES * sizeof(double))
     exp_lanes(g.e, n * LANES)
-    find_starts(g, INVERSE + kind % 2 * STRIDE * STRIDE, n, kind)
+    find_starts(g, inverse, n, kind == SORT)
     sum_up(g, n, kind)
     if kind == KL:
         rank_kl(g, n)
@@ -90,10 +93,8 @@ cdef void sort_exponents "sksoft_sort_exponents" (Group* g, Py_ssize_t n) noexce
     # s - the last one. Left are rows of too much or too little spread, or of long distances
     # between positions.
     cdef Py_ssize_t i, lane
-    cdef double quotient, spread, value
+    cdef double spread, value
     for lane in range(LANES):
-        quotient = chosen(1e-300, g.strength[lane], g.strength[lane], 1e-300)
-        g.distance[lane] = -1.0 / quotient
         spread = g.s[(n - 1) * LANES + lane] - g.s[lane]
         value = chosen(spread, 0.01, 1.0, 0.0) + chosen(500.0, spread, 1.0, 0.0)
         g.left[lane] = value + chosen(g.distance[lane] * n, -500.0, 1.0, 0.0)
@@ -105,12 +106,17 @@ cdef void sort_exponents "sksoft_sort_exponents" (Group* g, Py_ssize_t n) noexce
 
 cdef void powers "sksoft_powers" (Group* g, Py_ssize_t n) noexcept nogil:
     # step = exp(distance), step^(i - n), and 1 / (1 + step + ... + step^(i - 1)).
-    cdef Py_ssize_t i, lane
+    cdef Py_ssize_t i, j, lane
     cdef double sums[LANES]
     cdef double up[LANES]
     cdef double value
+    g.n_powers = 1
+    memcpy(g.powered, g.strength, sizeof(g.powered))
     for lane in range(LANES):
-        value = g.distance[lane]
+        if g.strength[lane] != g.strength[0]:
+            g.n_powers = LANES
+        value = chosen(1e-300, g.strength[lane], g.strength[lane], 1e-300)
+        g.distance[lane] = value = -1.0 / value
         g.step[lane] = value
         up[lane] = chosen(-500.0, value, -value, 500.0)
         g.power[n * LANES + lane] = 1.0
@@ -124,14 +130,17 @@ cdef void powers "sksoft_powers" (Group* g, Py_ssize_t n) noexcept nogil:
         for lane in range(LANES):
             sums[lane] = 1.0 + g.step[lane] * sums[lane]
             g.inverse[i * LANES + lane] = 1.0 / sums[lane]
+    for i in range(n):
+        for j in range(i + 1, n + 1):
+            g.table[i * STRIDE + j] = g.power[j * LANES] * g.inverse[(j - i) * LANES]
 
 
 cdef void find_starts "sksoft_find_starts" (
-    Group* g, const double* inverse, Py_ssize_t n, int kind
+    Group* g, const double* inverse, Py_ssize_t n, int sort
 ) noexcept nogil:
     # Where the greatest slopes up to a place are below the least ones from there on: of the
     # sums of exponentials of ranks over those of targets, of sorts of minus the targets'
-    # over the positions'.
+    # over the positions'; without inverses of these, of each row by its own powers.
     cdef Py_ssize_t i, j, lane
     cdef double sums[STRIDE * LANES]
     cdef double low[STRIDE * LANES]
@@ -143,7 +152,7 @@ cdef void find_starts "sksoft_find_starts" (
     for i in range(n):
         for lane in range(LANES):
             slope = g.e[i * LANES + lane]
-            slope = -slope if kind == SORT else slope
+            slope = -slope if sort else slope
             sums[(i + 1) * LANES + lane] = sums[i * LANES + lane] + slope
             low[(i + 1) * LANES + lane] = -1e300
     for i in range(n):
@@ -152,7 +161,7 @@ cdef void find_starts "sksoft_find_starts" (
         for j in range(i + 1, n + 1):
             for lane in range(LANES):
                 slope = sums[j * LANES + lane] - sums[i * LANES + lane]
-                if kind == SORT:
+                if inverse == NULL:
                     slope *= g.power[j * LANES + lane] * g.inverse[(j - i) * LANES + lane]
                 else:
                     slope *= inverse[i * STRIDE + j]
@@ -247,19 +256,21 @@ cdef void sort_entropic "sksoft_sort_entropic" (Group* g, Py_ssize_t n) noexcept
     cdef Py_ssize_t i, lane, here
     cdef const double* stops
     cdef double level[LANES]
-    cdef double last[LANES]
     cdef double sum[LANES]
     cdef double ratio[LANES]
+    for lane in range(LANES):
+        level[lane] = 0.0
     for i in range(n - 1, -1, -1):
         here = i * LANES
         stops = g.begins + here + LANES
+        for lane in range(LANES):
+            level[lane] += g.distance[lane]
         renew(level, stops, g.s + here)
-        renew_by(last, stops, i)
         renew(sum, stops, g.total + here)
         for lane in range(LANES):
             g.share[here + lane] = g.e[here + lane] / sum[lane]
             g.log[here + lane] = g.mass[here + lane] * g.share[here + lane]
-            g.s[here + lane] = level[lane] + (last[lane] - i) * g.distance[lane]
+            g.s[here + lane] = level[lane]
         renew(ratio, stops, g.log + here)
         memcpy(g.log + here, ratio, sizeof(ratio))
     log_lanes(g.log, n * LANES)
