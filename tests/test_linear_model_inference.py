@@ -11,7 +11,12 @@ from sklearn.linear_model import LinearRegression
 from trimmed import BOTH, contaminated, parameters_of, squares
 
 from sksoft.linear_model._design import Units, make_design
-from sksoft.linear_model._leverage import find_apart, leverage_is_worse
+from sksoft.linear_model._leverage import (
+    LEVEL,
+    find_apart,
+    leverage_is_worse,
+    posterior_of,
+)
 from sksoft.linear_model._mm import (
     bisquare_cutoff,
     choice_inflation,
@@ -21,6 +26,7 @@ from sksoft.linear_model._mm import (
     mm_fit,
     residual_variance,
 )
+from sksoft.linear_model._scale import RAW, small_sample_factor
 
 
 @pytest.mark.parametrize("trim_fraction", ["auto", 0.25])
@@ -380,3 +386,38 @@ def test_rows_that_are_left_out_do_not_seem_apart():
 def test_leverage_of_rows_that_count_half():
     # Rounding must not make all wrong rows seem to be of high leverage.
     assert not leverage_is_worse(2.5, 20.0, 2.5, 18.5)
+
+
+def test_leverage_is_worse_at_the_level_of_the_exact_test():
+    # Of 100 rows 20 have high leverage, and 10 are wrong: so many of both, or more, by
+    # chance in less than one case of a hundred.
+    law = stats.hypergeom(100, 10, 20)
+    least = next(both for both in range(11) if law.pmf(range(both, 11)).sum() <= LEVEL)
+    assert [leverage_is_worse(both, 100, 10, 20) for both in range(11)] == [
+        both >= least for both in range(11)
+    ]
+    # Fewer than their share are never too many.
+    assert not leverage_is_worse(2, 100, 10, 20)
+
+
+def test_wrong_rows_have_the_flat_density_of_their_median():
+    # Half of what is flat between -2 and 2 widths is within one width.
+    posterior = posterior_of(8.0, 10.0, 3.0)
+    flat = stats.uniform(-6.0, 12.0)
+    assert posterior.density == pytest.approx(flat.pdf(0.0))
+    assert flat.cdf(3.0) - flat.cdf(-3.0) == pytest.approx(0.5)
+    # A row that both laws make as likely is believed as far as such rows are right.
+    size = np.sqrt(-2.0 * np.log(posterior.density * np.sqrt(2.0 * np.pi)))
+    assert posterior.weight(size) == pytest.approx(1.0 - posterior.wrong)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.1, 0.4])
+def test_the_largest_trimming_keeps_half_of_rows_and_coefficients(ratio):
+    a, b = RAW[2, 0]
+    expected = np.exp(-a * (-np.log(1.0 - ratio)) ** b)
+    found = small_sample_factor(RAW, 0.5 * (1.0 + ratio), ratio, 3.0)
+    assert found == pytest.approx(expected)
+    # Without trimming the factor is that of the degrees of freedom.
+    assert small_sample_factor(RAW, 1.0, ratio, 3.0) == pytest.approx(
+        np.sqrt(1.0 - ratio)
+    )

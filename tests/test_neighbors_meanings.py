@@ -23,6 +23,8 @@ from sksoft.neighbors import (
 )
 from sksoft.neighbors._selection import distance_unit
 from sksoft.neighbors._solvers import BUDGETS, PATIENCE, Spending
+from sksoft.neighbors._training import Training
+from sksoft.neighbors._value_vote import value_reader
 
 ESTIMATORS = [
     SoftKNeighborsClassifier,
@@ -302,3 +304,24 @@ def test_samples_that_coincide_do_not_tell_the_unit():
     # Where none is apart there is no unit.
     assert distance_unit(reached, [np.zeros((3, 2))], None) == 1.0
     assert distance_unit(np.array([0.0, 2.0, 3.0]), distances, None) == 2.0
+
+
+def test_each_vote_is_as_soft_in_the_unit_of_its_own_neighbours(monkeypatch):
+    told, ballots = [], Training._ballots
+
+    def noted(self, strengths, n_spaces):
+        told.append(strengths)
+        return ballots(self, strengths, n_spaces)
+
+    monkeypatch.setattr(Training, "_ballots", noted)
+    X, y = np.arange(60.0)[:, None], np.arange(60) % 2
+    SoftKNeighborsClassifier(2, max_iter=0).fit(X, y)
+    # On a line two neighbours are within one step, three times as many within three.
+    for near, wide in told:
+        assert wide == pytest.approx(9.0 * near, rel=0.3)
+
+
+def test_the_unit_of_normal_targets_is_their_deviation(rng):
+    y = 3.0 + 0.7 * rng.normal(size=20_000)
+    reader = value_reader(y, None, False)
+    assert reader.unit[0] * reader.scale[0] == pytest.approx(0.7, rel=0.02)

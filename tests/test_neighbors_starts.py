@@ -16,7 +16,7 @@ from sksoft.neighbors import (
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
 )
-from sksoft.neighbors._starts import shrunk_covariance
+from sksoft.neighbors._starts import principal_start, shrunk_covariance
 from sksoft.neighbors._value_vote import value_reader
 
 
@@ -158,3 +158,10 @@ def test_the_start_of_a_robust_loss_resists_outliers(rng, loss):
 
     assert direction(loss)[0] > 0.9
     assert direction("squared_error")[0] < 0.5
+
+
+def test_principal_axes_of_repetitions(rng):
+    X, copies = rng.normal(size=(30, 4)), rng.integers(1, 9, size=30)
+    weighted = principal_start(X, copies.astype(float), 2, 1.0)
+    repeated = principal_start(np.repeat(X, copies, axis=0), None, 2, 1.0)
+    np.testing.assert_allclose(weighted.components, repeated.components)

@@ -16,13 +16,14 @@ loss.
 # The classes are noisy, so that honest probabilities matter. The default vote,
 # "mixed", mixes soft votes of few and of more neighbours with the frequencies of the
 # classes, by what predicts samples held out best. The rivals are scikit-learn's: five
-# neighbours, 25 of them, which can tell 26 probabilities, and 25 in the embedding of
-# neighbourhood components analysis.
+# neighbours, 25 of them, which can tell 26 probabilities, 25 in the embedding of
+# neighbourhood components analysis, and logistic regression, which asks no neighbours.
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.datasets import load_breast_cancer, load_wine, make_classification
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier, NeighborhoodComponentsAnalysis
@@ -40,6 +41,7 @@ models = {
         NeighborhoodComponentsAnalysis(random_state=0),
         KNeighborsClassifier(25),
     ),
+    "logistic regression": LogisticRegression(),
 }
 cancer, wine = load_breast_cancer(return_X_y=True), load_wine(return_X_y=True)
 sets = {
@@ -74,9 +76,10 @@ for data, load in sets.items():
 # %%
 # A probability is calibrated if it comes true as often as it says: on the diagonal.
 # On the right, what that costs: the log loss, means and standard deviations over 20
-# draws or splits (probabilities below 0.001 are counted as that).
+# draws or splits (probabilities below 0.001 are counted as that). On breast cancer,
+# where classes are two clouds, logistic regression tells more than any vote.
 
-colors = dict(zip(models, ("C0", "C1", "0.75", "0.5", "C2"), strict=True))
+colors = dict(zip(models, ("C0", "C1", "0.75", "0.5", "C2", "C4"), strict=True))
 fig, axes = plt.subplots(
     1, 2, figsize=(11, 4.6), width_ratios=[1, 1.5], layout="constrained"
 )
@@ -92,9 +95,9 @@ at = np.arange(len(sets))
 for i, (name, color) in enumerate(colors.items()):
     values = np.array([losses[data, name] for data in sets])
     bars = axes[1].bar(
-        at + 0.17 * (i - 2),
+        at + 0.15 * (i - 2.5),
         values.mean(axis=1),
-        0.16,
+        0.14,
         yerr=values.std(axis=1),
         color=color,
         ecolor="0.2",
@@ -105,5 +108,8 @@ for i, (name, color) in enumerate(colors.items()):
 axes[1].set_xticks(at, sets)
 axes[1].set(ylabel="log loss", title="Log loss (lower is better)")
 axes[1].legend()
-fig.suptitle("The mixed vote has the lowest mean log loss on all three data sets")
+fig.suptitle(
+    "The mixed vote has the lowest mean log loss of all votes; "
+    "one set is better told by a linear model"
+)
 plt.show()

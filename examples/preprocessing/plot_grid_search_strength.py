@@ -102,12 +102,12 @@ ax.plot(best, mean[search.best_index_], "o", ms=12, mfc="none", mec="C3", mew=2)
 ax.annotate(
     "chosen",
     (best, mean[search.best_index_]),
-    xytext=(0, -22),
+    xytext=(0, -20),
     textcoords="offset points",
     ha="center",
     color="C3",
 )
-ax.margins(y=0.12)
+ax.margins(y=0.15)
 ax.set(
     xscale="log",
     xlabel="regularization_strength (in typical gaps of a feature)",

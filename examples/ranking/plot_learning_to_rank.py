@@ -163,9 +163,8 @@ axes[0].set(
     title="The grid search: each k by its own score",
 )
 axes[0].legend(loc="center")
-names = list(scores)
-axes[1].boxplot([scores[name] for name in names], tick_labels=names, showmeans=True)
-axes[1].tick_params(axis="x", rotation=15)
+names = [name.replace(" (", "\n(") for name in scores]
+axes[1].boxplot(list(scores.values()), tick_labels=names, showmeans=True)
 axes[1].set(ylabel="NDCG@3, held out", title="20 draws of rooms")
 axes[1].grid(axis="y", alpha=0.3)
 fig.suptitle(

@@ -112,6 +112,6 @@ for ax, (name, (least, ranked, soft)) in zip(axes, scores.items(), strict=True):
         f"+- {error[best]:.3f}, {np.sum(difference > 0)} of {n_splits} splits)"
     )
 axes[0].set_ylabel("Spearman's coefficient, held out")
-axes[1].legend(loc="upper right")
+axes[0].legend(loc="center")
 fig.suptitle("Level on well-behaved features, ahead on skewed ones")
 plt.show()

@@ -178,6 +178,8 @@ class StrengthPathDisplay:
             _, ax = plt.subplots()
         colors = plt.cm.viridis(np.linspace(0.0, 0.9, len(self.hard)))
         order = np.argsort(np.argsort(self.hard, kind="stable"), kind="stable")
+        # Room for the names of the bounds above the lines.
+        ax.margins(y=0.1)
         self.lines_ = []
         for column, place in enumerate(order):
             style = {"color": colors[place]} | (line_kw or {})

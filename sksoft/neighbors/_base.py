@@ -133,7 +133,7 @@ class SoftNeighborsBase(
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, in the loss and in the vote. Whole numbers are
             repetitions, and 0 leaves a sample out; of other weights only the ratios
-            count.
+            count. Minibatches are drawn of rows, whatever these weigh.
 
         Returns
         -------
