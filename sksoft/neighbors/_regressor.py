@@ -207,12 +207,18 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     ``X=None`` in the methods that predict stands for the training samples, each without
     itself, as in scikit-learn's neighbours.
 
+    With few `n_components` the embedding is one for pictures or for other regressors,
+    as that of metric learning for kernel regression [3]_: the estimator is a
+    transformer too.
+
     References
     ----------
     .. [1] Xie, Dai, Chen, Dai, Zhao, Zha, Wei and Pfister, "Differentiable Top-k with
        Optimal Transport", NeurIPS 2020.
     .. [2] Goldberger, Roweis, Hinton and Salakhutdinov, "Neighbourhood Components
        Analysis", NeurIPS 2004.
+    .. [3] Weinberger and Tesauro, "Metric Learning for Kernel Regression", AISTATS
+       2007.
 
     Examples
     --------
@@ -224,6 +230,9 @@ class SoftKNeighborsRegressor(MultiOutputMixin, RegressorMixin, SoftNeighborsBas
     >>> model = make_pipeline(StandardScaler(), SoftKNeighborsRegressor())
     >>> model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.85
     True
+    >>> plane = SoftKNeighborsRegressor(n_components=2).fit(X[::2], y[::2])
+    >>> plane.transform(X[1::2]).shape
+    (200, 2)
     """
 
     _parameter_checks = CHECKS | {
