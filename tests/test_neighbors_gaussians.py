@@ -7,6 +7,7 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import multivariate_normal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import log_loss
 
 from sksoft.neighbors import SoftKNeighborsClassifier, _candidates, _class_base
 from sksoft.neighbors._gaussians import gaussian_classes
@@ -134,3 +135,38 @@ def test_classes_of_a_covariance_each_are_told_apart(rng, monkeypatch):
     model.fit(X[:200], y[:200])
     assert model.vote_weights_.shape == (4,)
     assert score > model.score(X[200:], y[200:]) + 0.05
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_directions_without_variance_have_no_say(rng, classes, weighted):
+    Z, codes = classes
+    weight = rng.integers(1, 4, size=90).astype(float) if weighted else None
+    copies = np.ones(90)
+    # Constants, and a column that is a sum of others, in any basis.
+    more = np.column_stack([Z, np.full((90, 3), 7.0), Z[:, 0] - Z[:, 2]])
+    turn = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    plain = gaussian_classes(more[:, [0, 1, 2, 3, 7]], codes, weight, 3)
+    turned = gaussian_classes(more @ turn, codes, weight, 3)
+    for one, other in zip(plain, turned, strict=True):
+        np.testing.assert_allclose(
+            other.outcome(more[::-1] @ turn),
+            one.outcome(more[::-1, [0, 1, 2, 3, 7]]),
+            atol=1e-9,
+        )
+        np.testing.assert_allclose(
+            other.left_out(more @ turn, codes, copies),
+            one.left_out(more[:, [0, 1, 2, 3, 7]], codes, copies),
+            atol=1e-9,
+        )
+
+
+def test_constant_features_do_not_favour_large_classes(rng):
+    y = (rng.random(450) < 0.2).astype(int)
+    X = rng.normal(size=(450, 5)) * np.where(y, 1.8, 1.0)[:, None]
+    more = np.column_stack([X, np.full((450, 10), 3.0)])
+    found = [
+        SoftKNeighborsClassifier().fit(Z[:150], y[:150]).predict_proba(Z[150:])
+        for Z in (X, more)
+    ]
+    losses = [log_loss(y[150:], proba) for proba in found]
+    assert losses[1] == pytest.approx(losses[0], abs=0.01)

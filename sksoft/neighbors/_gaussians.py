@@ -35,12 +35,16 @@ class Gaussians(NamedTuple):
 
     prior_size : float
         What the samples of the prior weigh.
+
+    basis : ndarray of shape (n_inputs, n_components) or None
+        Directions in which samples vary, where they do not in all.
     """
 
     means: np.ndarray
     sizes: np.ndarray
     whiteners: np.ndarray
     prior_size: float
+    basis: np.ndarray | None = None
 
     def outcome(self, Z):
         """Return the probability of each class, (n_queries, n_classes)."""
@@ -103,6 +107,8 @@ class Gaussians(NamedTuple):
 
     def _whitened(self, Z):
         """Return whitened rows less each mean, (n_classes, n_rows, n_components)."""
+        if self.basis is not None:
+            Z = Z @ self.basis
         return Z @ self.whiteners - self.means[:, None] @ self.whiteners
 
     def _log_dets(self):
@@ -146,6 +152,30 @@ def gaussian_classes(Z, codes, weight, n_classes):
         Number of classes.
     """
     weight = np.ones(len(Z)) if weight is None else weight
+    basis = varying_directions(Z, weight)
+    if basis is not None:
+        Z = Z @ basis
+    return [
+        rule._replace(basis=basis)
+        for rule in _gaussian_classes(Z, codes, weight, n_classes)
+    ]
+
+
+def varying_directions(Z, weight):
+    """Return a basis of the directions in which samples vary, None if that is in all.
+
+    Elsewhere they would have the width of the prior alone, which is the narrower the
+    larger a class. New samples vary where too few do not: of so few it is not asked.
+    """
+    if len(Z) <= Z.shape[1]:
+        return None
+    centred = (Z - np.average(Z, axis=0, weights=weight)) * np.sqrt(weight)[:, None]
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    varies = values > len(values) * np.finfo(float).eps * values[-1]
+    return None if varies.all() or not varies.any() else vectors[:, varies]
+
+
+def _gaussian_classes(Z, codes, weight, n_classes):
     n_components = Z.shape[1]
     sizes = np.bincount(codes, weight, n_classes)
     total = sizes.sum()
@@ -161,7 +191,7 @@ def gaussian_classes(Z, codes, weight, n_classes):
     same = Gaussians(means, sizes, whitener(scatter)[None], prior_size)
     if not covariance.any():
         # Where no class has a width, none has one of its own.
-        return same, same
+        return [same, same]
     prior_size_of_each = PRIOR_SAMPLES * n_components
     prior = prior_size_of_each / (total + prior_size) * scatter
     whiteners = np.empty((n_classes, n_components, n_components))
@@ -169,7 +199,7 @@ def gaussian_classes(Z, codes, weight, n_classes):
         some = codes == label
         rooted = away[some] * np.sqrt(weight[some])[:, None]
         whiteners[label] = whitener(prior + rooted.T @ rooted)
-    return same, Gaussians(means, sizes, whiteners, prior_size_of_each)
+    return [same, Gaussians(means, sizes, whiteners, prior_size_of_each)]
 
 
 def whitener(scatter):
