@@ -7,9 +7,10 @@
 DIR holds `ltr/`, LightGBM's example of lambdarank, and `mq2008.npz`; without it only
 made data are used. Each row of the tables is the mean over the test queries of NDCG@10
 and of Spearman's coefficient: first that of LightGBM's lambdarank, then differences
-from it times 1000, with the standard errors of paired differences. Times are those of
-processor time for the fits, over lambdarank's. With --repeats real sets are split again
-and made ones drawn again.
+from it times 1000, with two standard errors of paired differences: over the test
+queries, whose differences are averaged over repetitions first, and over the
+repetitions. Times are those of processor time for the fits, over lambdarank's. With
+--repeats real sets are split again and made ones drawn again.
 """
 
 import argparse
@@ -32,6 +33,8 @@ except ImportError:
     xgboost = None
 
 OURS = ("pairwise", "ndcg", "spearman", "listnet")
+# The gains of pairs are grades, in place of powers of two.
+LINEAR = ", linear gains"
 MADE = ("plain", "offset", "curve", "eras")
 REAL = ("ltr", "mq2008")
 GRADES = (0.5, 0.75, 0.9, 0.97)
@@ -120,6 +123,8 @@ def lightgbm_fit(objective, target, X, query, options):
         "verbosity": -1,
         "deterministic": True,
     }
+    if objective == "lambdarank" + LINEAR:
+        params |= {"objective": "lambdarank", "label_gain": list(range(31))}
     data = lightgbm.Dataset(X, target, group=sizes_of(query))
     return lightgbm.train(params, data, options.trees).predict
 
@@ -150,6 +155,7 @@ def contenders(y, query, grades):
     ranks = centred_ranks(y, query)
     out = {
         "lambdarank": (lightgbm_fit, "lambdarank", grades),
+        "lambdarank" + LINEAR: (lightgbm_fit, "lambdarank" + LINEAR, grades),
         "rank_xendcg": (lightgbm_fit, "rank_xendcg", grades),
         "L2 on y": (lightgbm_fit, "regression", y),
         "L2 on centred ranks": (lightgbm_fit, "regression", ranks),
@@ -158,6 +164,9 @@ def contenders(y, query, grades):
         # Spearman takes any target.
         target = y if name == "spearman" else grades
         out[name] = lightgbm_fit, RankObjective(name), target
+    for name in OURS[:2]:
+        objective = RankObjective(name, gain="linear")
+        out[name + LINEAR] = lightgbm_fit, objective, grades
     if xgboost is not None:
         out["XGBoost rank:ndcg"] = xgboost_fit, "rank:ndcg", grades
         for name in OURS[:3]:
@@ -166,15 +175,15 @@ def contenders(y, query, grades):
     return out
 
 
-def folds(kind, query, options):
-    """Yield the rows of training and of test."""
+def splits(kind, query, options):
+    """Yield for each repetition the pairs of rows of training and of test."""
     if kind in MADE:
-        bound = options.train_queries
-        yield np.flatnonzero(query < bound), np.flatnonzero(query >= bound)
+        train = query < options.train_queries
+        yield [(np.flatnonzero(train), np.flatnonzero(~train))]
         return
     for seed in range(options.repeats):
-        splits = GroupKFold(5, shuffle=True, random_state=seed)
-        yield from splits.split(query, groups=query)
+        folds = GroupKFold(5, shuffle=True, random_state=seed)
+        yield folds.split(query, groups=query)
 
 
 def scores_of_queries(y, grades, found, query):
@@ -200,50 +209,59 @@ def compare(kind, draws, options):
     for X, y, query, grades in draws:
         evaluate(kind, X, y, query, grades, options, results, seconds)
     print(f"\n{kind}: {len(np.unique(query))} queries, {len(y)} rows")
-    print_table(kind, results, seconds, options)
+    print_table(kind, results, seconds)
 
 
 def evaluate(kind, X, y, query, grades, options, results, seconds):
     """Add the scores of queries and the times of all contenders."""
-    for train, test in folds(kind, query, options):
-        rivals = contenders(y[train], query[train], grades[train])
-        for name, (fit, objective, target) in rivals.items():
-            if options.only and name not in (*options.only, "lambdarank"):
-                continue
-            start = time.process_time()
-            predict = fit(objective, target, X[train], query[train], options)
-            seconds[name] = seconds.get(name, 0.0) + time.process_time() - start
-            found = predict(X[test])
-            values = scores_of_queries(y[test], grades[test], found, query[test])
+    n_queries = int(query.max()) + 1
+    for repetition in splits(kind, query, options):
+        found = {}
+        for train, test in repetition:
+            rivals = contenders(y[train], query[train], grades[train])
+            for name, (fit, objective, target) in rivals.items():
+                if options.only and name not in (*options.only, "lambdarank"):
+                    continue
+                start = time.process_time()
+                predict = fit(objective, target, X[train], query[train], options)
+                seconds[name] = seconds.get(name, 0.0) + time.process_time() - start
+                values = found.setdefault(name, np.full((2, n_queries), np.nan))
+                values[:, np.unique(query[test])] = scores_of_queries(
+                    y[test], grades[test], predict(X[test]), query[test]
+                )
+        for name, values in found.items():
             results.setdefault(name, []).append(values)
 
 
-def print_table(kind, results, seconds, options):
+def print_table(kind, results, seconds):
     """Print scores, differences and their errors, and times."""
-    print(f"{'':22}{'NDCG@10':>16}{'Spearman':>16}{'time':>8}")
-    base = None
-    for name, parts in results.items():
-        values = np.concatenate(parts, axis=1)
-        ratio = seconds[name] / seconds["lambdarank"]
-        if base is None:
-            base = values
-            means = np.nanmean(values, axis=1)
-            cells = [f"{mean:.4f}" for mean in means]
+    print(f"{'':26}{'NDCG@10':>22}{'Spearman':>22}{'time':>7}")
+    base = np.array(results["lambdarank"])
+    for name, values in results.items():
+        if name == "lambdarank":
+            cells = [f"{mean:.4f}" for mean in np.nanmean(base, axis=(0, 2))]
         else:
-            cells = []
-            for row in 1000.0 * (values - base):
-                row = row[np.isfinite(row)]
-                error = row.std(ddof=1) / np.sqrt(len(row) / options.repeats_of(kind))
-                cells.append(f"{row.mean():+.1f} ± {error:.1f}")
-        print(f"{name:22}{cells[0]:>16}{cells[1]:>16}{ratio:>8.2f}", flush=True)
+            differences = 1000.0 * (np.array(values) - base)
+            cells = [difference(kind, differences[:, i]) for i in range(2)]
+        ratio = seconds[name] / seconds["lambdarank"]
+        print(f"{name:26}{cells[0]:>22}{cells[1]:>22}{ratio:>7.2f}", flush=True)
 
 
-class Options(argparse.Namespace):
-    """The arguments of the command line."""
+def difference(kind, values):
+    """Return as text the mean of repetitions by queries, and its standard errors."""
+    repetitions = np.nanmean(values, axis=1)
+    # Splits have the same queries, draws have others. Some have no coefficient.
+    queries = values.mean(axis=0) if kind in REAL else values.ravel()
+    queries = queries[np.isfinite(queries)]
+    text = f"{repetitions.mean():+.1f} ± {standard_error(queries):.1f}"
+    if len(repetitions) > 1:
+        text += f", {standard_error(repetitions):.1f}"
+    return text
 
-    def repeats_of(self, kind):
-        """Return how often each query is tested."""
-        return self.repeats if kind in REAL else 1
+
+def standard_error(values):
+    """Return the standard error of the mean."""
+    return values.std(ddof=1) / np.sqrt(len(values))
 
 
 def main():
@@ -258,7 +276,7 @@ def main():
         "--repeats", type=int, default=1, help="of 5-fold splits or draws"
     )
     parser.add_argument("--train-queries", type=int, default=400)
-    options = parser.parse_args(namespace=Options())
+    options = parser.parse_args()
     sets = options.sets or ((*REAL, *MADE) if options.data else MADE)
     if not options.data and set(sets) & set(REAL):
         parser.error("real sets need --data")

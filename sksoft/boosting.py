@@ -68,8 +68,8 @@ class RankObjective:
         cross entropy of XE-NDCG, with random targets [4]_.
 
     gain : {"exp2", "linear"}, default="exp2"
-        What a relevance counts in "pairwise" and "ndcg": ``2**relevance - 1`` or
-        itself.
+        What a relevance counts in "pairwise", "ndcg" and the metric NDCG:
+        ``2**relevance - 1`` or itself, which suffers less from noise in the grades.
 
     groups : array-like of shape (n_rows,), default=None
         The query of each row of the training set, of any hashable type and in any
