@@ -6,13 +6,21 @@ A selection is p_i = sigmoid((x_i - tau) / strength) with sum_i w_i p_i = k (Xie
 2020, whose plan it is). The threshold is kept as tau = pivot + strength * offset, the
 pivot being an entry of the row near it: no digit is lost at any strength. One
 exponential per entry, e_i = exp(offset - (x_i - pivot) / strength), serves all steps:
-moving the offset by c multiplies it by exp(c). Sums run over blocks of 512 entries, so
-that rounding does not grow with n.
+moving the offset by c multiplies it by exp(c). Sums run over blocks of 8192 entries, 32 at
+a time, so that rounding does not grow with n.
 """
 
 from cython cimport floating
 from libc.math cimport INFINITY, exp, fabs, isinf, log
 from libc.string cimport memset
+
+from sksoft._ground.side_by_side cimport LANES, chosen
+
+cdef extern from *:
+    """
+    static void sksoft_add_up(const double*, const double*, Py_ssize_t, double, double,
+        double*) SKSOFT_CLONED;
+    """
 
 # Beyond this a logistic function is 0 or 1, and so is exp where it is about to overflow.
 cdef double SATURATED = 700.0
@@ -21,10 +29,10 @@ cdef double FAR = 705.0
 cdef double REACH = 25.0
 
 
-cdef struct Balance:
-    # Sums over the entries below and above the pivot: of p and of 1 - p, with their
-    # first and second derivatives in the offset.
-    double low, low_1, low_2, high, high_1, high_2
+cdef enum:
+    # Sums over the entries below and above the pivot: of p and of 1 - p, with their first
+    # and second derivatives in the offset.
+    LOW, LOW_1, LOW_2, HIGH, HIGH_1, HIGH_2, N_SUMS
 
 
 def shift_rows(
@@ -120,26 +128,26 @@ cdef bint find_root(
 ) noexcept nogil:
     # Newton's method, to second order, on log(low + excess) - log(high), which is nearly
     # linear in c both where all entries saturate and where none does.
-    cdef Balance sums
+    cdef double sums[N_SUMS]
     cdef double c = 0.0, left = -INFINITY, right = INFINITY, step, excess = 0.0
     cdef double value, slope, curve, a, b
     if not balanced:
         excess = weight_below(e, w, n, split)
         excess = max(excess - k, 0.0)
     for _ in range(100):
-        add_up(e, w, n, exp(c), split, &sums)
-        sums.low += excess
-        if sums.low == 0.0 and sums.high == 0.0:
+        add_up(e, w, n, exp(c), split, sums)
+        sums[LOW] += excess
+        if sums[LOW] == 0.0 and sums[HIGH] == 0.0:
             break
-        if sums.low == 0.0 or sums.high == 0.0:
-            value = -INFINITY if sums.low == 0.0 else INFINITY
+        if sums[LOW] == 0.0 or sums[HIGH] == 0.0:
+            value = -INFINITY if sums[LOW] == 0.0 else INFINITY
             step = REACH if value > 0.0 else -REACH
         else:
-            a = sums.low_1 / sums.low
-            b = sums.high_1 / sums.high
-            value = log(sums.low) - log(sums.high)
+            a = sums[LOW_1] / sums[LOW]
+            b = sums[HIGH_1] / sums[HIGH]
+            value = log(sums[LOW]) - log(sums[HIGH])
             slope = a - b
-            curve = (sums.low_2 / sums.low - a * a) - (sums.high_2 / sums.high - b * b)
+            curve = (sums[LOW_2] / sums[LOW] - a * a) - (sums[HIGH_2] / sums[HIGH] - b * b)
             curve = 2.0 * slope * slope - value * curve
             step = -2.0 * value * slope / curve if curve > 0.0 else -value / slope
             step = min(max(step, -REACH), REACH)
@@ -174,69 +182,49 @@ cdef double weight_below(
     return total
 
 
-cdef void add_up(
-    const double* e, const double* w, Py_ssize_t n, double factor, double split, Balance* sums
+cdef void add_up "sksoft_add_up" (
+    const double* e, const double* w, Py_ssize_t n, double factor, double split, double* sums
 ) noexcept nogil:
-    cdef Py_ssize_t start
-    memset(sums, 0, sizeof(Balance))
-    for start in range(0, n, 512):
-        if w == NULL:
-            add_block(e, NULL, start, min(start + 512, n), factor, split, sums)
-        else:
-            add_block(e, w, start, min(start + 512, n), factor, split, sums)
-
-
-cdef struct Pairs:
-    # Two of each sum, so that a processor may add to both at once.
-    double low[2]
-    double low_1[2]
-    double low_2[2]
-    double high[2]
-    double high_1[2]
-    double high_2[2]
-
-
-cdef inline void add_block(
-    const double* e, const double* w, Py_ssize_t start, Py_ssize_t stop, double factor,
-    double split, Balance* sums,
-) noexcept nogil:
-    cdef Pairs pairs
-    cdef Py_ssize_t i, j, even = stop - (stop - start) % 2
-    memset(&pairs, 0, sizeof(Pairs))
-    for i in range(start, even, 2):
-        for j in range(2):
-            add_entry(e[i + j], w, i + j, j, factor, split, &pairs)
-    if even < stop:
-        add_entry(e[even], w, even, 0, factor, split, &pairs)
-    sums.low += pairs.low[0] + pairs.low[1]
-    sums.low_1 += pairs.low_1[0] + pairs.low_1[1]
-    sums.low_2 += pairs.low_2[0] + pairs.low_2[1]
-    sums.high += pairs.high[0] + pairs.high[1]
-    sums.high_1 += pairs.high_1[0] + pairs.high_1[1]
-    sums.high_2 += pairs.high_2[0] + pairs.high_2[1]
+    cdef double parts[N_SUMS * LANES]
+    cdef double rest[N_SUMS]
+    cdef Py_ssize_t i, j, start, whole = n - n % LANES
+    for i in range(N_SUMS):
+        rest[i] = 0.0
+    for i in range(whole, n):
+        add_entry(e[i], 1.0 if w == NULL else w[i], factor, split, rest, 1)
+    for i in range(N_SUMS):
+        sums[i] = rest[i]
+    for start in range(0, whole, 8192):
+        memset(parts, 0, sizeof(parts))
+        for i in range(start, min(start + 8192, whole), 32):
+            if w == NULL:
+                for j in range(LANES):
+                    add_entry(e[i + j], 1.0, factor, split, parts + j, LANES)
+            else:
+                for j in range(LANES):
+                    add_entry(e[i + j], w[i + j], factor, split, parts + j, LANES)
+        for i in range(N_SUMS):
+            for j in range(LANES):
+                sums[i] += parts[i * LANES + j]
 
 
 cdef inline void add_entry(
-    double entry, const double* w, Py_ssize_t i, Py_ssize_t j, double factor, double split,
-    Pairs* pairs,
+    double entry, double weight, double factor, double split, double* sums, Py_ssize_t step
 ) noexcept nogil:
     cdef double v = entry * factor
     cdef double p = 1.0 / (1.0 + v)
-    cdef double q = (v if v < 1e305 else 1e305) * p
+    cdef double q = chosen(v, 1e305, v, 1e305) * p
     cdef double s = p * q
     cdef double d = s * (p - q)
-    cdef bint above = entry > split
-    if w != NULL:
-        p *= w[i]
-        q *= w[i]
-        s *= w[i]
-        d *= w[i]
-    pairs.low[j] += p if above else 0.0
-    pairs.low_1[j] -= s if above else 0.0
-    pairs.low_2[j] -= d if above else 0.0
-    pairs.high[j] += 0.0 if above else q
-    pairs.high_1[j] += 0.0 if above else s
-    pairs.high_2[j] += 0.0 if above else d
+    # Products instead of choices, of which compilers would make a branch.
+    cdef double above = weight * chosen(split, entry, 1.0, 0.0)
+    cdef double below = weight - above
+    sums[LOW * step] += above * p
+    sums[LOW_1 * step] -= above * s
+    sums[LOW_2 * step] -= above * d
+    sums[HIGH * step] += below * q
+    sums[HIGH_1 * step] += below * s
+    sums[HIGH_2 * step] += below * d
 
 
 cdef void write_selection(
