@@ -381,6 +381,8 @@ class _Queries:
             )
         if weight.min() < 0.0:
             raise ValueError(f"sample_weight must be >= 0, got {weight.min()}.")
+        if not weight.any():
+            raise ValueError("sample_weight must have a non-zero sum, got zeros only.")
         if len(weight) == n_queries:
             return weight
         of_query = np.ones(n_queries)

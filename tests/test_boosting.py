@@ -317,6 +317,11 @@ def test_wrong_input(data):
         objective(y, s, np.ones(7), SIZES)
     with pytest.raises(ValueError, match=r"^sample_weight must be >= 0"):
         objective(y, s, -np.ones(6), SIZES)
+    for function in (objective, objective.metric("ndcg"), objective.metric("spearman")):
+        with pytest.raises(
+            ValueError, match=r"^sample_weight must have a non-zero sum"
+        ):
+            function(y, s, np.zeros(6), SIZES)
     with pytest.raises(ValueError, match=r"^sample_weight must be equal within a quer"):
         objective(y, s, np.arange(33.0), SIZES)
     with pytest.raises(ValueError, match=r"^objective must be"):

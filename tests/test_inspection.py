@@ -77,6 +77,16 @@ def test_clear_errors(plt, fitted):
     both = LeastTrimmedSquaresRegressor(starts="ols").fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="must have one target"):
         TrimmingDisplay.from_estimator(both, X, y)
+    plot = TrimmingDisplay.from_predictions
+    for wrong in (["a"], [np.nan], None, 1.0):
+        with pytest.raises(ValueError, match=r"^y_true must hold finite numbers"):
+            plot(wrong, [1.0], scale=1.0)
+        with pytest.raises(ValueError, match=r"^y_pred must hold finite numbers"):
+            plot([1.0], wrong, scale=1.0)
+    with pytest.raises(ValueError, match=r"^y_pred must have the length"):
+        plot([1.0], [1.0, 2.0], scale=1.0)
+    with pytest.raises(ValueError, match=r"^abscissa must have the length"):
+        plot([1.0], [1.0], scale=1.0, abscissa=[1.0, 2.0])
     two = np.column_stack([y, y])
     with pytest.raises(ValueError, match="should be a 1d array"):
         TrimmingDisplay.from_predictions(two, two, scale=1.0)

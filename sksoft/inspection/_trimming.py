@@ -146,7 +146,7 @@ class TrimmingDisplay:
             rows = check_array(X, dtype=np.float64)
             scatter = MinCovDet(random_state=0).fit(rows)
             abscissa = np.sqrt(scatter.mahalanobis(rows))
-        y = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64))
+        y = _column(y, "y")
         predicted = estimator.predict(X)
         check_consistent_length(y, predicted)
         scale, threshold = float(estimator.scale_), float(estimator.outlier_threshold_)
@@ -207,9 +207,14 @@ class TrimmingDisplay:
         display : TrimmingDisplay
             The display, drawn.
         """
-        y_true = column_or_1d(check_array(y_true, ensure_2d=False, dtype=np.float64))
-        y_pred = column_or_1d(check_array(y_pred, ensure_2d=False, dtype=np.float64))
-        check_consistent_length(y_true, y_pred, abscissa)
+        y_true, y_pred = _column(y_true, "y_true"), _column(y_pred, "y_pred")
+        abscissa = y_pred if abscissa is None else _column(abscissa, "abscissa")
+        for name, column in (("y_pred", y_pred), ("abscissa", abscissa)):
+            if len(column) != len(y_true):
+                raise ValueError(
+                    f"{name} must have the length of y_true, {len(y_true)}, got "
+                    f"{len(column)}."
+                )
         nonnegative_number(scale, "scale")
         nonnegative_number(cutoff, "cutoff")
         residuals = y_true - y_pred
@@ -221,7 +226,7 @@ class TrimmingDisplay:
             size = np.abs(y_true) + np.abs(y_pred)
             support = np.abs(residuals) <= 1e-8 * size
         return cls(
-            abscissa=y_pred if abscissa is None else np.asarray(abscissa),
+            abscissa=abscissa,
             residuals=residuals,
             support=support,
             cutoff=cutoff,
@@ -266,3 +271,12 @@ class TrimmingDisplay:
     def _scatter(self, ax, name, rows, style):
         style = {"s": 24, "linewidths": 1.2, "label": f"{name} ({rows.sum()})"} | style
         return ax.scatter(self.abscissa[rows], self.residuals[rows], **style)
+
+
+def _column(values, name):
+    """Return finite numbers as an array of one dimension."""
+    try:
+        values = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+        return column_or_1d(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold finite numbers: {error}") from None
