@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import sksoft
+from sksoft._ground._pav_exponential import project_exponential
+from sksoft._ground._pooled_rows import rank_where_one_softmax
 from sksoft._relaxations import permutahedron
 
 KINDS = ("normal", "ties", "halves", "skewed", "near", "extreme")
@@ -158,3 +160,58 @@ def test_equal_tangents_leave_nothing(rng):
             regularization_strength=np.full(40, 1e-12),
         )
         np.testing.assert_array_equal(pullback(rng.normal(size=x.shape)), np.zeros(40))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [17, 100, 1000])
+def test_entropic_ranks_that_need_no_order(n, dtype, rng):
+    # Rows by themselves, among their like, and among others that are several blocks.
+    x = rng.normal(size=(12, n)).astype(dtype)
+    x[3:5, 7] = 4.0, 30.0
+    x[6:] *= np.linspace(1.0, 8.0, 6)[:, None]
+    cotangent, tangent = rng.normal(size=(2, *x.shape)).astype(dtype)
+    params = {"regularization": "entropic", "regularization_strength": 1.0}
+    results = []
+    for weights in (None, np.ones(n)):
+        # With weights every row is sorted.
+        value, pullback = sksoft.vjp(
+            sksoft.soft_rank, x.astype(np.float64), weights=weights, **params
+        )
+        _, moved = sksoft.jvp(
+            sksoft.soft_rank, x.astype(float), tangent, weights=weights, **params
+        )
+        results.append((value, pullback(cotangent.astype(float)), moved))
+    for actual, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-11, atol=1e-11)
+    value, pullback = sksoft.vjp(sksoft.soft_rank, x, **params)
+    gradient = pullback(cotangent)
+    for rows in ([0], [0, 1, 2], *([i] for i in range(3, 12))):
+        part, pull = sksoft.vjp(sksoft.soft_rank, x[rows], **params)
+        np.testing.assert_array_equal(part, value[rows])
+        np.testing.assert_array_equal(pull(cotangent[rows]), gradient[rows])
+
+
+def test_rows_that_are_one_softmax_are_one_block(rng):
+    # The condition is sufficient: what it accepts is one block by the other kernel too.
+    n_accepted = 0
+    for n in (2, 3, 5, 17, 60):
+        x = rng.normal(size=(400, n)) * np.geomspace(0.05, 5.0, 400)[:, None]
+        x[::3] = np.exp(x[::3])
+        out, share = np.empty((2, *x.shape))
+        accepted = np.zeros(400, np.uint8)
+        rank_where_one_softmax(x, np.ones(400), out, share, accepted)
+        accepted = accepted.astype(bool)
+        n_accepted += accepted.sum()
+        s = np.sort(x)
+        blocks = permutahedron.Blocks(x.shape)
+        work = np.empty(n + 2)
+        decay = permutahedron._decays(s, np.ones(400))
+        project_exponential(
+            s, decay, None, None, np.ones(400), False, False, blocks.table, work
+        )
+        assert blocks.single[accepted].all()
+        np.testing.assert_allclose(np.sort(out)[accepted], s[accepted], rtol=1e-12)
+        # It accepts most of what is one block, of rows that are not very short.
+        if n > 16:
+            assert accepted[blocks.single].mean() > 0.5
+    assert n_accepted > 500

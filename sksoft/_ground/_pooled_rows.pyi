@@ -11,3 +11,10 @@ Floating = TypeVar("Floating", np.float32, np.float64)
 def rank_where_pooled(
     x: NDArray[Floating], strength: NDArray[np.float64], out: NDArray[Floating]
 ) -> bool: ...
+def rank_where_one_softmax(
+    x: NDArray[Floating],
+    strength: NDArray[np.float64],
+    out: NDArray[Floating],
+    share: NDArray[np.float64],
+    pooled: NDArray[np.uint8],
+) -> None: ...

@@ -9,7 +9,7 @@ import numpy as np
 from sksoft._ground._blocks import pool_blocks, scale_blocks, shift_blocks
 from sksoft._ground._exponentials import replace_by_exp
 from sksoft._ground._pav_exponential import project_exponential, write_gaps
-from sksoft._ground._pooled_rows import rank_where_pooled
+from sksoft._ground._pooled_rows import rank_where_one_softmax, rank_where_pooled
 from sksoft._ground._short_blocks import pool_short_rows
 from sksoft._ground._short_exponential import project_short_exponential
 from sksoft._ground._short_rows import project_short_rows
@@ -257,6 +257,16 @@ def project_uniform(rows, order, strength, sort, out):
     return order, blocks
 
 
+def softmax_ranks(rows, strength, out):
+    """Write the entropic ranks of rows that are one block, whatever their order.
+
+    Return which are, and the exponentials of those; nothing if there are none.
+    """
+    pooled, share = np.zeros(len(rows), np.uint8), np.empty(rows.shape)
+    rank_where_one_softmax(rows, strength, out, share, pooled)
+    return (pooled.view(bool), share) if pooled.any() else (None, None)
+
+
 def _project_long(rows, order, strength, sort, out, blocks):
     """Project one row, its entries in pieces; only its blocks are noted in one go."""
     if order is None:
@@ -452,16 +462,31 @@ class PermutahedronRank(Operator):
             )
             factor = share if kl else None
         else:
-            order = ascending_order(rows) if order is None else order
             blocks = Blocks(rows.shape)
-            values = taken(rows, order)
-            problem = _RankProblem(self.regularization, order, weights, targets)
-            problem.project(values, regularization_strength, blocks)
-            put_entries(values, order, out)
-            if keep:
-                if weights is not None:
-                    problem.ranks = values.copy()
-                share, factor = self._linear(problem, blocks, values)
+            pooled = None
+            if uniform and self.regularization == "entropic":
+                pooled, share = softmax_ranks(rows, regularization_strength, out)
+            if pooled is not None and pooled.all():
+                order = None
+                blocks.table[:, :3] = 1, 0, blocks.n
+            else:
+                order = ascending_order(rows) if order is None else order
+                values = taken(rows, order)
+                problem = _RankProblem(self.regularization, order, weights, targets)
+                problem.project(values, regularization_strength, blocks)
+                if pooled is not None:
+                    # These are written already; their entries keep their order.
+                    order = np.where(pooled[:, None], np.arange(blocks.n), order)
+                    values[pooled] = out[pooled]
+                    blocks.table[pooled, :3] = 1, 0, blocks.n
+                put_entries(values, order, out)
+                if keep:
+                    if weights is not None:
+                        problem.ranks = values.copy()
+                    softmax = share
+                    share, factor = self._linear(problem, blocks, values)
+                    if pooled is not None:
+                        share[pooled] = softmax[pooled]
         if not keep:
             return None
         return RankState(order, problem, blocks, share, factor, regularization_strength)
