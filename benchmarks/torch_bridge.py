@@ -52,6 +52,14 @@ class Plain(torch.autograd.Function):
         return cotangent.clone()
 
 
+def plain(x):
+    """Run the function that computes nothing, with its gradient where x has one."""
+    x.grad = None
+    value = Plain.apply(x)
+    if x.requires_grad:
+        value.backward(torch.ones_like(value))
+
+
 def after_plain(x, function):
     """Return a function of NumPy that is called after an empty one of autograd.
 
@@ -60,9 +68,7 @@ def after_plain(x, function):
     """
 
     def call():
-        value = Plain.apply(x)
-        if x.requires_grad:
-            value.backward(torch.ones_like(value))
+        plain(x)
         function()
 
     return call
@@ -77,8 +83,14 @@ def overhead():
     ones = np.ones(10)
 
     def backward():
+        # As optimizers leave it: nothing that the gradient is added to.
+        tracked.grad = None
         value = sksoft.torch.soft_rank(tracked, regularization_strength=0.1)
         value.backward(torch.ones_like(value))
+
+    def backward_of_loss():
+        tracked.grad = None
+        sksoft.torch.soft_spearman_loss(tracked, target).backward()
 
     def pull():
         _, pullback = sksoft.vjp(sksoft.soft_rank, array, regularization_strength=0.1)
@@ -103,22 +115,26 @@ def overhead():
             plain_loss,
         ),
         "soft_spearman_loss, with gradient": (
-            lambda: sksoft.torch.soft_spearman_loss(tracked, target).backward(),
+            backward_of_loss,
             after_plain(tracked, plain_loss),
             plain_loss,
         ),
     }
-    print("microseconds a call on a row of ten: the bridge; NumPy after an empty ")
-    print("function of autograd; their difference, the overhead; NumPy alone; that")
-    print("difference, of which the engine of autograd has its share")
-    for name, (bridge, numpy_after, numpy_alone) in pairs.items():
-        a, b, c = 1e6 * typical((bridge, numpy_after, numpy_alone), 300, 20)
-        print(f"{name:34}{a:8.1f}{b:8.1f}{a - b:8.1f}{c:8.1f}{a - c:8.1f}")
+    print("microseconds a call on a row of ten: the bridge; NumPy alone; an empty")
+    print("function of autograd; what the bridge takes beyond NumPy, beyond both, and")
+    print("beyond NumPy right after the empty function")
+    for name, (bridge, after, alone) in pairs.items():
+        # A value alone needs no function of autograd.
+        tracked_or_not = tracked if "gradient" in name else x
+        empty = functools.partial(plain, tracked_or_not)
+        a, b, c, d = 1e6 * typical((bridge, alone, empty, after), 300, 20)
+        floor = c if "gradient" in name else 0.0
+        cells = (a, b, floor, a - b, a - b - floor, a - d)
+        print(f"{name:34}" + "".join(f"{cell:8.1f}" for cell in cells), flush=True)
 
 
 def run(function, x, cotangent, kind, strength):
     """Evaluate a function of either package, and its gradient."""
-    # As optimizers leave it: nothing that the gradient is added to.
     x.grad = None
     value = function(x, regularization=kind, regularization_strength=strength)
     value.backward(cotangent)
@@ -137,7 +153,9 @@ def against_torchsort():
             functools.partial(run, getattr(package, name), x, cotangent, kind, strength)
             for package in (sksoft.torch, torchsort)
         ]
-        a, b = 1e3 * typical(functions, 9 if size > 100_000 else 150, 1)
+        # Calls that take no longer than a fraction of a millisecond in a row.
+        repeats, inner = (9, 1) if size > 100_000 else (100, 1 if size > 20_000 else 5)
+        a, b = 1e3 * typical(functions, repeats, inner)
         cells = f"{kind:4}{strength:8g}{a:10.3f}{b:10.3f}{b / a:8.1f}"
         print(f"{name:12}{shape!s:16}{cells}", flush=True)
 

@@ -41,7 +41,13 @@ except ImportError as error:
 
 from sksoft.torch._compiled import compiled_loss, compiled_operator, encoded
 from sksoft.torch._losses import LossCall, PlainLoss, TransformedLoss, value_of_loss
-from sksoft.torch._operators import PlainOperator, Run, TransformedOperator, value_of
+from sksoft.torch._operators import (
+    PlainOperator,
+    Run,
+    TransformedOperator,
+    plain_operator_of_x,
+    value_of,
+)
 from sksoft.torch._tensors import (
     checked_tensor,
     forward_mode_active,
@@ -99,7 +105,11 @@ def _bridged_operator(operator):
         run = Run(spec, names, wrt, bool(wrt))
         if transforms_active() or forward_mode_active():
             return TransformedOperator.apply(run, *tensors)
-        return PlainOperator.apply(run, *tensors) if wrt else value_of(run, tensors)
+        if not wrt:
+            return value_of(run, tensors)
+        if len(tensors) == 1 and not straight_through:
+            return plain_operator_of_x(run, *tensors)
+        return PlainOperator.apply(run, *tensors)
 
     return bridged
 

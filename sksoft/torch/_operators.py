@@ -4,7 +4,7 @@
 
 import torch
 
-from sksoft._bridge import evaluate, linearize
+from sksoft._bridge import OPERATORS, Linearized, evaluate, linearize
 from sksoft.torch._tensors import (
     Linear,
     forward_mode_active,
@@ -93,6 +93,30 @@ class PlainOperator(torch.autograd.Function):
         return value_of(run, tensors)
 
     backward = staticmethod(_pull)
+
+
+class PlainOperatorOfX(torch.autograd.Function):
+    """The same where x is the only tensor, without what several tensors need."""
+
+    @staticmethod
+    def forward(ctx, run, x):
+        ctx.run = run
+        ctx.save_for_backward(x)
+        call = OPERATORS[run.spec.operator].bind(to_numpy(x), **dict(run.spec.options))
+        run.linear = Linearized(*call.linearize(run.wrt))
+        return to_tensor(run.linear.value, x)
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        if torch.is_grad_enabled() or transforms_active() or forward_mode_active():
+            return _pull(ctx, cotangent)
+        (x,) = ctx.saved_tensors
+        (gradient,) = ctx.run.linear.pullback(to_numpy(cotangent, "cotangent"))
+        return None, to_tensor(gradient, x)
+
+
+# Function.apply asks first whether torch.func is at work, which is known here.
+plain_operator_of_x = super(torch.autograd.Function, PlainOperatorOfX).apply
 
 
 class TransformedOperator(torch.autograd.Function):
