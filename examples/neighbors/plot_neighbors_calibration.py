@@ -16,9 +16,9 @@ loss.
 # The classes are noisy, so that honest probabilities matter. The default vote,
 # "mixed", mixes soft votes of few and of more neighbours with normal distributions and
 # the frequencies of the classes, by what predicts samples held out best. The rivals are
-# scikit-learn's: five neighbours, 25 of them, which can tell 26 probabilities, 25 in the
-# embedding of neighbourhood components analysis, and logistic regression, which asks no
-# neighbours.
+# scikit-learn's: five neighbours, 25 of them, which can tell 26 probabilities, 25 in
+# the embedding of neighbourhood components analysis, and logistic regression, which
+# asks no neighbours.
 
 import matplotlib.pyplot as plt
 import numpy as np
