@@ -383,6 +383,21 @@ def test_rows_that_are_left_out_do_not_seem_apart():
     assert find_apart(design, np.arange(40) >= 28) is None
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_apart_are_told_by_the_other_rows(seed):
+    X = np.random.default_rng(seed).standard_t(5, size=(30, 3))
+    design = make_design(X, None, Units(np.zeros(3), np.ones(3)), True, 0.0)
+    kept = np.arange(30) % 5 > 0
+    expected = []
+    for row in range(30):
+        others = X[kept & (np.arange(30) != row)]
+        m, away = len(others), X[row] - others.mean(axis=0)
+        hotelling = m / (m + 1) * away @ np.linalg.solve(np.cov(others.T), away)
+        limit = 3 * (m - 1) / (m - 3) * stats.f.ppf(0.975, 3, m - 3)
+        expected.append(hotelling > limit)
+    np.testing.assert_array_equal(find_apart(design, kept), expected)
+
+
 def test_leverage_of_rows_that_count_half():
     # Rounding must not make all wrong rows seem to be of high leverage.
     assert not leverage_is_worse(2.5, 20.0, 2.5, 18.5)

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sksoft.ranking import TopKLogisticRegression
+from sksoft.ranking._design import Design
 
 
 def crowded(n_samples=600, n_classes=8, seed=0):
@@ -166,6 +167,19 @@ def test_penalty_is_chosen():
         for model in (chosen, TopKLogisticRegression(C=10.0).fit(X[:300] / 16.0, noisy))
     ]
     assert gain[0] > gain[1] + 0.03
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_penalty_is_that_of_ridge_regression_on_the_classes(fit_intercept):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(15, 3)), np.arange(15) % 3
+        X[:, 0] += y
+        model = TopKLogisticRegression(fit_intercept=fit_intercept).fit(X, y)
+        design = Design(X, np.ones(15), fit_intercept)
+        alpha = design.penalty((y[:, np.newaxis] == np.arange(3)).astype(float))[1]
+        # The curvature of the cross entropy where three classes are as likely.
+        assert model.C_ == pytest.approx(1.0 / (alpha * 2.0 / 9.0))
 
 
 @pytest.mark.parametrize("factor", [2.0**-800, 2.0**-500, 2.0**500, 2.0**800])
