@@ -39,10 +39,9 @@ GRADIENTS = dict.fromkeys(LOSSES, ("scores",)) | {
 
 def by_name(function, positions, args, params):
     """Return all arguments in a dict; a wrong number of them is a TypeError."""
-    arguments = dict(zip(positions, args, strict=False))
-    if len(args) > len(positions) or any([name in arguments for name in params]):
+    arguments = {**dict(zip(positions, args, strict=False)), **params}
+    if len(arguments) < len(args) + len(params):
         inspect.signature(function).bind(*args, **params)
-    arguments.update(params)
     return arguments
 
 

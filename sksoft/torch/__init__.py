@@ -40,11 +40,11 @@ except ImportError as error:
     ) from error
 
 from sksoft.torch._compiled import compiled_loss, compiled_operator, encoded
-from sksoft.torch._losses import LossCall, PlainLoss, TransformedLoss, value_of_loss
+from sksoft.torch._losses import LossCall, TransformedLoss, plain_loss, value_of_loss
 from sksoft.torch._operators import (
-    PlainOperator,
     Run,
     TransformedOperator,
+    plain_operator,
     plain_operator_of_x,
     value_of,
 )
@@ -109,7 +109,7 @@ def _bridged_operator(operator):
             return value_of(run, tensors)
         if len(tensors) == 1 and not straight_through:
             return plain_operator_of_x(run, *tensors)
-        return PlainOperator.apply(run, *tensors)
+        return plain_operator(run, *tensors)
 
     return bridged
 
@@ -147,7 +147,7 @@ def _bridged_loss(loss):
         if transforms_active() or forward_mode_active():
             return TransformedLoss.apply(call, *tensors)[0]
         if differentiated and torch.is_grad_enabled():
-            return PlainLoss.apply(call, *tensors)
+            return plain_loss(call, *tensors)
         return value_of_loss(call, tensors)[0]
 
     return bridged

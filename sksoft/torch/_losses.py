@@ -14,6 +14,7 @@ from sksoft.torch._tensors import (
     to_arrays,
     to_tensor,
     transforms_active,
+    without_transforms,
 )
 
 
@@ -36,12 +37,11 @@ def value_of_loss(call, tensors):
 def loss_of(call, tensors):
     """Return the value of a loss, and its gradients by name, as tensors."""
     value, gradients = value_of_loss(call, tensors)
-    gradients = {
+    return value, {
         name: to_tensor(gradients[name], tensor)
         for name, tensor in zip(call.names, tensors, strict=True)
-        if has_gradient(call.loss, name) and tensor.is_floating_point()
+        if name in gradients and tensor.is_floating_point()
     }
-    return value, gradients
 
 
 def _pull(ctx, cotangent, gradients):
@@ -86,6 +86,9 @@ class PlainLoss(torch.autograd.Function):
         if torch.is_grad_enabled() or transforms_active() or forward_mode_active():
             gradients = _fixed(gradients, ctx.tensors)
         return _pull(ctx, cotangent, gradients)
+
+
+plain_loss = without_transforms(PlainLoss)
 
 
 class TransformedLoss(torch.autograd.Function):

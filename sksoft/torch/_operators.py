@@ -12,6 +12,7 @@ from sksoft.torch._tensors import (
     to_numpy,
     to_tensor,
     transforms_active,
+    without_transforms,
 )
 
 
@@ -95,6 +96,9 @@ class PlainOperator(torch.autograd.Function):
     backward = staticmethod(_pull)
 
 
+plain_operator = without_transforms(PlainOperator)
+
+
 class PlainOperatorOfX(torch.autograd.Function):
     """The same where x is the only tensor, without what several tensors need."""
 
@@ -115,8 +119,7 @@ class PlainOperatorOfX(torch.autograd.Function):
         return None, to_tensor(gradient, x)
 
 
-# Function.apply asks first whether torch.func is at work, which is known here.
-plain_operator_of_x = super(torch.autograd.Function, PlainOperatorOfX).apply
+plain_operator_of_x = without_transforms(PlainOperatorOfX)
 
 
 class TransformedOperator(torch.autograd.Function):

@@ -98,6 +98,14 @@ def checked_tensor(name, x):
     return x
 
 
+def without_transforms(function):
+    """Return apply of a function of autograd for where torch.func is not at work.
+
+    That of the class asks for it first.
+    """
+    return super(torch.autograd.Function, function).apply
+
+
 class Linear(torch.autograd.Function):
     """A linear map at saved tensors, of which second derivatives are not offered."""
 
