@@ -10,7 +10,7 @@ less pooling, scaled.
 from cython cimport floating
 from libc.string cimport memset
 
-from sksoft._ground.inline cimport Span, at, block_after, is_whole, spans_of, sum_of
+from sksoft._ground.inline cimport Span, at, block_after, divided_by, is_whole, spans_of, sum_of
 from sksoft._ground.side_by_side cimport LONGEST
 
 
@@ -231,7 +231,7 @@ cdef inline void pool_shares(
     cdef Py_ssize_t i, j, n = stop - start, quads = n - n % 4
     cdef double total[4]
     cdef double norm[4]
-    cdef double value, pooled
+    cdef double value, pooled, inverse = 1.0 / strength
     for j in range(4):
         total[j] = norm[j] = 0.0
     for i in range(0, quads, 4):
@@ -254,7 +254,7 @@ cdef inline void pool_shares(
     for i in range(n):
         value = pooled * share[i] if transpose else pooled
         if residual:
-            value = (work[i] - value) / strength
+            value = divided_by(work[i] - value, strength, inverse)
         if not transpose and scale != NULL:
             value *= scale[i]
         out[at(goal, start + i)] = <floating> value

@@ -11,7 +11,8 @@ z and of w apart, each as a sum of exponentials relative to its last entry.
 from libc.math cimport exp, expm1, log
 
 from sksoft._ground._pav_narrow cimport sort_narrow
-from sksoft._ground.inline cimport Span, divided, next_equal, spans_of, start_before
+from sksoft._ground.inline cimport Span, divided, divided_by, next_equal, spans_of, start_before
+from sksoft._ground.side_by_side cimport chosen
 
 # Rows that spread less than this are sorted by their deviations, whose digits would be
 # lost in sums of exponentials near to one.
@@ -50,19 +51,28 @@ def write_gaps(const double[:, ::1] s, const double[::1] strength, double[:, ::1
     Their exponentials vanish for all purposes, and are far from subnormal numbers,
     which cost far more. Ties have a gap of zero at any strength.
     """
-    cdef Py_ssize_t r, i
-    cdef double scale, gap
+    cdef Py_ssize_t r, i, n = s.shape[1]
     with nogil:
-        for r in range(s.shape[0] if s.shape[1] > 0 else 0):
+        for r in range(s.shape[0] if n > 0 else 0):
             out[r, 0] = 0.0
-            scale = 1.0 if strength is None else strength[r]
-            for i in range(1, s.shape[1]):
-                gap = s[r, i - 1] - s[r, i]
-                if scale > 0.0:
-                    gap = gap / scale
-                elif gap < 0.0:
-                    gap = -600.0
-                out[r, i] = gap if gap > -600.0 else -600.0
+            if strength is None:
+                gaps_of(&s[r, 0], n, 1.0, &out[r, 0])
+            elif strength[r] > 0.0:
+                gaps_of(&s[r, 0], n, strength[r], &out[r, 0])
+            else:
+                for i in range(1, n):
+                    out[r, i] = -600.0 if s[r, i - 1] < s[r, i] else 0.0
+
+
+cdef void gaps_of(
+    const double* s, Py_ssize_t n, double strength, double* out
+) noexcept nogil:
+    # What is below -600 is replaced by a choice of numbers, which needs no branch.
+    cdef Py_ssize_t i
+    cdef double gap, inverse = 1.0 / strength
+    for i in range(1, n):
+        gap = divided_by(s[i - 1] - s[i], strength, inverse)
+        out[i] = chosen(gap, -600.0, -600.0, gap)
 
 
 def project_exponential(
@@ -274,6 +284,8 @@ cdef void evaluate_exponential(
 ) noexcept nogil:
     cdef Py_ssize_t b, i, done = 0
     cdef double last, base
+    # Over a strength of zero all gaps are infinite but those of ties.
+    cdef double divisor = max(strength, 5e-324), inverse = 1.0 / divisor
     for b in range(n_blocks):
         evaluate_entries(out, v, weight, done, spans[b].start, kl)
         done = spans[b].stop
@@ -284,7 +296,7 @@ cdef void evaluate_exponential(
         else:
             base = item(v, done - 1) + log(mass[b] / share[b])
         for i in range(spans[b].start, done):
-            out[i] = base + divided(item(u, i) - last, strength)
+            out[i] = base + divided_by(item(u, i) - last, divisor, inverse)
     evaluate_entries(out, v, weight, done, n, kl)
 
 
