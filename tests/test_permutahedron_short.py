@@ -8,7 +8,7 @@ import pytest
 import sksoft
 from sksoft._ground._pav_exponential import project_exponential
 from sksoft._ground._pooled_rows import rank_where_one_softmax
-from sksoft._relaxations import permutahedron
+from sksoft._relaxations import _projection
 
 KINDS = ("normal", "ties", "halves", "skewed", "near", "extreme")
 
@@ -123,8 +123,8 @@ def test_entropic_short_rows_are_as_longer_ones(
             "regularization_strength": strength,
         }
         results = []
-        for longest in (permutahedron.SHORT, 0):
-            monkeypatch.setattr(permutahedron, "SHORT", longest)
+        for longest in (_projection.SHORT, 0):
+            monkeypatch.setattr(_projection, "SHORT", longest)
             value, pullback = sksoft.vjp(
                 operator, x, wrt=("x", "regularization_strength"), **params
             )
@@ -203,9 +203,9 @@ def test_rows_that_are_one_softmax_are_one_block(rng):
         accepted = accepted.astype(bool)
         n_accepted += accepted.sum()
         s = np.sort(x)
-        blocks = permutahedron.Blocks(x.shape)
+        blocks = _projection.Blocks(x.shape)
         work = np.empty(n + 2)
-        decay = permutahedron._decays(s, np.ones(400))
+        decay = _projection.decays(s, np.ones(400))
         project_exponential(
             s, decay, None, None, np.ones(400), False, False, blocks.table, work
         )

@@ -4,11 +4,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def write_gaps(
-    s: NDArray[np.float64],
-    strength: NDArray[np.float64] | None,
-    out: NDArray[np.float64],
-) -> None: ...
 def project_exponential(
     s: NDArray[np.float64],
     decay: NDArray[np.float64],

@@ -12,7 +12,6 @@ from libc.math cimport exp, expm1, log
 
 from sksoft._ground._pav_narrow cimport sort_narrow
 from sksoft._ground.inline cimport Span, divided, divided_by, next_equal, spans_of, start_before
-from sksoft._ground.side_by_side cimport chosen
 
 # Rows that spread less than this are sorted by their deviations, whose digits would be
 # lost in sums of exponentials near to one.
@@ -43,36 +42,6 @@ cdef inline double target_decay(
 
 cdef inline double item(const double* row, Py_ssize_t i) noexcept nogil:
     return row[i] if row != NULL else i + 1.0  # without a row, 1..n
-
-
-def write_gaps(const double[:, ::1] s, const double[::1] strength, double[:, ::1] out):
-    """Write s[i - 1] - s[i], over the strength where there is one, but at least -600.
-
-    Their exponentials vanish for all purposes, and are far from subnormal numbers,
-    which cost far more. Ties have a gap of zero at any strength.
-    """
-    cdef Py_ssize_t r, i, n = s.shape[1]
-    with nogil:
-        for r in range(s.shape[0] if n > 0 else 0):
-            out[r, 0] = 0.0
-            if strength is None:
-                gaps_of(&s[r, 0], n, 1.0, &out[r, 0])
-            elif strength[r] > 0.0:
-                gaps_of(&s[r, 0], n, strength[r], &out[r, 0])
-            else:
-                for i in range(1, n):
-                    out[r, i] = -600.0 if s[r, i - 1] < s[r, i] else 0.0
-
-
-cdef void gaps_of(
-    const double* s, Py_ssize_t n, double strength, double* out
-) noexcept nogil:
-    # What is below -600 is replaced by a choice of numbers, which needs no branch.
-    cdef Py_ssize_t i
-    cdef double gap, inverse = 1.0 / strength
-    for i in range(1, n):
-        gap = divided_by(s[i - 1] - s[i], strength, inverse)
-        out[i] = chosen(gap, -600.0, -600.0, gap)
 
 
 def project_exponential(

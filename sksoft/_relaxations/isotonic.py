@@ -8,7 +8,8 @@ import numpy as np
 
 from sksoft._relaxations._isotonic import fit_isotonic
 from sksoft._relaxations._operator import Operator
-from sksoft._relaxations.permutahedron import VANISHING, Blocks
+from sksoft._relaxations._projection import Blocks
+from sksoft._relaxations.permutahedron import VANISHING
 
 
 class IsotonicState(NamedTuple):
