@@ -5,6 +5,8 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
 
 import sksoft
 
@@ -23,6 +25,13 @@ settings.load_profile("sksoft")
 def rng():
     """Return a random generator that starts the same for every test."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(scope="session")
+def wine():
+    """Return standardised features and classes of the wine data."""
+    X, y = load_wine(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
 
 
 @pytest.fixture

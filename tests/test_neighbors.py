@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris, load_wine, make_blobs, make_friedman1
+from sklearn.datasets import load_iris, make_blobs, make_friedman1
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -23,12 +23,6 @@ ESTIMATORS = [
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
 ]
-
-
-@pytest.fixture(scope="module")
-def wine():
-    X, y = load_wine(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 @pytest.mark.parametrize("regularization", ["entropic", "l2"])

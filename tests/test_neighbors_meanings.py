@@ -12,7 +12,6 @@ from sklearn.base import clone
 from sklearn.datasets import load_wine, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.preprocessing import StandardScaler
 
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
@@ -32,12 +31,6 @@ ESTIMATORS = [
     SoftNeighborhoodComponents,
 ]
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
-
-
-@pytest.fixture(scope="module")
-def wine():
-    X, y = load_wine(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 def output(model, X):

@@ -7,9 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.covariance import ledoit_wolf
 from sklearn.cross_decomposition import PLSRegression
-from sklearn.datasets import load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.preprocessing import StandardScaler
 
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
@@ -18,12 +16,6 @@ from sksoft.neighbors import (
 )
 from sksoft.neighbors._starts import principal_start, shrunk_covariance
 from sksoft.neighbors._value_vote import value_reader
-
-
-@pytest.fixture(scope="module")
-def wine():
-    X, y = load_wine(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 @pytest.mark.parametrize("factor", [0.1, 10.0, 100.0])

@@ -7,10 +7,9 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier, NeighborhoodComponentsAnalysis
-from sklearn.preprocessing import StandardScaler
 
 from sksoft._network import LinearPlusNetwork
 from sksoft.neighbors import (
@@ -30,12 +29,6 @@ ESTIMATORS = [
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
 ]
-
-
-@pytest.fixture(scope="module")
-def wine():
-    X, y = load_wine(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_iris, load_wine
+from sklearn.datasets import load_iris
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
-from sklearn.preprocessing import StandardScaler
 
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
@@ -28,12 +27,6 @@ ESTIMATORS = [
     SoftNeighborhoodComponents,
 ]
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
-
-
-@pytest.fixture(scope="module")
-def wine():
-    X, y = load_wine(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 def output(model, X):
