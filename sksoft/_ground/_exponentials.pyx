@@ -45,30 +45,27 @@ cdef uint64_t BITS_OF_WHOLE = 0x4330000000000000
 
 def replace_by_exp(double[::1] x):
     """Replace numbers, of at most 700, by their exponentials."""
-    replace(x, exp_lanes)
+    if x.shape[0] > 0:
+        with nogil:
+            replace(&x[0], x.shape[0], exp_lanes)
 
 
 def replace_by_log(double[::1] x):
     """Replace numbers, which are positive and not subnormal, by their logarithms."""
-    replace(x, log_lanes)
+    if x.shape[0] > 0:
+        with nogil:
+            replace(&x[0], x.shape[0], log_lanes)
 
 
-ctypedef void (*lanes_function)(double*, Py_ssize_t) noexcept nogil
-
-
-cdef void replace(double[::1] x, lanes_function function):
-    cdef Py_ssize_t n = x.shape[0], whole = n - n % LANES
+cdef void replace(double* x, Py_ssize_t n, lanes_function function) noexcept nogil:
+    cdef Py_ssize_t i, whole = n - n % LANES
     cdef double rest[LANES]
-    cdef Py_ssize_t i
-    if n == 0:
-        return
-    with nogil:
-        function(&x[0], whole)
-        for i in range(LANES):
-            rest[i] = x[whole + i] if whole + i < n else 1.0
-        function(rest, LANES)
-        for i in range(whole, n):
-            x[i] = rest[i - whole]
+    function(x, whole)
+    for i in range(LANES):
+        rest[i] = x[whole + i] if whole + i < n else 1.0
+    function(rest, LANES)
+    for i in range(whole, n):
+        x[i] = rest[i - whole]
 
 
 cdef void exp_lanes "sksoft_exp" (double* x, Py_ssize_t n) noexcept nogil:

@@ -5,9 +5,8 @@
 from cython cimport floating
 from libc.math cimport exp, expm1, log
 
-from sksoft._ground._exponentials cimport exp_lanes
+from sksoft._ground._exponentials cimport exp_lanes, replace
 from sksoft._ground.inline cimport rank_pooled, spreads_little, sum_of
-from sksoft._ground.side_by_side cimport LANES
 
 
 def rank_where_pooled(
@@ -51,9 +50,8 @@ def rank_where_one_softmax(
 cdef bint rank_one_softmax(
     const floating* row, Py_ssize_t n, double strength, floating* out, double* share
 ) noexcept nogil:
-    cdef Py_ssize_t i, start, whole = n - n % LANES
+    cdef Py_ssize_t i, start
     cdef double least = row[0], most = row[0], widest = strength * (log(n) + 8.0), total, base
-    cdef double rest[LANES]
     # Most rows that are not one block show soon that they spread too much.
     for start in range(0, n, 128):
         for i in range(start, min(start + 128, n)):
@@ -63,12 +61,7 @@ cdef bint rank_one_softmax(
             return False
     for i in range(n):
         share[i] = (row[i] - most) / strength
-    exp_lanes(share, whole)
-    for i in range(LANES):
-        rest[i] = share[whole + i] if whole + i < n else 0.0
-    exp_lanes(rest, LANES)
-    for i in range(whole, n):
-        share[i] = rest[i - whole]
+    replace(share, n, exp_lanes)
     total = sum_of(share, n)
     if not is_one_block(exp((least - most) / strength), total, n):
         return False
