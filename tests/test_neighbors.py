@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from neighbors import ESTIMATORS
 from sklearn.datasets import load_iris, make_blobs, make_friedman1
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -17,12 +18,6 @@ from sksoft.neighbors import (
     SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
 )
-
-ESTIMATORS = [
-    SoftKNeighborsClassifier,
-    SoftKNeighborsRegressor,
-    SoftNeighborhoodComponents,
-]
 
 
 @pytest.mark.parametrize("regularization", ["entropic", "l2"])

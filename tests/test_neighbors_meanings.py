@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from neighbors import ESTIMATORS, each_estimator, output
 from sklearn.base import clone
 from sklearn.datasets import load_wine, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
@@ -24,22 +25,6 @@ from sksoft.neighbors._selection import distance_unit
 from sksoft.neighbors._solvers import BUDGETS, PATIENCE, Spending
 from sksoft.neighbors._training import Training
 from sksoft.neighbors._value_vote import value_reader
-
-ESTIMATORS = [
-    SoftKNeighborsClassifier,
-    SoftKNeighborsRegressor,
-    SoftNeighborhoodComponents,
-]
-each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
-
-
-def output(model, X):
-    """Return what a model says of samples, as numbers."""
-    for name in ("predict_proba", "predict", "transform"):
-        if hasattr(model, name):
-            return getattr(model, name)(X)
-    raise AssertionError
-
 
 # Parameters
 

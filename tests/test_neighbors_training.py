@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from neighbors import ESTIMATORS
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -14,7 +15,6 @@ from sklearn.neighbors import KNeighborsClassifier, NeighborhoodComponentsAnalys
 from sksoft._network import LinearPlusNetwork
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
-    SoftKNeighborsRegressor,
     SoftNeighborhoodComponents,
     _objective,
 )
@@ -23,12 +23,6 @@ from sksoft.neighbors._objective import LeaveOneOut, Problem, Samples
 from sksoft.neighbors._selection import Mask
 from sksoft.neighbors._training import Training
 from sksoft.neighbors._value_vote import ValueVote
-
-ESTIMATORS = [
-    SoftKNeighborsClassifier,
-    SoftKNeighborsRegressor,
-    SoftNeighborhoodComponents,
-]
 
 
 @pytest.fixture

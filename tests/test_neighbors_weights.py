@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from neighbors import each_estimator, output
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.ensemble import AdaBoostClassifier
@@ -15,27 +16,10 @@ from sklearn.model_selection import cross_val_score
 from sksoft.neighbors import (
     SoftKNeighborsClassifier,
     SoftKNeighborsRegressor,
-    SoftNeighborhoodComponents,
     _candidates,
 )
 from sksoft.neighbors._objective import Samples
 from sksoft.neighbors._training import Training
-
-ESTIMATORS = [
-    SoftKNeighborsClassifier,
-    SoftKNeighborsRegressor,
-    SoftNeighborhoodComponents,
-]
-each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
-
-
-def output(model, X):
-    """Return what a model says of samples, as numbers."""
-    for name in ("predict_proba", "predict", "transform"):
-        if hasattr(model, name):
-            return getattr(model, name)(X)
-    raise AssertionError
-
 
 # Weights
 
